@@ -1,0 +1,1 @@
+//! Keeps remote webhook endpoints as `WebhookEndpoint` manifests declare them.
