@@ -1,1 +1,4 @@
-//! Keeps remote webhook endpoints as `WebhookEndpoint` manifests declare them.
+//! Keeps remote webhook endpoints as `WebhookEndpoint` manifests declare them, and each signing secret
+//! in a Kubernetes Secret.
+
+pub mod resources;

@@ -1,0 +1,47 @@
+//! The custom resources of `webhookoperator.dev/v1alpha1`: their fields, defaults and admission rules.
+//!
+//! Nothing here talks to a server. The rules are CEL and live in the CRDs, so that a bad manifest is
+//! refused by `kubectl apply` with a message that says what to write instead.
+
+mod endpoint;
+mod network;
+mod secret_reference;
+mod text;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+pub use endpoint::{
+    DeletionPolicy, DriftPolicy, EndpointState, EventName, NetworkKind, NetworkReference, Rotation,
+    SecretTemplate, StoredSecret, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
+    RemoteEndpoint,
+};
+pub use network::{
+    AllowedNamespaces, Auth, BearerToken, ClusterWebhookNetwork, ClusterWebhookNetworkSpec, EndpointCounts,
+    Limits, NetworkSettings, OAuth2ClientCredentials, WebhookNetwork, WebhookNetworkSpec,
+    WebhookNetworkStatus,
+};
+pub use secret_reference::{LocalSecretKey, SecretKey, SecretSource};
+
+/// The API group of all three resources.
+pub const GROUP: &str = "webhookoperator.dev";
+/// Holds a resource until its remote endpoint is deleted or let go.
+pub const FINALIZER: &str = "webhookoperator.dev/finalizer";
+/// The type of every Secret the operator writes: immutable in Kubernetes, so a watch can select on it.
+pub const SECRET_TYPE: &str = "webhookoperator.dev/signing-secret";
+/// Records the create under way; see `planning::Attempt`.
+pub const ATTEMPT_ANNOTATION: &str = "webhookoperator.dev/create-attempt";
+/// Any new value asks for one reconciliation with a fresh list of the network.
+pub const RECONCILE_ANNOTATION: &str = "webhookoperator.dev/reconcile";
+/// Any new value asks for one rotation of the signing secret.
+pub const ROTATE_ANNOTATION: &str = "webhookoperator.dev/rotate";
+/// On a Secret: the remote endpoint whose secret it holds.
+pub const ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/endpoint-id";
+/// On a Secret: the number of the create attempt whose answer it holds.
+pub const SECRET_ATTEMPT_ANNOTATION: &str = "webhookoperator.dev/attempt";
+
+/// Every CRD, in the order in which they are written to `crds/`.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    vec![WebhookEndpoint::crd(), ClusterWebhookNetwork::crd(), WebhookNetwork::crd()]
+}

@@ -1,0 +1,258 @@
+//! `ClusterWebhookNetwork` and `WebhookNetwork`: a remote network, its credentials and its budget.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::core::Duration;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret_reference::{LocalSecretKey, SecretKey, SecretSource};
+use super::text;
+
+/// A network for the whole cluster, or for chosen namespaces of it.
+#[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[kube(
+    group = "webhookoperator.dev",
+    version = "v1alpha1",
+    kind = "ClusterWebhookNetwork",
+    doc = "A remote network, its credentials and its budget, for the whole cluster or for chosen namespaces.",
+    status = "WebhookNetworkStatus",
+    shortname = "cwhn",
+    category = "webhooks",
+    derive = "PartialEq",
+    printcolumn(name = "API", type_ = "string", json_path = ".spec.apiUrl"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Network", type_ = "string", json_path = ".status.networkId"),
+    printcolumn(name = "Managed", type_ = "integer", json_path = ".status.endpoints.managed"),
+    printcolumn(name = "Drifted", type_ = "integer", json_path = ".status.endpoints.drifted"),
+    printcolumn(name = "Unmanaged", type_ = "integer", json_path = ".status.endpoints.unmanaged"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterWebhookNetworkSpec {
+    /// How the operator authenticates.
+    pub auth: Auth<SecretKey>,
+    /// The namespaces whose endpoints may use this network; every one, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+    /// What both kinds have in common.
+    #[serde(flatten)]
+    pub settings: NetworkSettings,
+}
+
+/// A network for one namespace, kept by its team.
+#[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[kube(
+    group = "webhookoperator.dev",
+    version = "v1alpha1",
+    kind = "WebhookNetwork",
+    namespaced,
+    doc = "A remote network, its credentials and its budget, for one namespace.",
+    status = "WebhookNetworkStatus",
+    shortname = "whn",
+    category = "webhooks",
+    derive = "PartialEq",
+    printcolumn(name = "API", type_ = "string", json_path = ".spec.apiUrl"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Network", type_ = "string", json_path = ".status.networkId"),
+    printcolumn(name = "Managed", type_ = "integer", json_path = ".status.endpoints.managed"),
+    printcolumn(name = "Drifted", type_ = "integer", json_path = ".status.endpoints.drifted"),
+    printcolumn(name = "Unmanaged", type_ = "integer", json_path = ".status.endpoints.unmanaged"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookNetworkSpec {
+    /// How the operator authenticates, with Secrets of this namespace.
+    pub auth: Auth<LocalSecretKey>,
+    /// What both kinds have in common.
+    #[serde(flatten)]
+    pub settings: NetworkSettings,
+}
+
+/// What both kinds of network have in common.
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkSettings {
+    /// The API's base URL, e.g. `https://api.lynkwell.com/webhooks/v1`.
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''").message(
+        "apiUrl must be an absolute http or https URL, e.g. https://api.lynkwell.com/webhooks/v1"))]
+    #[x_kube(validation = Rule::new("!self.matches('^[^/]*//[^/?#]*@') && !self.contains('#') && !self.contains('?')").message(
+        "apiUrl must not contain a user, a query or a fragment: give the base URL only"))]
+    pub api_url: String,
+    /// How often the remote endpoints are listed; a tenth of it, at random, is added.
+    #[serde(default = "default_resync_interval")]
+    #[schemars(schema_with = "text::duration")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message(
+        "resyncInterval must be at least 1s, e.g. 5m"))]
+    pub resync_interval: Duration,
+    /// How long one call may take, answer included.
+    #[serde(default = "default_timeout")]
+    #[schemars(schema_with = "text::duration")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('100ms') && duration(self) <= duration('60s')").message(
+        "timeout must be between 100ms and 60s, e.g. 10s"))]
+    pub timeout: Duration,
+    /// The budget of calls to the API.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Certificates (PEM) to trust, beside the public ones, when the API or the token URL is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 262_144))]
+    #[x_kube(validation = Rule::new("self.contains('-----BEGIN CERTIFICATE-----')").message(
+        "caBundle must hold at least one PEM block: -----BEGIN CERTIFICATE-----"))]
+    pub ca_bundle: Option<String>,
+    /// Allow http: for the API and for endpoints' URLs. For tests: the production API delivers to https only.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// The hosts that endpoints may deliver to, e.g. `hooks.example.com` or `*.example.com`; any, when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "host_patterns")]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub allowed_url_hosts: Vec<String>,
+}
+
+fn host_patterns(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 100,
+        "items": {
+            "type": "string",
+            "maxLength": 253,
+            "pattern": "^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        },
+    })
+}
+
+fn default_resync_interval() -> Duration {
+    std::time::Duration::from_mins(5).into()
+}
+
+fn default_timeout() -> Duration {
+    std::time::Duration::from_secs(10).into()
+}
+
+/// How the operator authenticates: exactly one of the two.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "has(self.oauth2ClientCredentials) != has(self.bearerToken)",
+    "message": "auth needs exactly one of oauth2ClientCredentials and bearerToken",
+}]))]
+pub struct Auth<K> {
+    /// OAuth 2.0 client credentials (RFC 6749, section 4.4).
+    #[serde(skip_serializing_if = "Option::is_none", rename = "oauth2ClientCredentials")]
+    pub oauth2_client_credentials: Option<OAuth2ClientCredentials<K>>,
+    /// A token that is sent as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer_token: Option<BearerToken<K>>,
+}
+
+/// OAuth 2.0 client credentials.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OAuth2ClientCredentials<K> {
+    /// Where tokens are issued, e.g. `https://lynkwell-prod.us.auth0.com/oauth/token`.
+    #[schemars(length(min = 1, max = 2048), extend("x-kubernetes-validations" = [{
+        "rule": "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''",
+        "message": "tokenUrl must be an absolute http or https URL, e.g. https://lynkwell-prod.us.auth0.com/oauth/token",
+    }, {
+        "rule": "!self.matches('^[^/]*//[^/?#]*@') && !self.contains('#')",
+        "message": "tokenUrl must not contain a user or a fragment",
+    }]))]
+    pub token_url: String,
+    /// The API that the token is for, e.g. `https://api.lynkwell.com`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub audience: Option<String>,
+    /// The client's id.
+    pub client_id: SecretSource<K>,
+    /// The client's secret.
+    pub client_secret: SecretSource<K>,
+}
+
+/// A token that is sent as it is.
+pub type BearerToken<K> = SecretSource<K>;
+
+/// The budget of calls to the API, shared by all endpoints of the network.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Calls per second, in the long run.
+    #[serde(default = "default_requests_per_second")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub requests_per_second: u32,
+    /// Calls at once after a pause.
+    #[serde(default = "default_burst")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub burst: u32,
+    /// Calls under way at one time.
+    #[serde(default = "default_in_flight")]
+    #[schemars(range(min = 1, max = 100))]
+    pub in_flight: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests_per_second: default_requests_per_second(),
+            burst: default_burst(),
+            in_flight: default_in_flight(),
+        }
+    }
+}
+
+fn default_requests_per_second() -> u32 {
+    10
+}
+
+fn default_burst() -> u32 {
+    20
+}
+
+fn default_in_flight() -> u32 {
+    8
+}
+
+/// The namespaces whose endpoints may use a network: those named and those selected.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct AllowedNamespaces {
+    /// Namespaces by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub names: Vec<String>,
+    /// Namespaces by label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// What was last seen of a network.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookNetworkStatus {
+    /// The generation that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready` and, while they hold, `Reconciling` or `Stalled`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
+    pub conditions: Vec<Condition>,
+    /// The API's id of the network, once an endpoint was seen in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_id: Option<String>,
+    /// How many remote endpoints there are, as last listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<EndpointCounts>,
+}
+
+/// How many remote endpoints there are, as last listed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct EndpointCounts {
+    /// Held by a `WebhookEndpoint`.
+    pub managed: i64,
+    /// Managed, and different from what is declared.
+    pub drifted: i64,
+    /// Held by nobody here; reported, never touched.
+    pub unmanaged: i64,
+}
