@@ -1,1 +1,3 @@
 //! Keeps remote webhook endpoints as `WebhookEndpoint` manifests declare them.
+
+pub mod provider;
