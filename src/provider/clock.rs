@@ -1,0 +1,134 @@
+//! The API's clock, as well as its answers tell it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::HeaderMap;
+use http::header::DATE;
+use jiff::{SignedDuration, Timestamp};
+
+/// Carries the time of the latest answer on by the local monotonic clock, so that neither a wrong
+/// local clock nor a step of it matters once the API has answered.
+///
+/// A `Date` header counts whole seconds, and the answer takes its time to arrive: the API's true time
+/// is up to a second plus that delay later than what this clock tells.
+#[derive(Debug)]
+pub(super) struct Clock {
+    anchor: Mutex<Anchor>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    /// What the clock showed at `seen`.
+    time: Timestamp,
+    /// When that was, locally.
+    seen: Instant,
+}
+
+impl Clock {
+    /// A clock that shows the local time until an answer corrects it.
+    pub(super) fn local() -> Self {
+        Self::starting_at(Timestamp::now(), Instant::now())
+    }
+
+    fn starting_at(time: Timestamp, seen: Instant) -> Self {
+        Self { anchor: Mutex::new(Anchor { time, seen }) }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
+
+    fn at(&self, now: Instant) -> Timestamp {
+        let anchor = *self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = now.saturating_duration_since(anchor.seen);
+        SignedDuration::try_from(elapsed)
+            .ok()
+            .and_then(|elapsed| anchor.time.checked_add(elapsed).ok())
+            .unwrap_or(anchor.time)
+    }
+
+    /// Takes the time over from an answer whose head arrived at `seen`; an answer that does not tell
+    /// the time changes nothing.
+    pub(super) fn learn(&self, headers: &HeaderMap, seen: Instant) {
+        let Some(time) = date(headers) else { return };
+        let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen >= anchor.seen {
+            *anchor = Anchor { time, seen };
+        }
+    }
+}
+
+/// The time in the `Date` header.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    let since_epoch = httpdate::parse_http_date(date).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Timestamp::from_second(i64::try_from(since_epoch.as_secs()).ok()?).ok()
+}
+
+/// The wait that a `Retry-After` header asks for: seconds, or a date by the answer's own clock.
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let now = date(headers).unwrap_or(now);
+    let now = Duration::from_secs(u64::try_from(now.as_second()).ok()?);
+    Some(until.saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(http::HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), http::HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn shows_the_local_time_until_an_answer_tells_better() {
+        let start = Instant::now();
+        let clock = Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap(), start);
+        assert_eq!(clock.at(start + Duration::from_secs(5)).to_string(), "2026-01-01T00:00:05Z");
+
+        let answer = headers(&[(DATE, "Wed, 07 Jun 2023 17:32:28 GMT")]);
+        clock.learn(&answer, start + Duration::from_secs(10));
+
+        assert_eq!(clock.at(start + Duration::from_millis(12_500)).to_string(), "2023-06-07T17:32:30.5Z");
+    }
+
+    #[test]
+    fn an_answer_that_tells_no_time_or_is_older_changes_nothing() {
+        let start = Instant::now() + Duration::from_secs(60);
+        let clock = Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap(), start);
+
+        clock.learn(&headers(&[]), start);
+        clock.learn(&headers(&[(DATE, "yesterday")]), start);
+        clock.learn(
+            &headers(&[(DATE, "Wed, 07 Jun 2023 17:32:28 GMT")]),
+            start.checked_sub(Duration::from_secs(1)).unwrap(),
+        );
+
+        assert_eq!(clock.at(start).to_string(), "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2023-06-07T17:32:00Z".parse().unwrap();
+        let in_date = "Wed, 07 Jun 2023 17:33:30 GMT";
+        let name = http::header::RETRY_AFTER;
+        for (pairs, expected) in [
+            (vec![], None),
+            (vec![(name.clone(), "120")], Some(120)),
+            (vec![(name.clone(), "0")], Some(0)),
+            (vec![(name.clone(), "-1")], None),
+            (vec![(name.clone(), "soon")], None),
+            (vec![(name.clone(), in_date)], Some(90)),
+            (vec![(name.clone(), in_date), (DATE, "Wed, 07 Jun 2023 17:33:20 GMT")], Some(10)),
+            (vec![(name.clone(), in_date), (DATE, "Wed, 07 Jun 2023 18:00:00 GMT")], Some(0)),
+        ] {
+            assert_eq!(retry_after(&headers(&pairs), now), expected.map(Duration::from_secs), "{pairs:?}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Webhook endpoints in the API's own terms.
+//!
+//! Requests are strict, answers are read with tolerance: extra fields are ignored, values that this
+//! version does not know are kept as they are, and an optional field of an odd type counts as absent.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::ids::{EndpointId, NetworkId};
+
+/// The type of an event that an endpoint can subscribe to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum EventType {
+    /// `ocpp.message`
+    OcppMessage,
+    /// `asset.connectivity`
+    AssetConnectivity,
+    /// A type that the API knows and this version does not.
+    Other(String),
+}
+
+impl EventType {
+    /// The type as the API spells it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::OcppMessage => "ocpp.message",
+            Self::AssetConnectivity => "asset.connectivity",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for EventType {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "ocpp.message" => Self::OcppMessage,
+            "asset.connectivity" => Self::AssetConnectivity,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl From<EventType> for String {
+    fn from(event: EventType) -> Self {
+        event.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether the API delivers events to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum EndpointStatus {
+    /// `active`: events are delivered.
+    Active,
+    /// `inactive`: nothing is delivered.
+    Inactive,
+    /// A status that the API knows and this version does not.
+    Other(String),
+}
+
+impl EndpointStatus {
+    /// The status as the API spells it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for EndpointStatus {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "active" => Self::Active,
+            "inactive" => Self::Inactive,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl From<EndpointStatus> for String {
+    fn from(status: EndpointStatus) -> Self {
+        status.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for EndpointStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A webhook endpoint as the API reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// The endpoint's id.
+    pub id: EndpointId,
+    /// The network that it belongs to.
+    #[serde(default, deserialize_with = "tolerant")]
+    pub network_id: Option<NetworkId>,
+    /// Where events are delivered.
+    pub url: String,
+    /// The events that it subscribes to.
+    pub enabled_events: BTreeSet<EventType>,
+    /// Whether events are delivered.
+    pub status: EndpointStatus,
+    /// When it was created, by the API's clock.
+    #[serde(default, deserialize_with = "tolerant")]
+    pub created_at: Option<Timestamp>,
+}
+
+/// Reads an optional field; a value that is not what the page documents counts as absent.
+pub(super) fn tolerant<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::de::DeserializeOwned,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+/// The body of a create.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewEndpoint {
+    /// Where events are to be delivered.
+    pub url: String,
+    /// The events to subscribe to.
+    pub enabled_events: BTreeSet<EventType>,
+    /// Whether to deliver events from the start.
+    pub status: EndpointStatus,
+}
+
+/// The answer to a create: the only one that carries the signing secret.
+#[derive(Clone, Debug)]
+pub struct CreatedEndpoint {
+    /// The endpoint; a field that the answer left out is as it was requested.
+    pub endpoint: Endpoint,
+    /// The signing secret, shown this once.
+    pub secret: SecretString,
+}
+
+/// The body of an update; a field that is `None` is left as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointPatch {
+    /// The events to subscribe to from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled_events: Option<BTreeSet<EventType>>,
+    /// Whether to deliver events from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<EndpointStatus>,
+}
+
+/// One page of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    /// The endpoints of this page, in the API's order.
+    pub items: Vec<Endpoint>,
+    /// Whether another page follows; its cursor is the last item's id.
+    pub has_more: bool,
+}

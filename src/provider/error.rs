@@ -1,0 +1,243 @@
+//! What can go wrong with a remote call, classed once, where it is known best.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::ids::EndpointId;
+
+/// What a caller may conclude from a failed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The request itself is wrong: repeating it unchanged is pointless.
+    Permanent,
+    /// The call certainly had no effect; it may be repeated later.
+    Retry,
+    /// The call may or may not have taken effect: look before repeating it.
+    Ambiguous,
+    /// The credentials were not accepted; the call had no effect.
+    Unauthorized,
+    /// The credentials lack a scope; the call had no effect.
+    Forbidden,
+    /// The endpoint does not exist.
+    NotFound,
+}
+
+/// A failed call. It holds no secret, no token and no unbounded part of an answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot {operation}: {failure}")]
+pub struct Error {
+    operation: Operation,
+    failure: Failure,
+}
+
+impl Error {
+    pub(super) fn new(operation: Operation, failure: impl Into<Failure>) -> Self {
+        Self { operation, failure: failure.into() }
+    }
+
+    /// What may be concluded about the call's effect.
+    ///
+    /// A read (get, list) has no effect whatever happens to its answer, so it is never `Ambiguous`.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match &self.failure {
+            Failure::Unauthorized { .. } | Failure::Token(TokenFailure::Refused { .. }) => {
+                ErrorClass::Unauthorized
+            }
+            Failure::Forbidden { .. } => ErrorClass::Forbidden,
+            Failure::NotFound { .. } if self.operation.names_an_endpoint() => ErrorClass::NotFound,
+            Failure::NotFound { .. } | Failure::Rejected { .. } | Failure::InvalidId => ErrorClass::Permanent,
+            Failure::RateLimited { .. }
+            | Failure::BudgetSpent { .. }
+            | Failure::CircuitOpen { .. }
+            | Failure::Unreachable { .. }
+            | Failure::TlsFailed { .. }
+            | Failure::AddressRefused { .. }
+            | Failure::Token(_) => ErrorClass::Retry,
+            Failure::CreatedWithoutSecret { .. } => ErrorClass::Ambiguous,
+            Failure::TimedOut { .. }
+            | Failure::ConnectionLost { .. }
+            | Failure::ServerError { .. }
+            | Failure::Redirected { .. }
+            | Failure::InvalidResponse { .. } => {
+                if self.operation.is_read() {
+                    ErrorClass::Retry
+                } else {
+                    ErrorClass::Ambiguous
+                }
+            }
+        }
+    }
+
+    /// A machine word for conditions, events and metrics, one of a fixed set.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match &self.failure {
+            Failure::InvalidId => "InvalidId",
+            Failure::Rejected { status, .. } if *status == StatusCode::CONFLICT => "Conflict",
+            Failure::Rejected { .. } => "Rejected",
+            Failure::Unauthorized { .. } => "Unauthorized",
+            Failure::Forbidden { .. } => "MissingScope",
+            Failure::NotFound { .. } => "NotFound",
+            Failure::RateLimited { .. } => "RateLimited",
+            Failure::BudgetSpent { .. } => "BudgetSpent",
+            Failure::CircuitOpen { .. } => "CircuitOpen",
+            Failure::Unreachable { .. } => "Unreachable",
+            Failure::TlsFailed { .. } => "TlsFailed",
+            Failure::AddressRefused { .. } => "AddressRefused",
+            Failure::TimedOut { .. } => "TimedOut",
+            Failure::ConnectionLost { .. } => "ConnectionLost",
+            Failure::ServerError { .. } => "ServerError",
+            Failure::Redirected { .. } => "Redirected",
+            Failure::InvalidResponse { .. } => "InvalidResponse",
+            Failure::CreatedWithoutSecret { .. } => "CreatedWithoutSecret",
+            Failure::Token(TokenFailure::Refused { .. }) => "InvalidClient",
+            Failure::Token(_) => "TokenUnavailable",
+        }
+    }
+
+    /// How long to wait before the next call: what the API asked for, or what this client's own
+    /// budget and circuit foresee.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.failure {
+            Failure::RateLimited { retry_after }
+            | Failure::ServerError { retry_after, .. }
+            | Failure::Token(TokenFailure::Unavailable { retry_after, .. }) => *retry_after,
+            Failure::BudgetSpent { retry_after } | Failure::CircuitOpen { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// The endpoint that a create made without telling us its secret: the API answered 2xx with a
+    /// readable id and no secret.
+    #[must_use]
+    pub fn created_without_secret(&self) -> Option<&EndpointId> {
+        match &self.failure {
+            Failure::CreatedWithoutSecret { id } => Some(id),
+            _ => None,
+        }
+    }
+
+    pub(super) fn failure(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+/// What the call was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Create,
+    Get,
+    Patch,
+    Delete,
+    List,
+    Authenticate,
+}
+
+impl Operation {
+    fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::List | Self::Authenticate)
+    }
+
+    fn names_an_endpoint(self) -> bool {
+        matches!(self, Self::Get | Self::Patch | Self::Delete)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create the endpoint",
+            Self::Get => "read the endpoint",
+            Self::Patch => "update the endpoint",
+            Self::Delete => "delete the endpoint",
+            Self::List => "list the endpoints",
+            Self::Authenticate => "obtain a token",
+        })
+    }
+}
+
+/// Why it failed. Every `detail` is an excerpt: capped, printable and redacted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("the id cannot be part of a URL; correct spec.endpointId")]
+    InvalidId,
+    #[error("the API refused the request with {status}{detail}; correct the resource")]
+    Rejected { status: StatusCode, detail: Detail },
+    #[error("the API did not accept the credentials (401){detail}; check the network's credentials")]
+    Unauthorized { detail: Detail },
+    #[error("the API client lacks the webhook scopes (403){detail}; ask the vendor's support to grant them")]
+    Forbidden { detail: Detail },
+    #[error("the API does not know it ({status}); if this persists, check the network's apiUrl")]
+    NotFound { status: StatusCode },
+    #[error("the API limits the rate (429); the network pauses and carries on by itself")]
+    RateLimited { retry_after: Option<Duration> },
+    #[error("the network's request budget is spent for the next {}; it carries on by itself", Seconds(.retry_after))]
+    BudgetSpent { retry_after: Duration },
+    #[error("the API has been failing, so calls rest for {}; it carries on by itself", Seconds(.retry_after))]
+    CircuitOpen { retry_after: Duration },
+    #[error("no connection{detail}; check the network's apiUrl and the way to it")]
+    Unreachable { detail: Detail },
+    #[error("the TLS handshake failed{detail}; check the network's apiUrl and caBundle")]
+    TlsFailed { detail: Detail },
+    #[error(
+        "the name leads only to addresses that this network may not reach{detail}; use a public address or ask the operator's administrator for an exception"
+    )]
+    AddressRefused { detail: Detail },
+    #[error("no complete answer within {}; the call may have taken effect", Seconds(.after))]
+    TimedOut { after: Duration },
+    #[error("the connection was lost before the answer was complete{detail}; the call may have taken effect")]
+    ConnectionLost { detail: Detail },
+    #[error("the API failed with {status}{detail}; it is tried again")]
+    ServerError { status: StatusCode, detail: Detail, retry_after: Option<Duration> },
+    #[error("the API redirects ({status}), which is not followed; check the network's apiUrl")]
+    Redirected { status: StatusCode },
+    #[error("the API's answer is not what it documents{detail}; it is tried again")]
+    InvalidResponse { detail: Detail },
+    #[error("the API created {id} without showing its secret; it has to be replaced")]
+    CreatedWithoutSecret { id: EndpointId },
+    #[error(transparent)]
+    Token(#[from] TokenFailure),
+}
+
+/// Why there is no token. Nothing was sent to the API.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum TokenFailure {
+    #[error(
+        "the token URL refused the client credentials with {status}{detail}; check clientId, clientSecret and audience"
+    )]
+    Refused { status: StatusCode, detail: Detail },
+    #[error("the token URL gave no token{detail}; check tokenUrl and the way to it")]
+    Unavailable { detail: Detail, retry_after: Option<Duration> },
+}
+
+/// A few words of detail for a message; shown as `: words`, or not at all when there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Detail(String);
+
+impl Detail {
+    /// Takes text that has been through [`super::excerpt`] or is our own.
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(f, ": {}", self.0)
+    }
+}
+
+struct Seconds<'a>(&'a Duration);
+
+impl fmt::Display for Seconds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1}s", self.0.as_secs_f64())
+    }
+}

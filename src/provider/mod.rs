@@ -1,0 +1,22 @@
+//! The typed client of the remote webhook-endpoints API. It knows nothing of Kubernetes.
+//!
+//! One [`Client`] serves one network: one base URL, one set of credentials, one token, one request
+//! budget and one circuit. A call is sent once; only a 401 is answered with a renewed token and one
+//! repetition, which is safe because a refused call had no effect. Everything else is for the caller
+//! to decide, by the [`ErrorClass`] of the [`Error`].
+
+mod address;
+mod clock;
+mod config;
+mod endpoint;
+mod error;
+mod excerpt;
+mod ids;
+
+pub use self::address::AddressPolicy;
+pub use self::config::{Auth, ClientConfig, ConfigError, Field, Limits, Priority};
+pub use self::endpoint::{
+    CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, EventType, NewEndpoint, Page,
+};
+pub use self::error::{Error, ErrorClass};
+pub use self::ids::{EndpointId, NetworkId};
