@@ -24,12 +24,25 @@ use super::text;
     derive = "PartialEq",
     selectable = ".spec.url",
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint.id"),
     printcolumn(name = "Events", type_ = "string", json_path = ".spec.enabledEvents", priority = "1"),
     printcolumn(name = "Network", type_ = "string", json_path = ".spec.networkRef.name", priority = "1"),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = "1"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = "1"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -211,7 +224,11 @@ pub struct Rotation {
 
 impl Default for Rotation {
     fn default() -> Self {
-        Self { interval: None, activate_after: default_activate_after(), retire_after: default_retire_after() }
+        Self {
+            interval: None,
+            activate_after: default_activate_after(),
+            retire_after: default_retire_after(),
+        }
     }
 }
 

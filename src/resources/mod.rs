@@ -12,9 +12,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt as _;
 
 pub use endpoint::{
-    DeletionPolicy, DriftPolicy, EndpointState, EventName, NetworkKind, NetworkReference, Rotation,
-    SecretTemplate, StoredSecret, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
-    RemoteEndpoint,
+    DeletionPolicy, DriftPolicy, EndpointState, EventName, NetworkKind, NetworkReference, RemoteEndpoint,
+    Rotation, SecretTemplate, StoredSecret, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
 };
 pub use network::{
     AllowedNamespaces, Auth, BearerToken, ClusterWebhookNetwork, ClusterWebhookNetworkSpec, EndpointCounts,

@@ -21,8 +21,16 @@ use super::text;
     category = "webhooks",
     derive = "PartialEq",
     printcolumn(name = "API", type_ = "string", json_path = ".spec.apiUrl"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
     printcolumn(name = "Network", type_ = "string", json_path = ".status.networkId"),
     printcolumn(name = "Managed", type_ = "integer", json_path = ".status.endpoints.managed"),
     printcolumn(name = "Drifted", type_ = "integer", json_path = ".status.endpoints.drifted"),
@@ -54,8 +62,16 @@ pub struct ClusterWebhookNetworkSpec {
     category = "webhooks",
     derive = "PartialEq",
     printcolumn(name = "API", type_ = "string", json_path = ".spec.apiUrl"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
     printcolumn(name = "Network", type_ = "string", json_path = ".status.networkId"),
     printcolumn(name = "Managed", type_ = "integer", json_path = ".status.endpoints.managed"),
     printcolumn(name = "Drifted", type_ = "integer", json_path = ".status.endpoints.drifted"),

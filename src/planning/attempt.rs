@@ -1,0 +1,77 @@
+//! The write-ahead record of a create.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
+
+/// A create that was about to be sent when this was written, kept on the resource.
+///
+/// It holds all that is needed to recognise the endpoint of a create whose answer was lost. Attempts
+/// whose outcome was never learnt form a series: the next one carries on its `since` and its `posts`,
+/// so that an endpoint that turns up late is still recognised as one of them.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// The resource it was made for: a copy on another resource means nothing.
+    pub uid: String,
+    /// Counts up for the life of the resource.
+    pub number: u64,
+    /// When the first attempt of the series began, by the API's clock.
+    pub since: Timestamp,
+    /// When this attempt began, by the API's clock.
+    pub started_at: Timestamp,
+    /// How many creates of the series may have taken effect, this one included.
+    pub posts: u32,
+    /// The URL that is sent.
+    pub url: String,
+    /// The events that are sent.
+    pub enabled_events: BTreeSet<EventType>,
+    /// The status that is sent.
+    pub status: EndpointStatus,
+    /// Endpoints with this URL that nobody held before.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub known: BTreeSet<EndpointId>,
+}
+
+impl Attempt {
+    /// Whether `endpoint` is what this attempt would have made, time and id aside.
+    #[must_use]
+    pub fn would_make(&self, endpoint: &Endpoint) -> bool {
+        self.url == endpoint.url
+            && self.enabled_events == endpoint.enabled_events
+            && self.status == endpoint.status
+    }
+
+    /// Whether this attempt sends exactly `wanted`.
+    #[must_use]
+    pub fn sends(&self, wanted: &NewEndpoint) -> bool {
+        self.url == wanted.url && self.enabled_events == wanted.enabled_events && self.status == wanted.status
+    }
+
+    /// The body of the create.
+    #[must_use]
+    pub fn request(&self) -> NewEndpoint {
+        NewEndpoint {
+            url: self.url.clone(),
+            enabled_events: self.enabled_events.clone(),
+            status: self.status.clone(),
+        }
+    }
+}
+
+/// What this process knows of the outcome of the recorded attempt.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Progress {
+    /// Another process recorded it, or this one lost track.
+    #[default]
+    Unknown,
+    /// This process recorded it and did not send it, or was told for certain that it had no effect.
+    Unsent,
+    /// This process sent it and learnt nothing certain, at this time by the API's clock.
+    Unanswered(Timestamp),
+    /// Every endpoint that it could have made was found and deleted, or it was refused for good.
+    Undone,
+}

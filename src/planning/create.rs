@@ -1,0 +1,196 @@
+//! Creating an endpoint: the write-ahead attempt, and what is done when its answer was lost.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::attempt::{Attempt, Progress};
+use super::intent::Desired;
+use super::observed::{Observed, SecretState};
+use super::rest::{Reason, Rest};
+use super::step::{Action, DeleteCause, Step, Timing};
+use crate::provider::{Endpoint, EndpointId};
+
+/// Begins a create, or sends the one that was recorded.
+///
+/// The caller has made sure that nothing is held and that no endpoint of an earlier attempt is left.
+pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
+    match observed.secret {
+        SecretState::Absent | SecretState::Held(_) => {}
+        SecretState::Foreign => return Step::Rest(secret_not_ours(desired)),
+        SecretState::OfFormerResource => return Step::Rest(secret_of_former_resource(desired)),
+    }
+    if observed.listed_at.is_none() {
+        return Step::Rest(awaiting_list());
+    }
+    if observed.unproven {
+        return Step::Act(Action::ProveSecretWritable);
+    }
+    let open = observed.open_attempt();
+    match (open, observed.progress) {
+        (Some(attempt), Progress::Unsent) if attempt.sends(&desired.endpoint) => Step::Act(Action::Create),
+        _ => Step::Act(Action::RecordAttempt(next(desired, observed, open, now))),
+    }
+}
+
+fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Timestamp) -> Attempt {
+    let unresolved = open.and_then(|attempt| match observed.progress {
+        Progress::Undone => None,
+        // It was never sent: it hands on what came before it, if anything did.
+        Progress::Unsent if attempt.posts <= 1 => None,
+        Progress::Unsent => Some((attempt.since, attempt.posts - 1)),
+        Progress::Unknown | Progress::Unanswered(_) => Some((attempt.since, attempt.posts)),
+    });
+    let (since, posts) = unresolved.unwrap_or((now, 0));
+    let known = observed.unheld.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
+    Attempt {
+        uid: observed.uid.clone(),
+        number: observed.next_number(),
+        since,
+        started_at: now,
+        posts: posts + 1,
+        url: desired.endpoint.url.clone(),
+        enabled_events: desired.endpoint.enabled_events.clone(),
+        status: desired.endpoint.status.clone(),
+        known: known.map(|endpoint| endpoint.id.clone()).collect(),
+    }
+}
+
+/// What is left to do about an attempt whose outcome is not on record; `None` when nothing of it exists.
+///
+/// An unanswered create is never repeated blindly. The network is listed: what the create made is
+/// deleted, since its secret is lost; when nothing shows, a settling time passes and the list is
+/// taken again, since lists may lag. What can't be told apart from somebody else's is not touched.
+pub(super) fn resolve(
+    attempt: &Attempt,
+    observed: &Observed,
+    now: Timestamp,
+    timing: &Timing,
+) -> Option<Step> {
+    let sent_at = match observed.progress {
+        Progress::Undone => return None,
+        Progress::Unsent if attempt.posts <= 1 => return None,
+        Progress::Unsent => None,
+        Progress::Unknown => Some(attempt.started_at),
+        Progress::Unanswered(at) => Some(at),
+    };
+    let listed_at = match (observed.listed_at, sent_at) {
+        (None, _) => return Some(Step::Rest(awaiting_list())),
+        (Some(listed), Some(sent)) if listed <= sent => return Some(Step::Act(Action::List)),
+        (Some(listed), _) => listed,
+    };
+
+    let traces = Traces::of(attempt, observed, timing);
+    if !traces.doubtful.is_empty() {
+        return Some(Step::Rest(uncertain(attempt, &traces.doubtful)));
+    }
+    let possible = attempt.posts.saturating_add(observed.rival_posts) as usize;
+    if traces.ours.len() > possible {
+        return Some(Step::Rest(uncertain(attempt, &traces.ours)));
+    }
+    if let Some(id) = traces.ours.first() {
+        let last = attempt.posts == 1 && observed.rival_posts == 0;
+        return Some(Step::Act(Action::Delete { id: id.clone(), cause: DeleteCause::Orphan { last } }));
+    }
+
+    sent_at?;
+    let settled = timing.settled(attempt.started_at);
+    if listed_at >= settled {
+        return None;
+    }
+    if now >= settled {
+        return Some(Step::Act(Action::List));
+    }
+    Some(Step::Rest(Rest::reconciling(
+        Reason::ResolvingCreate,
+        format!(
+            "create attempt {} was not answered and no list shows its endpoint yet: listing again at {settled}",
+            attempt.number
+        ),
+        Some(settled),
+    )))
+}
+
+/// The endpoints that an attempt may have made.
+struct Traces {
+    ours: BTreeSet<EndpointId>,
+    doubtful: BTreeSet<EndpointId>,
+}
+
+impl Traces {
+    fn of(attempt: &Attempt, observed: &Observed, timing: &Timing) -> Self {
+        let mut traces = Self { ours: BTreeSet::new(), doubtful: BTreeSet::new() };
+        let held = |id: &EndpointId| {
+            observed.recorded.as_ref() == Some(id)
+                || observed.held_secrets().any(|secret| secret.endpoint.as_ref() == Some(id))
+        };
+        for endpoint in observed.unheld.iter().filter(|endpoint| !held(&endpoint.id)) {
+            match judge(attempt, endpoint, timing) {
+                Verdict::Ours => traces.ours.insert(endpoint.id.clone()),
+                Verdict::Doubtful => traces.doubtful.insert(endpoint.id.clone()),
+                Verdict::NotOurs => false,
+            };
+        }
+        traces
+    }
+}
+
+enum Verdict {
+    Ours,
+    Doubtful,
+    NotOurs,
+}
+
+fn judge(attempt: &Attempt, endpoint: &Endpoint, timing: &Timing) -> Verdict {
+    if attempt.known.contains(&endpoint.id) || !attempt.would_make(endpoint) {
+        return Verdict::NotOurs;
+    }
+    let Some(created) = endpoint.created_at else {
+        return Verdict::Doubtful;
+    };
+    if timing.certain(attempt.since, attempt.started_at).contains(&created) {
+        return Verdict::Ours;
+    }
+    if created < Timing::doubtful_from(attempt.since) {
+        return Verdict::NotOurs;
+    }
+    Verdict::Doubtful
+}
+
+fn uncertain(attempt: &Attempt, ids: &BTreeSet<EndpointId>) -> Rest {
+    let ids = ids.iter().map(EndpointId::as_str).collect::<Vec<_>>().join(", ");
+    Rest::stalled(
+        Reason::CreateUncertain,
+        format!(
+            "create attempt {} was not answered, and it can't be told whether it made {ids}: delete from the \
+             network what nobody uses, and this goes on by itself",
+            attempt.number
+        ),
+    )
+}
+
+pub(super) fn awaiting_list() -> Rest {
+    Rest::reconciling(Reason::AwaitingList, "waits for the first list of the network".to_owned(), None)
+}
+
+pub(super) fn secret_not_ours(desired: &Desired) -> Rest {
+    Rest::stalled(
+        Reason::SecretNotOurs,
+        format!(
+            "Secret {0:?} exists and is not this resource's, so it is left alone: set spec.secret.name to another \
+             name, or delete that Secret",
+            desired.secret.name
+        ),
+    )
+}
+
+pub(super) fn secret_of_former_resource(desired: &Desired) -> Rest {
+    Rest::reconciling(
+        Reason::SecretOfFormerResource,
+        format!(
+            "Secret {:?} belongs to an earlier WebhookEndpoint of the same name: waits for its garbage collection",
+            desired.secret.name
+        ),
+        None,
+    )
+}

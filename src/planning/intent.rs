@@ -1,0 +1,56 @@
+//! What is wanted.
+
+use std::collections::BTreeMap;
+
+use crate::provider::{EndpointId, NewEndpoint};
+
+/// What is wanted of one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Intent {
+    /// The endpoint is to be as declared.
+    Keep(Desired),
+    /// The resource is being deleted.
+    Remove(Removal),
+}
+
+/// What becomes of the remote endpoint of a resource that is being deleted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Removal {
+    /// It is deleted, and its Secret with it.
+    Delete,
+    /// It stays, and so does its Secret.
+    Retain,
+}
+
+/// A declared endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// What the API should hold.
+    pub endpoint: NewEndpoint,
+    /// What the Secret should look like.
+    pub secret: SecretShape,
+    /// What is done about a change made by somebody else.
+    pub drift: Drift,
+    /// An existing endpoint to adopt.
+    pub adopt: Option<EndpointId>,
+}
+
+/// The declared parts of a Secret.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SecretShape {
+    /// Its name.
+    pub name: String,
+    /// The declared labels.
+    pub labels: BTreeMap<String, String>,
+    /// The declared annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// What is done about a remote change made by somebody else.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Drift {
+    /// It is undone.
+    Correct,
+    /// It is reported.
+    Report,
+}
