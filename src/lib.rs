@@ -4,3 +4,4 @@
 pub mod planning;
 pub mod provider;
 pub mod resources;
+pub mod state;

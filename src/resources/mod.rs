@@ -38,6 +38,8 @@ pub const ROTATE_ANNOTATION: &str = "webhookoperator.dev/rotate";
 pub const ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/endpoint-id";
 /// On a Secret: the number of the create attempt whose answer it holds.
 pub const SECRET_ATTEMPT_ANNOTATION: &str = "webhookoperator.dev/attempt";
+/// On a Secret: which labels and annotations were set because the resource declares them.
+pub const TEMPLATE_ANNOTATION: &str = "webhookoperator.dev/template";
 
 /// Every CRD, in the order in which they are written to `crds/`.
 #[must_use]

@@ -1,0 +1,59 @@
+//! Growing pauses between tries.
+
+use std::time::Duration;
+
+use rand::Rng as _;
+
+/// Pauses that double from a first one up to a cap, each with jitter.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    cap: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    /// Pauses from `first` up to `cap`.
+    #[must_use]
+    pub fn new(first: Duration, cap: Duration) -> Self {
+        Self { first, cap, failures: 0 }
+    }
+
+    /// The pause before the next try.
+    pub fn next(&mut self) -> Duration {
+        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        self.failures = self.failures.saturating_add(1);
+        jittered(self.first.saturating_mul(factor).min(self.cap))
+    }
+
+    /// Starts over, after a success.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// A pause and up to a tenth of it more, at random, so that many waiters do not wake at once.
+#[must_use]
+pub fn jittered(pause: Duration) -> Duration {
+    pause + pause.mul_f64(rand::rng().random_range(0.0..0.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_doubles_up_to_the_cap_and_starts_over() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
+        for expected in [1, 2, 4, 5, 5] {
+            let pause = backoff.next();
+            let expected = Duration::from_secs(expected);
+            assert!(pause >= expected && pause <= expected.mul_f64(1.1), "{pause:?}");
+        }
+        for _ in 0..100 {
+            assert!(backoff.next() <= Duration::from_millis(5500));
+        }
+        backoff.reset();
+        assert!(backoff.next() <= Duration::from_millis(1100));
+    }
+}

@@ -1,0 +1,175 @@
+//! Who may use a network, and for which URLs: pure.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use url::Url;
+
+use crate::resources::{AllowedNamespaces, NetworkSettings};
+
+/// Who may use a network, and for which URLs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Access {
+    /// The namespaces; every one when `None`.
+    pub namespaces: Option<AllowedNamespaces>,
+    /// Whether http URLs are allowed.
+    pub allow_http: bool,
+    /// Host patterns; any host when empty.
+    pub hosts: Vec<String>,
+}
+
+/// Why a network does not take an endpoint.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The namespace is not among those allowed.
+    #[error(
+        "the network does not allow endpoints of namespace {namespace:?}: ask its administrator to add the namespace to \
+         spec.allowedNamespaces"
+    )]
+    Namespace {
+        /// The namespace.
+        namespace: String,
+    },
+    /// The URL can't be read.
+    #[error("spec.url {url:?} is not a URL that events can be delivered to: {why}")]
+    Unreadable {
+        /// The URL.
+        url: String,
+        /// Why.
+        why: url::ParseError,
+    },
+    /// The URL is http.
+    #[error("spec.url is http, and the network allows only https: use https, since the API does not deliver to http URLs")]
+    Http,
+    /// The host is not among those allowed.
+    #[error("spec.url leads to host {host:?}, and the network allows only {}", allowed.join(", "))]
+    Host {
+        /// The host.
+        host: String,
+        /// The allowed patterns.
+        allowed: Vec<String>,
+    },
+}
+
+impl Access {
+    /// The access that a network declares.
+    #[must_use]
+    pub fn declared(settings: &NetworkSettings, namespaces: Option<AllowedNamespaces>) -> Self {
+        Self {
+            namespaces,
+            allow_http: settings.allow_http,
+            hosts: settings.allowed_url_hosts.clone(),
+        }
+    }
+
+    /// Checks that endpoints of a namespace, with these labels, may use the network.
+    ///
+    /// # Errors
+    ///
+    /// When the namespace is neither named nor selected.
+    pub fn check_namespace(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Result<(), Refusal> {
+        let Some(allowed) = &self.namespaces else { return Ok(()) };
+        let named = allowed.names.iter().any(|name| name == namespace);
+        let selected = allowed.selector.as_ref().is_some_and(|selector| selects(selector, labels));
+        if named || selected { Ok(()) } else { Err(Refusal::Namespace { namespace: namespace.to_owned() }) }
+    }
+
+    /// Checks that the network takes endpoints with this URL.
+    ///
+    /// # Errors
+    ///
+    /// When the URL can't be read, is http, or leads to a host that is not allowed.
+    pub fn check_url(&self, url: &str) -> Result<(), Refusal> {
+        let parsed = Url::parse(url).map_err(|why| Refusal::Unreadable { url: url.to_owned(), why })?;
+        if parsed.scheme() != "https" && !self.allow_http {
+            return Err(Refusal::Http);
+        }
+        let host = parsed.host_str().unwrap_or_default().trim_end_matches('.');
+        if self.hosts.is_empty() || self.hosts.iter().any(|pattern| matches(pattern, host)) {
+            return Ok(());
+        }
+        Err(Refusal::Host { host: host.to_owned(), allowed: self.hosts.clone() })
+    }
+}
+
+/// `*.example.com` stands for every subdomain of `example.com`, at any depth, and not for itself.
+fn matches(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix('*') {
+        Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
+        None => pattern == host,
+    }
+}
+
+/// Evaluates a label selector as Kubernetes does; an operator it does not know selects nothing.
+fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+    let equal = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
+    equal && selector.match_expressions.iter().flatten().all(|requirement| satisfies(requirement, labels))
+}
+
+fn satisfies(requirement: &LabelSelectorRequirement, labels: &BTreeMap<String, String>) -> bool {
+    let value = labels.get(&requirement.key);
+    let listed = |value: &String| requirement.values.iter().flatten().any(|listed| listed == value);
+    match requirement.operator.as_str() {
+        "In" => value.is_some_and(listed),
+        "NotIn" => !value.is_some_and(listed),
+        "Exists" => value.is_some(),
+        "DoesNotExist" => value.is_none(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let open = Access::default();
+        let http = Access { allow_http: true, ..Access::default() };
+        let hosts = Access {
+            hosts: vec!["hooks.example.com".to_owned(), "*.example.org".to_owned()],
+            ..Access::default()
+        };
+        for (access, url, allowed) in [
+            (&open, "https://example.com/x", true),
+            (&open, "http://example.com/x", false),
+            (&http, "http://example.com/x", true),
+            (&hosts, "https://hooks.example.com/x", true),
+            (&hosts, "https://HOOKS.example.com:8443/x", true),
+            (&hosts, "https://hooks.example.com./x", true),
+            (&hosts, "https://example.com/x", false),
+            (&hosts, "https://evil-hooks.example.com/x", false),
+            (&hosts, "https://a.b.example.org/x", true),
+            (&hosts, "https://example.org/x", false),
+            (&hosts, "https://notexample.org/x", false),
+            (&hosts, "https://example.org.evil.com/x", false),
+        ] {
+            assert_eq!(access.check_url(url).is_ok(), allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn namespaces() {
+        let labels = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        let selector: LabelSelector = serde_json::from_value(serde_json::json!({
+            "matchLabels": {"team": "a"},
+            "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["test"]}],
+        }))
+        .unwrap();
+        let allowed = AllowedNamespaces { names: vec!["billing".to_owned()], selector: Some(selector) };
+        let access = Access { namespaces: Some(allowed), ..Access::default() };
+        for (namespace, its_labels, ok) in [
+            ("billing", labels(&[]), true),
+            ("other", labels(&[]), false),
+            ("other", labels(&[("team", "a")]), true),
+            ("other", labels(&[("team", "a"), ("tier", "test")]), false),
+            ("other", labels(&[("team", "b")]), false),
+        ] {
+            assert_eq!(access.check_namespace(namespace, &its_labels).is_ok(), ok, "{namespace} {its_labels:?}");
+        }
+        let none = Access { namespaces: Some(AllowedNamespaces::default()), ..Access::default() };
+        assert!(none.check_namespace("billing", &labels(&[])).is_err(), "an empty list allows nobody");
+    }
+}

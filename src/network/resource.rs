@@ -1,0 +1,76 @@
+//! What the two kinds of network have in common.
+
+use kube::ResourceExt as _;
+use kube::core::object::HasStatus;
+
+use crate::resources::{
+    AllowedNamespaces, Auth, ClusterWebhookNetwork, NetworkSettings, OAuth2ClientCredentials, SecretKey,
+    SecretSource, WebhookNetwork, WebhookNetworkStatus,
+};
+use crate::state::NetworkKey;
+
+/// A network as declared, whichever its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declared {
+    /// What both kinds have in common.
+    pub settings: NetworkSettings,
+    /// Its credentials, each with the namespace it is read from.
+    pub auth: Auth<SecretKey>,
+    /// The namespaces that may use it; every one when `None`.
+    pub namespaces: Option<AllowedNamespaces>,
+    /// Whether it may lead to any address, or to public ones only.
+    pub confined: bool,
+}
+
+/// A resource that declares a network.
+pub trait NetworkResource: HasStatus<Status = WebhookNetworkStatus> {
+    /// Its name in the registry.
+    fn key(&self) -> NetworkKey;
+    /// What it declares.
+    fn declared(&self) -> Declared;
+}
+
+impl NetworkResource for ClusterWebhookNetwork {
+    fn key(&self) -> NetworkKey {
+        NetworkKey::Cluster { name: self.name_any() }
+    }
+
+    fn declared(&self) -> Declared {
+        Declared {
+            settings: self.spec.settings.clone(),
+            auth: self.spec.auth.clone(),
+            namespaces: self.spec.allowed_namespaces.clone(),
+            confined: false,
+        }
+    }
+}
+
+impl NetworkResource for WebhookNetwork {
+    fn key(&self) -> NetworkKey {
+        NetworkKey::Namespaced { namespace: self.namespace().unwrap_or_default(), name: self.name_any() }
+    }
+
+    fn declared(&self) -> Declared {
+        let namespace = self.namespace().unwrap_or_default();
+        let here = |source: &SecretSource<crate::resources::LocalSecretKey>| SecretSource {
+            secret_key_ref: source.secret_key_ref.in_namespace(&namespace),
+        };
+        let auth = &self.spec.auth;
+        Declared {
+            settings: self.spec.settings.clone(),
+            auth: Auth {
+                oauth2_client_credentials: auth.oauth2_client_credentials.as_ref().map(|oauth2| {
+                    OAuth2ClientCredentials {
+                        token_url: oauth2.token_url.clone(),
+                        audience: oauth2.audience.clone(),
+                        client_id: here(&oauth2.client_id),
+                        client_secret: here(&oauth2.client_secret),
+                    }
+                }),
+                bearer_token: auth.bearer_token.as_ref().map(here),
+            },
+            namespaces: None,
+            confined: true,
+        }
+    }
+}

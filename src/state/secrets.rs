@@ -1,0 +1,176 @@
+//! The metadata of the Secrets that the operator wrote. Their values are never kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::watcher;
+use kube::Resource;
+
+use super::key::ResourceKey;
+use super::version;
+use crate::provider::EndpointId;
+use crate::resources::{ENDPOINT_ID_ANNOTATION, GROUP, SECRET_ATTEMPT_ANNOTATION, TEMPLATE_ANNOTATION};
+
+/// What is known of one Secret of ours, from its metadata.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredMeta {
+    /// The name and uid of the `WebhookEndpoint` that owns it.
+    pub owner: Option<(String, String)>,
+    /// Its resource version.
+    pub resource_version: Option<String>,
+    /// The endpoint whose secret it holds.
+    pub endpoint: Option<EndpointId>,
+    /// The attempt that made the endpoint.
+    pub attempt: u64,
+    /// The labels that were set because they were declared.
+    pub labels: BTreeMap<String, String>,
+    /// The annotations that were set because they were declared.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The keys of labels and annotations that were set because they were declared; kept on the Secret.
+#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+pub struct TemplateKeys {
+    /// Keys of labels.
+    #[serde(default)]
+    pub labels: BTreeSet<String>,
+    /// Keys of annotations.
+    #[serde(default)]
+    pub annotations: BTreeSet<String>,
+}
+
+impl StoredMeta {
+    /// Reads a Secret's metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        let annotation = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key));
+        let keys: TemplateKeys = annotation(TEMPLATE_ANNOTATION)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        let owner = meta.owner_references.iter().flatten().find(|owner| {
+            owner.kind == "WebhookEndpoint" && owner.api_version.split('/').next() == Some(GROUP)
+        });
+        Self {
+            owner: owner.map(|owner| (owner.name.clone(), owner.uid.clone())),
+            resource_version: meta.resource_version.clone(),
+            endpoint: annotation(ENDPOINT_ID_ANNOTATION).map(|id| EndpointId::from(id.as_str())),
+            attempt: annotation(SECRET_ATTEMPT_ANNOTATION).and_then(|text| text.parse().ok()).unwrap_or(0),
+            labels: pick(meta.labels.as_ref(), &keys.labels),
+            annotations: pick(meta.annotations.as_ref(), &keys.annotations),
+        }
+    }
+}
+
+fn pick(all: Option<&BTreeMap<String, String>>, keys: &BTreeSet<String>) -> BTreeMap<String, String> {
+    all.into_iter()
+        .flatten()
+        .filter(|(key, _)| keys.contains(*key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// All Secrets of ours, by namespace and name, and by owner.
+#[derive(Debug, Default)]
+pub struct SecretIndex {
+    secrets: HashMap<ResourceKey, (StoredMeta, u64)>,
+    owned: HashMap<String, BTreeSet<ResourceKey>>,
+    round: u64,
+    complete: bool,
+}
+
+impl SecretIndex {
+    /// Takes in an event of the watch; names the resources that it concerns.
+    pub fn apply<K: Resource<DynamicType = ()>>(&mut self, event: &watcher::Event<K>) -> Vec<ResourceKey> {
+        match event {
+            watcher::Event::Init => {
+                self.round += 1;
+                Vec::new()
+            }
+            watcher::Event::InitApply(secret) | watcher::Event::Apply(secret) => self.put(secret.meta()),
+            watcher::Event::Delete(secret) => self.remove(secret.meta()),
+            watcher::Event::InitDone => {
+                self.complete = true;
+                let round = self.round;
+                let missed = self.secrets.iter().filter(|(_, (_, seen))| *seen < round);
+                let missed = missed.map(|(key, _)| key.clone()).collect::<Vec<_>>();
+                missed.iter().filter_map(|key| self.drop_entry(key)).collect()
+            }
+        }
+    }
+
+    /// Whether the watch has shown every Secret once.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Takes in a Secret as a watch or an answer shows it, unless something newer is known.
+    pub fn put(&mut self, meta: &ObjectMeta) -> Vec<ResourceKey> {
+        let key = key_of(meta);
+        let stored = StoredMeta::of(meta);
+        if self.is_newer_than(&key, meta) {
+            if let Some((_, seen)) = self.secrets.get_mut(&key) {
+                *seen = self.round;
+            }
+            return Vec::new();
+        }
+        let before = self.drop_entry(&key);
+        let owner = stored.owner.as_ref().map(|(name, uid)| {
+            self.owned.entry(uid.clone()).or_default().insert(key.clone());
+            ResourceKey { namespace: key.namespace.clone(), name: name.clone() }
+        });
+        self.secrets.insert(key, (stored, self.round));
+        let mut concerned = before.into_iter().chain(owner).collect::<Vec<_>>();
+        concerned.dedup();
+        concerned
+    }
+
+    /// Takes in that a Secret was deleted, unless something newer is known.
+    pub fn remove(&mut self, meta: &ObjectMeta) -> Vec<ResourceKey> {
+        let key = key_of(meta);
+        if self.is_newer_than(&key, meta) {
+            return Vec::new();
+        }
+        self.drop_entry(&key).into_iter().collect()
+    }
+
+    fn is_newer_than(&self, key: &ResourceKey, meta: &ObjectMeta) -> bool {
+        let known = self.secrets.get(key).and_then(|(known, _)| version(known.resource_version.as_deref()));
+        known > version(meta.resource_version.as_deref())
+    }
+
+    /// Drops an entry and names its owner.
+    fn drop_entry(&mut self, key: &ResourceKey) -> Option<ResourceKey> {
+        let (stored, _) = self.secrets.remove(key)?;
+        let (name, uid) = stored.owner?;
+        if let Some(owned) = self.owned.get_mut(&uid) {
+            owned.remove(key);
+            if owned.is_empty() {
+                self.owned.remove(&uid);
+            }
+        }
+        Some(ResourceKey { namespace: key.namespace.clone(), name })
+    }
+
+    /// The Secret of this namespace and name.
+    #[must_use]
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&StoredMeta> {
+        let key = ResourceKey { namespace: namespace.to_owned(), name: name.to_owned() };
+        self.secrets.get(&key).map(|(stored, _)| stored)
+    }
+
+    /// The Secrets that the resource with this uid owns, by name.
+    pub fn owned_by(&self, uid: &str) -> impl Iterator<Item = (&str, &StoredMeta)> {
+        self.owned.get(uid).into_iter().flatten().filter_map(|key| {
+            let (stored, _) = self.secrets.get(key)?;
+            Some((key.name.as_str(), stored))
+        })
+    }
+}
+
+fn key_of(meta: &ObjectMeta) -> ResourceKey {
+    ResourceKey {
+        namespace: meta.namespace.clone().unwrap_or_default(),
+        name: meta.name.clone().unwrap_or_default(),
+    }
+}
