@@ -55,6 +55,7 @@ impl Error {
             | Failure::Unreachable { .. }
             | Failure::TlsFailed { .. }
             | Failure::AddressRefused { .. }
+            | Failure::CursorRefused { .. }
             | Failure::Token(_) => ErrorClass::Retry,
             Failure::CreatedWithoutSecret { .. } => ErrorClass::Ambiguous,
             Failure::TimedOut { .. }
@@ -87,6 +88,7 @@ impl Error {
             Failure::Unreachable { .. } => "Unreachable",
             Failure::TlsFailed { .. } => "TlsFailed",
             Failure::AddressRefused { .. } => "AddressRefused",
+            Failure::CursorRefused { .. } => "CursorRefused",
             Failure::TimedOut { .. } => "TimedOut",
             Failure::ConnectionLost { .. } => "ConnectionLost",
             Failure::ServerError { .. } => "ServerError",
@@ -121,8 +123,15 @@ impl Error {
         }
     }
 
-    pub(super) fn failure(&self) -> &Failure {
-        &self.failure
+    /// The same failure of a list that went on after a cursor: an answer that refuses the request
+    /// then means that the cursor's endpoint is gone, not that the request is wrong.
+    pub(super) fn about_cursor(self) -> Self {
+        match self.failure {
+            Failure::Rejected { status, .. } | Failure::NotFound { status } => {
+                Self { failure: Failure::CursorRefused { status }, ..self }
+            }
+            _ => self,
+        }
     }
 }
 
@@ -193,6 +202,8 @@ pub(super) enum Failure {
     ConnectionLost { detail: Detail },
     #[error("the API failed with {status}{detail}; it is tried again")]
     ServerError { status: StatusCode, detail: Detail, retry_after: Option<Duration> },
+    #[error("the API no longer accepts the cursor ({status}); the list begins again")]
+    CursorRefused { status: StatusCode },
     #[error("the API redirects ({status}), which is not followed; check the network's apiUrl")]
     Redirected { status: StatusCode },
     #[error("the API's answer is not what it documents{detail}; it is tried again")]
@@ -212,6 +223,23 @@ pub(super) enum TokenFailure {
     Refused { status: StatusCode, detail: Detail },
     #[error("the token URL gave no token{detail}; check tokenUrl and the way to it")]
     Unavailable { detail: Detail, retry_after: Option<Duration> },
+}
+
+impl TokenFailure {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { .. } => None,
+            Self::Unavailable { retry_after, .. } => *retry_after,
+        }
+    }
+
+    /// The same failure, with the time for which the issuer is left in peace.
+    pub(super) fn waiting(self, rest: Duration) -> Self {
+        match self {
+            Self::Refused { .. } => self,
+            Self::Unavailable { detail, .. } => Self::Unavailable { detail, retry_after: Some(rest) },
+        }
+    }
 }
 
 /// A few words of detail for a message; shown as `: words`, or not at all when there are none.

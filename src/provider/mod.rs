@@ -6,14 +6,24 @@
 //! to decide, by the [`ErrorClass`] of the [`Error`].
 
 mod address;
+mod body;
+mod client;
 mod clock;
 mod config;
 mod endpoint;
 mod error;
 mod excerpt;
+mod exchange;
 mod ids;
+mod list;
+mod pause;
+mod token;
+mod token_life;
+mod transport;
+mod wire;
 
 pub use self::address::AddressPolicy;
+pub use self::client::Client;
 pub use self::config::{Auth, ClientConfig, ConfigError, Field, Limits, Priority};
 pub use self::endpoint::{
     CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, EventType, NewEndpoint, Page,

@@ -1,0 +1,224 @@
+//! The five operations.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use super::body::{LIST_BYTES, SINGLE_BYTES};
+use super::config::{ClientConfig, ConfigError, Priority};
+use super::endpoint::{CreatedEndpoint, Endpoint, EndpointPatch, NewEndpoint, Page};
+use super::error::{Error, Failure, Operation};
+use super::exchange::Exchange;
+use super::ids::EndpointId;
+use super::wire;
+
+/// What a path segment keeps as it is: RFC 3986's unreserved characters.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The number of items asked for in a page: the API's maximum.
+const PAGE_ITEMS: &str = "100";
+
+/// A client for one network. Clones share its connections, token, budget and clock.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// `…/webhook-endpoints`, without a slash at the end.
+    collection: Url,
+    /// Everything between a request and the body of its answer.
+    exchange: Exchange,
+}
+
+impl Client {
+    /// Makes a client. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration cannot work, whatever the network does.
+    pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let collection = collection(&config.api_url);
+        let exchange = Exchange::new(config)?;
+        Ok(Self { inner: Arc::new(Inner { collection, exchange }) })
+    }
+
+    /// Creates an endpoint. The answer is the only one that ever shows its secret.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error::class`]; after an `Ambiguous` one the endpoint may exist, with a secret that
+    /// nobody knows.
+    pub async fn create(&self, new: &NewEndpoint) -> Result<CreatedEndpoint, Error> {
+        let operation = Operation::Create;
+        let answer = self
+            .exchange()
+            .run(operation, Priority::Change, SINGLE_BYTES, |http| {
+                http.post(self.inner.collection.clone()).json(new)
+            })
+            .await?;
+        answer
+            .body
+            .and_then(|body| wire::created(&body, new))
+            .map_err(|failure| Error::new(operation, failure))
+    }
+
+    /// Reads an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error::class`].
+    pub async fn get(&self, id: &EndpointId, priority: Priority) -> Result<Endpoint, Error> {
+        let operation = Operation::Get;
+        let url = self.item(operation, id)?;
+        let answer =
+            self.exchange().run(operation, priority, SINGLE_BYTES, |http| http.get(url.clone())).await?;
+        answer
+            .body
+            .and_then(|body| wire::endpoint(&body, id))
+            .map_err(|failure| Error::new(operation, failure))
+    }
+
+    /// Updates an endpoint and returns it as it is then.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error::class`].
+    pub async fn patch(&self, id: &EndpointId, patch: &EndpointPatch) -> Result<Endpoint, Error> {
+        let operation = Operation::Patch;
+        let url = self.item(operation, id)?;
+        let answer = self
+            .exchange()
+            .run(operation, Priority::Change, SINGLE_BYTES, |http| http.patch(url.clone()).json(patch))
+            .await?;
+        answer
+            .body
+            .and_then(|body| wire::endpoint(&body, id))
+            .map_err(|failure| Error::new(operation, failure))
+    }
+
+    /// Deletes an endpoint. The status of the answer says it all; its body does not matter.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error::class`]; `NotFound` means that there is nothing left to delete.
+    pub async fn delete(&self, id: &EndpointId) -> Result<(), Error> {
+        let operation = Operation::Delete;
+        let url = self.item(operation, id)?;
+        self.exchange()
+            .run(operation, Priority::Change, SINGLE_BYTES, |http| http.delete(url.clone()))
+            .await
+            .map(drop)
+    }
+
+    /// Reads one page of the list, of at most 100 endpoints, beginning after the endpoint `after`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error::class`].
+    pub async fn list_page(&self, after: Option<&EndpointId>, priority: Priority) -> Result<Page, Error> {
+        let operation = Operation::List;
+        let mut url = self.inner.collection.clone();
+        url.query_pairs_mut().append_pair("limit", PAGE_ITEMS);
+        if let Some(after) = after {
+            url.query_pairs_mut().append_pair("startingAfter", after.as_str());
+        }
+        let answer = self
+            .exchange()
+            .run(operation, priority, LIST_BYTES, |http| http.get(url.clone()))
+            .await
+            .map_err(|error| if after.is_some() { error.about_cursor() } else { error })?;
+        answer.body.and_then(|body| wire::page(&body)).map_err(|failure| Error::new(operation, failure))
+    }
+
+    /// The time by the API's clock: that of its latest answer, carried on by the local monotonic
+    /// clock. It is up to about a second behind. Before any answer it is the local time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.exchange().now()
+    }
+
+    /// Obtains a token if there is none that is valid. The API itself is not called.
+    ///
+    /// # Errors
+    ///
+    /// When the token URL refuses the credentials or gives no token.
+    pub async fn authenticate(&self) -> Result<(), Error> {
+        self.exchange().authenticate().await
+    }
+
+    fn exchange(&self) -> &Exchange {
+        &self.inner.exchange
+    }
+
+    fn item(&self, operation: Operation, id: &EndpointId) -> Result<Url, Error> {
+        item(&self.inner.collection, id).ok_or_else(|| Error::new(operation, Failure::InvalidId))
+    }
+}
+
+/// The collection's URL below the base URL, which may end in a slash.
+fn collection(api_url: &Url) -> Url {
+    let mut url = api_url.clone();
+    let path = format!("{}/webhook-endpoints", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url
+}
+
+/// The URL of one endpoint, if there is one: an empty id would name the collection, and dots would be
+/// resolved away, up to it or beyond.
+fn item(collection: &Url, id: &EndpointId) -> Option<Url> {
+    let id = id.as_str();
+    if matches!(id, "" | "." | "..") {
+        return None;
+    }
+    let mut url = collection.clone();
+    let path = format!("{}/{}", collection.path(), utf8_percent_encode(id, SEGMENT));
+    url.set_path(&path);
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collection_of(api_url: &str) -> Url {
+        collection(&api_url.parse().unwrap())
+    }
+
+    #[test]
+    fn the_collection_is_below_the_base_url() {
+        for base in ["https://api.example.com/webhooks/v1", "https://api.example.com/webhooks/v1/"] {
+            assert_eq!(collection_of(base).as_str(), "https://api.example.com/webhooks/v1/webhook-endpoints");
+        }
+        assert_eq!(
+            collection_of("https://api.example.com").as_str(),
+            "https://api.example.com/webhook-endpoints"
+        );
+    }
+
+    #[test]
+    fn an_id_never_leaves_the_collection() {
+        let collection = collection_of("https://api.example.com/v1");
+        for (id, expected) in [
+            ("wh_abc123", Some("wh_abc123")),
+            ("we-1.2~3", Some("we-1.2~3")),
+            ("a/b", Some("a%2Fb")),
+            ("../other", Some("..%2Fother")),
+            ("a\\..\\b", Some("a%5C..%5Cb")),
+            ("%2e%2e", Some("%252e%252e")),
+            (".\t.", Some(".%09.")),
+            ("a?b#c", Some("a%3Fb%23c")),
+            ("…", Some("%E2%80%A6")),
+            ("", None),
+            (".", None),
+            ("..", None),
+        ] {
+            let expected =
+                expected.map(|segment| format!("https://api.example.com/v1/webhook-endpoints/{segment}"));
+            assert_eq!(item(&collection, &id.into()).map(String::from), expected, "{id:?}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! When a token is good, when to fetch another one, and when to leave the issuer in peace. No clock,
+//! no I/O: every question comes with the time.
+
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use secrecy::SecretString;
+
+use super::error::TokenFailure;
+use super::pause::Pause;
+
+/// The lifetime of a token whose issuer does not tell it.
+const ASSUMED_LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// No token is used longer than this, whatever its issuer says.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// A token is renewed this long before it expires, or a fifth of its lifetime if that is less.
+const MAX_MARGIN: Duration = Duration::from_secs(60);
+/// The pauses after failures of the issuer, and after tokens that the API did not accept. Issuers
+/// count requests, and some charge for them.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// A token as it is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    secret: SecretString,
+    header: HeaderValue,
+    /// Which one of this source's tokens it is.
+    number: u64,
+}
+
+impl Token {
+    /// A token that is never renewed.
+    pub(super) fn fixed(secret: SecretString, header: HeaderValue) -> Self {
+        Self { secret, header, number: 0 }
+    }
+
+    /// The token itself.
+    pub(super) fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+
+    /// The value of the `Authorization` header.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+}
+
+/// What to do for a call that needs a token.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// This one is good.
+    Use(Token),
+    /// This one is still good, and it is time to fetch the next.
+    Renew(Token),
+    /// There is none: fetch one.
+    Fetch,
+    /// There is none, and it is too early to ask again.
+    Fail(TokenFailure),
+}
+
+/// What is known of a source's tokens.
+#[derive(Debug)]
+pub(super) struct TokenLife {
+    current: Option<Held>,
+    /// The number of tokens fetched so far.
+    fetched: u64,
+    /// The issuer's latest failure, until a token is fetched.
+    failure: Option<TokenFailure>,
+    /// How long the issuer is left in peace after failures.
+    issuer_pause: Pause,
+    /// How long a token that the API never accepted is kept before another is tried.
+    refusal_pause: Pause,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: Token,
+    renew_at: Instant,
+    expires_at: Instant,
+    /// Whether the API has ever accepted it.
+    accepted: bool,
+}
+
+impl Default for TokenLife {
+    fn default() -> Self {
+        Self {
+            current: None,
+            fetched: 0,
+            failure: None,
+            issuer_pause: Pause::growing(FIRST_PAUSE, LONGEST_PAUSE),
+            refusal_pause: Pause::growing(FIRST_PAUSE, LONGEST_PAUSE),
+        }
+    }
+}
+
+impl TokenLife {
+    pub(super) fn decide(&self, now: Instant) -> Decision {
+        let resting = self.issuer_pause.remaining(now);
+        let valid = self.current.as_ref().filter(|held| now < held.expires_at);
+        match (valid, resting) {
+            (Some(held), None) if now >= held.renew_at => Decision::Renew(held.token.clone()),
+            (Some(held), _) => Decision::Use(held.token.clone()),
+            (None, None) => Decision::Fetch,
+            (None, Some(resting)) => self.fail(resting),
+        }
+    }
+
+    fn fail(&self, resting: Duration) -> Decision {
+        match &self.failure {
+            None => Decision::Fetch,
+            Some(failure) => Decision::Fail(failure.clone().waiting(resting)),
+        }
+    }
+
+    /// Takes a token over that was asked for at `asked`.
+    pub(super) fn fetched(
+        &mut self,
+        secret: SecretString,
+        header: HeaderValue,
+        lifetime: Option<Duration>,
+        asked: Instant,
+    ) -> Token {
+        let lifetime = lifetime.unwrap_or(ASSUMED_LIFETIME).min(MAX_LIFETIME);
+        let expires_at = asked + lifetime;
+        let renew_at = asked + (lifetime - MAX_MARGIN.min(lifetime / 5));
+        self.fetched += 1;
+        let token = Token { secret, header, number: self.fetched };
+        self.current = Some(Held { token: token.clone(), renew_at, expires_at, accepted: false });
+        self.failure = None;
+        self.issuer_pause.reset();
+        token
+    }
+
+    /// Notes that the issuer gave no token; the current one serves as long as it is valid.
+    pub(super) fn failed(&mut self, failure: TokenFailure, now: Instant) -> Result<Token, TokenFailure> {
+        let rest = self.issuer_pause.begin(now, failure.retry_after());
+        self.failure = Some(failure.clone());
+        match &self.current {
+            Some(held) if now < held.expires_at => Ok(held.token.clone()),
+            _ => Err(failure.waiting(rest)),
+        }
+    }
+
+    /// Notes that the API accepted `token`.
+    pub(super) fn accepted(&mut self, token: &Token) {
+        if let Some(held) = self.current.as_mut().filter(|held| held.token.number == token.number) {
+            held.accepted = true;
+            self.refusal_pause.reset();
+        }
+    }
+
+    /// Notes that the API did not accept `token`. Tells whether another one is worth trying: always
+    /// when it had been accepted before, or when another call has already renewed it; otherwise only
+    /// now and then, because an API that accepts none would have us fetch tokens for ever.
+    pub(super) fn refused(&mut self, token: &Token, now: Instant) -> bool {
+        let Some(held) = self.current.as_ref().filter(|held| held.token.number == token.number) else {
+            return true;
+        };
+        if !held.accepted {
+            if self.refusal_pause.remaining(now).is_some() {
+                return false;
+            }
+            self.refusal_pause.begin(now, None);
+        }
+        self.current = None;
+        true
+    }
+}
