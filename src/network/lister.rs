@@ -22,6 +22,8 @@ pub struct Network {
     pub key: NetworkKey,
     /// The client for its API.
     pub client: Client,
+    /// How long one call may take.
+    pub timeout: Duration,
     interval: Duration,
     inventory: Mutex<Inventory>,
     tickets: AtomicU64,
@@ -47,12 +49,14 @@ pub struct Listed {
 }
 
 impl Network {
-    /// A network that is listed every `interval`, and a tenth of it at random.
+    /// A network whose calls take at most `timeout`, and that is listed every `interval`, and up to a
+    /// tenth of it more at random.
     #[must_use]
-    pub fn new(key: NetworkKey, client: Client, interval: Duration) -> Self {
+    pub fn new(key: NetworkKey, client: Client, timeout: Duration, interval: Duration) -> Self {
         Self {
             key,
             client,
+            timeout,
             interval,
             inventory: Mutex::default(),
             tickets: AtomicU64::new(0),

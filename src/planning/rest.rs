@@ -89,8 +89,8 @@ reasons! {
     ResolvingCreate,
     /// A create was not answered, and which endpoint it made can't be told.
     CreateUncertain,
-    /// The create was refused.
-    CreateRefused,
+    /// The API refused a call as wrong.
+    Refused,
     /// The endpoint was changed by somebody else.
     Drifted,
     /// The endpoint was deleted by somebody else.
@@ -123,10 +123,6 @@ reasons! {
     UrlNotAllowed,
     /// The API could not be reached or refused a call.
     ProviderError,
-    /// The resource can't be read by this version.
-    Invalid,
-    /// The remote endpoint is being deleted.
-    Deleting,
     /// The resource was let go.
     Deleted,
 }

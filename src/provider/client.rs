@@ -1,5 +1,6 @@
 //! The five operations.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,6 +25,12 @@ const PAGE_ITEMS: &str = "100";
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("collection", &self.inner.collection.as_str()).finish_non_exhaustive()
+    }
 }
 
 struct Inner {

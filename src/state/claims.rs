@@ -9,6 +9,8 @@ use crate::provider::EndpointId;
 /// What one resource lays claim to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claim {
+    /// The resource's uid.
+    pub uid: String,
     /// The network it belongs to.
     pub network: Option<NetworkKey>,
     /// Endpoints that its status or its Secrets name.
@@ -40,8 +42,11 @@ impl Claims {
         self.seen.insert(key.clone(), claim);
     }
 
-    /// Forgets a resource that is gone.
-    pub fn forget(&mut self, key: &ResourceKey) {
+    /// Forgets a resource that is gone, unless another one of its name has come since.
+    pub fn forget(&mut self, key: &ResourceKey, uid: &str) {
+        if self.seen.get(key).is_some_and(|claim| claim.uid != uid) {
+            return;
+        }
         self.release(key);
         self.created.retain(|_, holder| holder != key);
     }
@@ -142,7 +147,9 @@ mod tests {
         claims.see(&key("a"), holding(&["wh_1"]));
         claims.see(&key("b"), holding(&["wh_1"]));
         assert!(claims.held_by_another(&"wh_1".into(), &key("a")));
-        claims.forget(&key("b"));
+        claims.forget(&key("b"), "another uid");
+        assert!(claims.held_by_another(&"wh_1".into(), &key("a")));
+        claims.forget(&key("b"), "");
         assert!(!claims.held_by_another(&"wh_1".into(), &key("a")));
         assert!(claims.is_held(&"wh_1".into()));
     }

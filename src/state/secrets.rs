@@ -134,6 +134,11 @@ impl SecretIndex {
         self.drop_entry(&key).into_iter().collect()
     }
 
+    /// Drops a Secret that an answer showed to be gone.
+    pub fn drop_named(&mut self, namespace: &str, name: &str) {
+        self.drop_entry(&ResourceKey { namespace: namespace.to_owned(), name: name.to_owned() });
+    }
+
     fn is_newer_than(&self, key: &ResourceKey, meta: &ObjectMeta) -> bool {
         let known = self.secrets.get(key).and_then(|(known, _)| version(known.resource_version.as_deref()));
         known > version(meta.resource_version.as_deref())

@@ -1,0 +1,241 @@
+//! What all activations share.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Client, ResourceExt as _};
+use tokio::sync::OwnedMutexGuard;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::mind::Minds;
+use super::observe::claim_of;
+use crate::network::{Network, Networks};
+use crate::resources::WebhookEndpoint;
+use crate::state::{Claims, NetworkKey, ResourceKey, SecretIndex, version};
+
+/// The operator's own settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long after a create a list may fail to show its endpoint.
+    pub settle: Duration,
+    /// Non-public addresses that namespaced networks may connect to nevertheless.
+    pub address_exceptions: Vec<ipnet::IpNet>,
+    /// How many resources are reconciled at once.
+    pub concurrency: u16,
+}
+
+/// What all activations share.
+pub struct Context {
+    /// The Kubernetes client.
+    pub client: Client,
+    /// The operator's own settings.
+    pub settings: Settings,
+    /// The networks that there are.
+    pub networks: Networks,
+    pub(super) recorder: Recorder,
+    pub(super) minds: Minds,
+    pub(super) urls: Locks,
+    pub(super) namespaces: Locks,
+    claims: Mutex<Claims>,
+    secrets: Mutex<SecretIndex>,
+    labels: Mutex<HashMap<String, BTreeMap<String, String>>>,
+    proven: Mutex<HashSet<String>>,
+    latest: Mutex<HashMap<ResourceKey, WebhookEndpoint>>,
+    waiting: Mutex<HashSet<ResourceKey>>,
+    drifted: Mutex<HashSet<ResourceKey>>,
+    queue: UnboundedSender<ResourceKey>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The name of a resource.
+pub(super) fn key_of(resource: &WebhookEndpoint) -> ResourceKey {
+    ResourceKey { namespace: resource.namespace().unwrap_or_default(), name: resource.name_any() }
+}
+
+impl Context {
+    /// A context; resources that something happened to are sent to `queue`.
+    #[must_use]
+    pub fn new(client: Client, settings: Settings, queue: UnboundedSender<ResourceKey>) -> Self {
+        let reporter = Reporter {
+            controller: "webhookoperator.dev/webhook-operator".to_owned(),
+            instance: std::env::var("POD_NAME").ok(),
+        };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            settings,
+            networks: Networks::default(),
+            minds: Minds::default(),
+            urls: Locks::default(),
+            namespaces: Locks::default(),
+            claims: Mutex::default(),
+            secrets: Mutex::default(),
+            labels: Mutex::default(),
+            proven: Mutex::default(),
+            latest: Mutex::default(),
+            waiting: Mutex::default(),
+            drifted: Mutex::default(),
+            queue,
+        }
+    }
+
+    /// The claims of all resources.
+    pub fn claims(&self) -> MutexGuard<'_, Claims> {
+        locked(&self.claims)
+    }
+
+    /// The metadata of all Secrets of ours.
+    pub fn secrets(&self) -> MutexGuard<'_, SecretIndex> {
+        locked(&self.secrets)
+    }
+
+    /// The labels of a namespace.
+    pub(super) fn namespace_labels(&self, namespace: &str) -> BTreeMap<String, String> {
+        locked(&self.labels).get(namespace).cloned().unwrap_or_default()
+    }
+
+    /// Takes in the labels of a namespace; tells whether they are new.
+    pub fn see_namespace(&self, name: &str, labels: BTreeMap<String, String>) -> bool {
+        locked(&self.labels).insert(name.to_owned(), labels.clone()) != Some(labels)
+    }
+
+    /// Forgets a namespace that is gone.
+    pub fn forget_namespace(&self, name: &str) {
+        locked(&self.labels).remove(name);
+        locked(&self.proven).remove(name);
+    }
+
+    /// Wakes a resource.
+    pub fn wake(&self, key: ResourceKey) {
+        // The receiver lives as long as the controller; after it nothing needs waking.
+        let _ = self.queue.send(key);
+    }
+
+    /// Wakes all resources of a network.
+    pub fn wake_network(&self, network: &NetworkKey) {
+        let keys = self.claims().of_network(network).map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        keys.into_iter().for_each(|key| self.wake(key));
+    }
+
+    /// Wakes the resources of a network that a list may move on.
+    pub fn wake_waiting(&self, network: &NetworkKey) {
+        let waiting = locked(&self.waiting).clone();
+        let claims = self.claims();
+        let concerned = claims.of_network(network).filter(|(key, _)| waiting.contains(*key));
+        concerned.for_each(|(key, _)| self.wake(key.clone()));
+    }
+
+    pub(super) fn note_waiting(&self, key: &ResourceKey, waits: bool) {
+        note(&self.waiting, key, waits);
+    }
+
+    pub(super) fn note_drifted(&self, key: &ResourceKey, drifted: bool) {
+        note(&self.drifted, key, drifted);
+    }
+
+    /// How many endpoints of a network there are, as last listed.
+    #[must_use]
+    pub fn count(&self, network: &Network) -> crate::resources::EndpointCounts {
+        let inventory = network.inventory();
+        let claims = self.claims();
+        let present = inventory.all_present().count();
+        let managed = inventory.all_present().filter(|endpoint| claims.is_held(&endpoint.id)).count();
+        let drifted = locked(&self.drifted);
+        let drifted = claims.of_network(&network.key).filter(|(key, _)| drifted.contains(*key)).count();
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        crate::resources::EndpointCounts {
+            managed: number(managed),
+            drifted: number(drifted),
+            unmanaged: number(present - managed),
+        }
+    }
+
+    /// Whether a Secret of ours was written, or shown writable, in a namespace.
+    pub(super) fn is_proven(&self, namespace: &str) -> bool {
+        locked(&self.proven).contains(namespace)
+    }
+
+    pub(super) fn note_proven(&self, namespace: &str, writable: bool) {
+        if writable {
+            locked(&self.proven).insert(namespace.to_owned());
+        } else {
+            locked(&self.proven).remove(namespace);
+        }
+    }
+
+    /// The newest that is known of a resource: what a watch shows may be older than our own writes.
+    #[must_use]
+    pub fn freshest(&self, key: &ResourceKey, cached: &WebhookEndpoint) -> WebhookEndpoint {
+        let latest = locked(&self.latest);
+        match latest.get(key) {
+            Some(own) if own.uid() == cached.uid() && is_newer(own, cached) => own.clone(),
+            _ => cached.clone(),
+        }
+    }
+
+    /// Takes in a resource as one of our writes returned it.
+    pub(super) fn wrote(&self, key: &ResourceKey, resource: &WebhookEndpoint) {
+        locked(&self.latest).insert(key.clone(), resource.clone());
+        self.claims().see(key, claim_of(resource, &self.secrets()));
+    }
+
+    /// Takes in a resource as the watch shows it.
+    pub fn see(&self, resource: &WebhookEndpoint) {
+        let key = key_of(resource);
+        let fresh = self.freshest(&key, resource);
+        if fresh.resource_version() == resource.resource_version() {
+            locked(&self.latest).remove(&key);
+        }
+        let claim = claim_of(&fresh, &self.secrets());
+        self.claims().see(&key, claim);
+    }
+
+    /// Takes in that a resource is gone.
+    pub fn see_deleted(&self, resource: &WebhookEndpoint) {
+        self.forget(&key_of(resource), &resource.uid().unwrap_or_default());
+    }
+
+    pub(super) fn forget(&self, key: &ResourceKey, uid: &str) {
+        locked(&self.latest).retain(|other, own| other != key || own.uid().as_deref() != Some(uid));
+        note(&self.waiting, key, false);
+        note(&self.drifted, key, false);
+        self.claims().forget(key, uid);
+        self.minds.forget(key);
+    }
+}
+
+fn note(set: &Mutex<HashSet<ResourceKey>>, key: &ResourceKey, contained: bool) {
+    if contained {
+        locked(set).insert(key.clone());
+    } else {
+        locked(set).remove(key);
+    }
+}
+
+fn is_newer(own: &WebhookEndpoint, cached: &WebhookEndpoint) -> bool {
+    version(own.metadata.resource_version.as_deref()) > version(cached.metadata.resource_version.as_deref())
+}
+
+/// One lock per text.
+#[derive(Debug, Default)]
+pub(super) struct Locks {
+    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Locks {
+    /// Waits for the lock of `text`.
+    pub(super) async fn lock(&self, text: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = locked(&self.locks);
+            // Locks that nobody holds or waits for are dropped here.
+            locks.retain(|other, lock| other == text || Arc::strong_count(lock) > 1);
+            Arc::clone(locks.entry(text.to_owned()).or_default())
+        };
+        lock.lock_owned().await
+    }
+}

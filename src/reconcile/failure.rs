@@ -1,0 +1,90 @@
+//! What can go wrong in an activation, and how it is reported.
+
+use std::time::Duration;
+
+use crate::planning::{Reason, Rest};
+use crate::provider::{self, ErrorClass};
+
+/// What can go wrong in an activation.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The resource changed since it was looked at.
+    #[error("the resource changed meanwhile: looking again")]
+    Outdated,
+    /// Kubernetes does not let the Secret be written.
+    #[error("Secret {name:?} can't be written, so no endpoint is created or changed: {why}")]
+    SecretRefused {
+        /// Its name.
+        name: String,
+        /// What the API server says.
+        why: String,
+    },
+    /// A call to Kubernetes failed.
+    #[error("can't {what}: {source}")]
+    Kubernetes {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: Box<kube::Error>,
+    },
+    /// A call to the remote API failed.
+    #[error(transparent)]
+    Provider(#[from] provider::Error),
+    /// The Secret to copy holds no secret.
+    #[error("Secret {name:?} has no key \"secret\" any more, so it can't be moved: restore it")]
+    NothingToCopy {
+        /// Its name.
+        name: String,
+    },
+    /// Planning does not come to rest.
+    #[error("the plan for this resource does not come to rest; this is a defect of the operator: report it")]
+    Restless,
+}
+
+impl Failure {
+    /// A failed call to Kubernetes; a conflict means that the view was outdated.
+    pub(super) fn kubernetes(what: &'static str) -> impl FnOnce(kube::Error) -> Self {
+        move |error| match &error {
+            kube::Error::Api(status) if status.code == 409 || status.code == 404 => Self::Outdated,
+            _ => Self::Kubernetes { what, source: Box::new(error) },
+        }
+    }
+
+    /// Why, for machines.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Outdated | Self::Kubernetes { .. } | Self::Restless => Reason::KubernetesError,
+            Self::SecretRefused { .. } => Reason::SecretRefused,
+            Self::NothingToCopy { .. } => Reason::SecretLost,
+            Self::Provider(error) if error.class() == ErrorClass::Permanent => Reason::Refused,
+            Self::Provider(_) => Reason::ProviderError,
+        }
+    }
+
+    /// How the resource stands.
+    pub(super) fn rest(&self) -> Rest {
+        let message = self.to_string();
+        match self {
+            Self::SecretRefused { .. } | Self::NothingToCopy { .. } | Self::Restless => {
+                Rest::stalled(self.reason(), message)
+            }
+            Self::Provider(error) => match error.class() {
+                ErrorClass::Permanent | ErrorClass::Unauthorized | ErrorClass::Forbidden => {
+                    Rest::stalled(self.reason(), message)
+                }
+                ErrorClass::Retry | ErrorClass::Ambiguous | ErrorClass::NotFound => {
+                    Rest::reconciling(self.reason(), message, None)
+                }
+            },
+            Self::Outdated | Self::Kubernetes { .. } => Rest::reconciling(self.reason(), message, None),
+        }
+    }
+
+    /// How long to wait at least before the next try.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Provider(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}

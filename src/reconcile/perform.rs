@@ -1,0 +1,54 @@
+//! Doing what was planned: one action, then back to planning.
+
+use kube::runtime::events::{Event, EventType};
+use kube::{Resource as _, ResourceExt as _};
+use tracing::{debug, info};
+
+use super::Activation;
+use super::failure::Failure;
+use crate::planning::{Action, Intent};
+
+impl Activation<'_> {
+    pub(super) async fn perform(&mut self, action: Action, intent: &Intent) -> Result<(), Failure> {
+        match (action, intent) {
+            (Action::RecordAttempt(attempt), _) => self.record_attempt(&attempt).await,
+            (Action::RemoveFinalizer, _) => self.remove_finalizer().await,
+            (Action::Create, _) => self.create().await,
+            (Action::Patch { id, patch, reactivates }, _) => self.patch(&id, &patch, reactivates).await,
+            (Action::Confirm { id }, _) => self.confirm(&id).await,
+            (Action::Delete { id, cause }, _) => self.delete(&id, cause).await,
+            (Action::List, _) => self.list().await,
+            (Action::DeleteSecret { name }, _) => self.delete_secret(&name).await,
+            (Action::ReleaseSecret { name }, _) => self.release_secret(name).await,
+            (Action::ProveSecretWritable, Intent::Keep(desired)) => self.prove_writable(&desired.secret).await,
+            (Action::StoreSecret, Intent::Keep(desired)) => self.store_secret(&desired.secret).await,
+            (Action::CopySecret { from }, Intent::Keep(desired)) => {
+                self.copy_secret(&from, &desired.secret).await
+            }
+            (Action::DressSecret, Intent::Keep(desired)) => self.dress_secret(&desired.secret).await,
+            // Never planned for a resource that is being deleted.
+            (
+                Action::ProveSecretWritable
+                | Action::StoreSecret
+                | Action::CopySecret { .. }
+                | Action::DressSecret,
+                Intent::Remove(_),
+            ) => Err(Failure::Restless),
+        }
+    }
+
+    /// Publishes an event. It is a courtesy: that it can't be written stops nothing.
+    pub(super) async fn tell(&self, type_: EventType, reason: &str, action: &str, note: String) {
+        info!(reason, "{note}");
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note: Some(note.chars().take(1000).collect()),
+            action: action.to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.context.recorder.publish(&event, &self.view.object_ref(&())).await {
+            debug!(name = self.view.name_any(), "can't publish an event: {error}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Writes of the resource itself: the attempt, the finalizer, the status.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::EventType;
+use kube::{Api, ResourceExt as _};
+use serde_json::{Value, json};
+
+use super::Activation;
+use super::failure::Failure;
+use super::observe::{observe, seen};
+use super::report::{Facts, status};
+use crate::conditions::{Type, find};
+use crate::planning::{Attempt, Rest, State};
+use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, WebhookEndpoint, WebhookEndpointStatus};
+
+impl Activation<'_> {
+    fn resources(&self) -> Api<WebhookEndpoint> {
+        Api::namespaced(self.context.client.clone(), &self.key.namespace)
+    }
+
+    /// Sets the finalizer and records the attempt, in one write that an outdated view loses.
+    pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
+        let mut finalizers = self.view.finalizers().to_vec();
+        if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+            finalizers.push(FINALIZER.to_owned());
+        }
+        let body = json!({ "metadata": {
+            "uid": self.view.uid(),
+            "resourceVersion": self.view.resource_version(),
+            "finalizers": finalizers,
+            "annotations": { ATTEMPT_ANNOTATION: serde_json::to_string(attempt).unwrap_or_default() },
+        }});
+        self.mind.memory.recording(attempt);
+        let patched = self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        self.replace_view(patched.map_err(Failure::kubernetes("record the create"))?);
+        Ok(())
+    }
+
+    pub(super) async fn remove_finalizer(&mut self) -> Result<(), Failure> {
+        let mut finalizers = self.view.finalizers().to_vec();
+        finalizers.retain(|finalizer| finalizer != FINALIZER);
+        let body = json!({ "metadata": {
+            "uid": self.view.uid(),
+            "resourceVersion": self.view.resource_version(),
+            "finalizers": finalizers,
+        }});
+        let patched = self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        self.view = match patched {
+            // With the last finalizer goes the resource.
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                let mut gone = self.view.clone();
+                gone.metadata.finalizers = None;
+                gone
+            }
+            other => other.map_err(Failure::kubernetes("remove the finalizer"))?,
+        };
+        Ok(())
+    }
+
+    /// Writes the status, unless it says so already.
+    pub(super) async fn report(&mut self, rest: &Rest) -> Result<(), Failure> {
+        self.context.note_drifted(self.key, rest.state == State::Drifted);
+        let before = self.view.status.clone().unwrap_or_default();
+        let observed = observe(self, &super::intent::of(&self.view));
+        let id = observed
+            .held_secrets()
+            .filter_map(|secret| secret.endpoint.clone())
+            .next()
+            .or_else(|| observed.recorded.clone());
+        let facts = Facts {
+            endpoint: id.as_ref().and_then(|id| seen(self, id)),
+            secret_name: super::intent::secret_name(&self.view),
+            generation: self.view.metadata.generation,
+            now: self.now(),
+            observed: &observed,
+        };
+        let after = status(&before, rest, &facts);
+        if after == before {
+            return Ok(());
+        }
+        let turned = turned_bad(&before.conditions, &after.conditions).cloned();
+        let body = json!({
+            "metadata": { "uid": self.view.uid() },
+            "status": merge_patch(&before, &after),
+        });
+        let patched =
+            self.resources().patch_status(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        self.replace_view(patched.map_err(Failure::kubernetes("write the status"))?);
+        if let Some(condition) = turned {
+            self.tell(EventType::Warning, &condition.reason, "Reconcile", condition.message).await;
+        }
+        Ok(())
+    }
+
+    fn replace_view(&mut self, mut resource: WebhookEndpoint) {
+        resource.metadata.managed_fields = None;
+        self.context.wrote(self.key, &resource);
+        self.view = resource;
+    }
+}
+
+/// The `Stalled` condition, if it is new or has a new reason: that is worth an event.
+fn turned_bad<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
+    let now = find(after, Type::Stalled)?;
+    let earlier = find(before, Type::Stalled).map(|condition| condition.reason.as_str());
+    (earlier != Some(now.reason.as_str())).then_some(now)
+}
+
+/// The status as a merge patch: what is not there any more has to be named.
+fn merge_patch(before: &WebhookEndpointStatus, after: &WebhookEndpointStatus) -> Value {
+    let mut patch = serde_json::to_value(after).unwrap_or_default();
+    let before = serde_json::to_value(before).unwrap_or_default();
+    remove_missing(&before, &mut patch);
+    patch
+}
+
+fn remove_missing(before: &Value, patch: &mut Value) {
+    let (Value::Object(before), Value::Object(patch)) = (before, patch) else { return };
+    for (field, earlier) in before {
+        match patch.get_mut(field) {
+            Some(later) => remove_missing(earlier, later),
+            None => {
+                patch.insert(field.clone(), Value::Null);
+            }
+        }
+    }
+}
