@@ -3,6 +3,7 @@
 
 pub mod backoff;
 pub mod conditions;
+pub mod controller;
 pub mod network;
 pub mod planning;
 pub mod provider;

@@ -47,7 +47,7 @@ pub enum CredentialsError {
 
 /// The Secrets that credentials refer to: namespace and name of each.
 #[must_use]
-pub(crate) fn referred(auth: &Auth<SecretKey>) -> BTreeSet<(String, String)> {
+pub fn secrets(auth: &Auth<SecretKey>) -> BTreeSet<(String, String)> {
     keys(auth).map(|key| (key.namespace.clone(), key.name.clone())).collect()
 }
 
@@ -64,7 +64,7 @@ fn keys(auth: &Auth<SecretKey>) -> impl Iterator<Item = &SecretKey> {
 /// When a Secret or key is missing, or can't be read.
 pub async fn read(client: &Client, auth: &Auth<SecretKey>) -> Result<(provider::Auth, String), CredentialsError> {
     let mut secrets = BTreeMap::new();
-    for (namespace, name) in referred(auth) {
+    for (namespace, name) in self::secrets(auth) {
         let api = Api::<Secret>::namespaced(client.clone(), &namespace);
         let found = api.get_opt(&name).await.map_err(|error| CredentialsError::Kubernetes {
             namespace: namespace.clone(),

@@ -9,9 +9,9 @@ mod resource;
 mod status;
 
 pub use access::{Access, Refusal};
-pub use credentials::{CredentialsError, read as read_credentials};
+pub use credentials::{CredentialsError, read as read_credentials, secrets as credential_secrets};
 pub use inventory::{Inventory, ListToken};
 pub use lister::{Listed, Network};
-pub use registry::{Entry, Networks, Unavailable};
+pub use registry::{Entry, Kept, Networks, Unavailable};
 pub use resource::{Declared, NetworkResource};
 pub use status::{Verdict, report};

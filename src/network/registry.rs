@@ -8,12 +8,14 @@ use tokio::task::JoinHandle;
 use super::access::Access;
 use super::lister::Network;
 use crate::planning::Reason;
+use crate::resources::WebhookNetworkStatus;
 use crate::state::NetworkKey;
 
 /// The networks that there are.
 #[derive(Debug, Default)]
 pub struct Networks {
     entries: Mutex<HashMap<NetworkKey, Entry>>,
+    reported: Mutex<HashMap<NetworkKey, (String, WebhookNetworkStatus)>>,
 }
 
 /// One declared network.
@@ -107,8 +109,22 @@ impl Networks {
         })
     }
 
+    /// The status that was last written for the network with this uid.
+    #[must_use]
+    pub fn reported(&self, key: &NetworkKey, uid: &str) -> Option<WebhookNetworkStatus> {
+        let reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        reported.get(key).filter(|(of, _)| of == uid).map(|(_, status)| status.clone())
+    }
+
+    /// Notes the status that was written.
+    pub fn note_reported(&self, key: &NetworkKey, uid: &str, status: WebhookNetworkStatus) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        reported.insert(key.clone(), (uid.to_owned(), status));
+    }
+
     /// Ends a network that is not declared any more. Tells whether there was one.
     pub fn remove(&self, key: &NetworkKey) -> bool {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.with(|entries| entries.remove(key).is_some())
     }
 }

@@ -8,6 +8,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::{Client, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::warn;
 
 use super::mind::Minds;
 use super::observe::claim_of;
@@ -116,6 +117,12 @@ impl Context {
         let _ = self.queue.send(key);
     }
 
+    /// Wakes all resources of a namespace.
+    pub fn wake_namespace(&self, namespace: &str) {
+        let keys = self.claims().in_namespace(namespace).cloned().collect::<Vec<_>>();
+        keys.into_iter().for_each(|key| self.wake(key));
+    }
+
     /// Wakes all resources of a network.
     pub fn wake_network(&self, network: &NetworkKey) {
         let keys = self.claims().of_network(network).map(|(key, _)| key.clone()).collect::<Vec<_>>();
@@ -193,6 +200,14 @@ impl Context {
         }
         let claim = claim_of(&fresh, &self.secrets());
         self.claims().see(&key, claim);
+    }
+
+    /// Says which endpoints are left whose secret is in memory and could not be stored: the next
+    /// process deletes them and creates others.
+    pub async fn warn_of_secrets_in_hand(&self) {
+        for (key, id) in self.minds.in_hand().await {
+            warn!(resource = %key, %id, "stopping before the secret of this endpoint could be stored; it will be replaced");
+        }
     }
 
     /// Takes in that a resource is gone.

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use crate::backoff::Backoff;
 use crate::planning::Memory;
+use crate::provider::EndpointId;
 use crate::resources::WebhookEndpoint;
 use crate::state::ResourceKey;
 
@@ -78,5 +79,16 @@ impl Minds {
     /// Forgets a resource that is gone.
     pub(super) fn forget(&self, key: &ResourceKey) {
         self.minds.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+    /// The endpoints whose secrets are in memory and nowhere else.
+    pub(super) async fn in_hand(&self) -> Vec<(ResourceKey, EndpointId)> {
+        let minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut found = Vec::new();
+        for (key, mind) in minds {
+            if let Some(hand) = mind.lock().await.memory.in_hand() {
+                found.push((key, hand.id.clone()));
+            }
+        }
+        found
     }
 }

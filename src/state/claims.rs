@@ -102,6 +102,11 @@ impl Claims {
             .sum()
     }
 
+    /// The resources of a namespace.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ResourceKey> {
+        self.seen.keys().filter(move |key| key.namespace == namespace)
+    }
+
     /// The resources of a network.
     pub fn of_network<'a>(&'a self, network: &'a NetworkKey) -> impl Iterator<Item = (&'a ResourceKey, &'a Claim)> {
         self.seen.iter().filter(move |(_, claim)| claim.network.as_ref() == Some(network))

@@ -1,0 +1,43 @@
+//! The watch of the Secrets that the operator wrote: their metadata, and only theirs.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PartialObjectMeta;
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Client};
+use tokio::sync::watch::Sender;
+
+use super::endpoints::cached;
+use super::streams::steady;
+use crate::reconcile::Context;
+use crate::resources::{SECRET_TYPE, WebhookEndpoint};
+
+/// Feeds the index, and wakes the owner of each Secret that changes; tells when all were seen once.
+pub(super) async fn watch(
+    client: Client,
+    context: Arc<Context>,
+    store: Store<WebhookEndpoint>,
+    seen: Sender<bool>,
+) {
+    let config = watcher::Config::default().fields(&format!("type={SECRET_TYPE}"));
+    let events = steady("Secrets", watcher(Api::<PartialObjectMeta<Secret>>::all(client), config));
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        let (concerned, complete) = {
+            let mut secrets = context.secrets();
+            (secrets.apply(&event), secrets.is_complete())
+        };
+        for key in concerned {
+            if let Some(resource) = cached(&store, &key) {
+                context.see(&resource);
+            }
+            context.wake(key);
+        }
+        if complete {
+            seen.send_replace(true);
+        }
+    }
+}
