@@ -7,7 +7,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Which addresses may be connected to.
@@ -39,42 +39,71 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// The ranges of the IANA IPv4 special-purpose registry that are not globally reachable, plus
-/// multicast, the reserved class E and Azure's metadata address, which lies in public space.
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = match (a, b, c) {
-        // This network; private; loopback; benchmarking is below.
-        (0 | 10 | 127, ..) => true,
-        // Carrier-grade NAT, where clusters and clouds also keep services.
-        (100, 64..=127, _) => true,
-        // Link-local, with most clouds' metadata.
-        (169, 254, _) => true,
-        (172, 16..=31, _) | (192, 168, _) => true,
-        // IETF protocol assignments; documentation; 6to4 relays.
-        (192, 0, 0 | 2) | (192, 88, 99) => true,
-        (198, 51, 100) | (203, 0, 113) => true,
-        // Benchmarking.
-        (198, 18 | 19, _) => true,
-        // Multicast, reserved, broadcast.
-        (224..=255, ..) => true,
-        _ => false,
-    };
-    !special && address != Ipv4Addr::new(168, 63, 129, 16)
+/// The IPv4 networks that are not the public internet: what IANA's special-purpose registry calls not
+/// globally reachable, multicast, the reserved class E, and Azure's metadata, which lies in public space.
+const SPECIAL_V4: [Ipv4Net; 16] = [
+    // This network.
+    v4([0, 0, 0, 0], 8),
+    // Private.
+    v4([10, 0, 0, 0], 8),
+    v4([172, 16, 0, 0], 12),
+    v4([192, 168, 0, 0], 16),
+    // Carrier-grade NAT, where clusters and clouds also keep services.
+    v4([100, 64, 0, 0], 10),
+    // Loopback.
+    v4([127, 0, 0, 0], 8),
+    // Link-local, with most clouds' metadata.
+    v4([169, 254, 0, 0], 16),
+    // IETF protocol assignments.
+    v4([192, 0, 0, 0], 24),
+    // Documentation.
+    v4([192, 0, 2, 0], 24),
+    v4([198, 51, 100, 0], 24),
+    v4([203, 0, 113, 0], 24),
+    // 6to4 relays.
+    v4([192, 88, 99, 0], 24),
+    // Benchmarking.
+    v4([198, 18, 0, 0], 15),
+    // Multicast.
+    v4([224, 0, 0, 0], 4),
+    // Reserved, broadcast.
+    v4([240, 0, 0, 0], 4),
+    // Azure's metadata.
+    v4([168, 63, 129, 16], 32),
+];
+
+/// The parts of IPv6's global unicast space that are not the public internet.
+const SPECIAL_V6: [Ipv6Net; 4] = [
+    // IETF protocol assignments, with Teredo and ORCHID.
+    v6(0x2001, 0, 23),
+    // Documentation.
+    v6(0x2001, 0xdb8, 32),
+    v6(0x3fff, 0, 20),
+    // 6to4.
+    v6(0x2002, 0, 16),
+];
+
+/// Global unicast; everything outside of it is special.
+const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
+
+const fn v4([a, b, c, d]: [u8; 4], prefix_length: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix_length)
 }
 
-/// Only global unicast without its special ranges is public, and NAT64 of a public IPv4 address.
+const fn v6(first: u16, second: u16, prefix_length: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), prefix_length)
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    !SPECIAL_V4.iter().any(|net| net.contains(&address))
+}
+
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    match segments {
-        // NAT64's well-known prefix carries the IPv4 address that is really reached.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(embedded_v4(high, low)),
-        // IETF protocol assignments with Teredo and ORCHID; documentation; 6to4.
-        [0x2001, 0x0000..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x2002, ..] => false,
-        [0x3fff, 0x0000..=0x0fff, ..] => false,
-        [0x2000..=0x3fff, ..] => true,
-        _ => false,
+    // NAT64's well-known prefix carries the IPv4 address that is really reached.
+    if let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = address.segments() {
+        return is_public_v4(embedded_v4(high, low));
     }
+    GLOBAL_V6.contains(&address) && !SPECIAL_V6.iter().any(|net| net.contains(&address))
 }
 
 fn embedded_v4(high: u16, low: u16) -> Ipv4Addr {

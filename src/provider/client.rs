@@ -49,7 +49,7 @@ impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let collection = collection(&config.api_url);
-        let exchange = Exchange::new(config)?;
+        let exchange = Exchange::new(config, &collection)?;
         Ok(Self { inner: Arc::new(Inner { collection, exchange }) })
     }
 

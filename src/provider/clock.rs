@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_tells_no_time_or_is_older_changes_nothing() {
-        let start = Instant::now() + Duration::from_secs(60);
+        let start = Instant::now() + Duration::from_mins(1);
         let clock = Clock::starting_at("2026-01-01T00:00:00Z".parse().unwrap(), start);
 
         clock.learn(&headers(&[]), start);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::gate::{Outcome, Refusal};
 use super::ids::EndpointId;
 
 /// What a caller may conclude from a failed call.
@@ -75,29 +76,7 @@ impl Error {
     /// A machine word for conditions, events and metrics, one of a fixed set.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        match &self.failure {
-            Failure::InvalidId => "InvalidId",
-            Failure::Rejected { status, .. } if *status == StatusCode::CONFLICT => "Conflict",
-            Failure::Rejected { .. } => "Rejected",
-            Failure::Unauthorized { .. } => "Unauthorized",
-            Failure::Forbidden { .. } => "MissingScope",
-            Failure::NotFound { .. } => "NotFound",
-            Failure::RateLimited { .. } => "RateLimited",
-            Failure::BudgetSpent { .. } => "BudgetSpent",
-            Failure::CircuitOpen { .. } => "CircuitOpen",
-            Failure::Unreachable { .. } => "Unreachable",
-            Failure::TlsFailed { .. } => "TlsFailed",
-            Failure::AddressRefused { .. } => "AddressRefused",
-            Failure::CursorRefused { .. } => "CursorRefused",
-            Failure::TimedOut { .. } => "TimedOut",
-            Failure::ConnectionLost { .. } => "ConnectionLost",
-            Failure::ServerError { .. } => "ServerError",
-            Failure::Redirected { .. } => "Redirected",
-            Failure::InvalidResponse { .. } => "InvalidResponse",
-            Failure::CreatedWithoutSecret { .. } => "CreatedWithoutSecret",
-            Failure::Token(TokenFailure::Refused { .. }) => "InvalidClient",
-            Failure::Token(_) => "TokenUnavailable",
-        }
+        self.failure.reason()
     }
 
     /// How long to wait before the next call: what the API asked for, or what this client's own
@@ -108,7 +87,9 @@ impl Error {
             Failure::RateLimited { retry_after }
             | Failure::ServerError { retry_after, .. }
             | Failure::Token(TokenFailure::Unavailable { retry_after, .. }) => *retry_after,
-            Failure::BudgetSpent { retry_after } | Failure::CircuitOpen { retry_after } => Some(*retry_after),
+            Failure::BudgetSpent { retry_after } | Failure::CircuitOpen { retry_after, .. } => {
+                Some(*retry_after)
+            }
             _ => None,
         }
     }
@@ -147,7 +128,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    fn is_read(self) -> bool {
+    pub(super) fn is_read(self) -> bool {
         matches!(self, Self::Get | Self::List | Self::Authenticate)
     }
 
@@ -184,10 +165,10 @@ pub(super) enum Failure {
     NotFound { status: StatusCode },
     #[error("the API limits the rate (429); the network pauses and carries on by itself")]
     RateLimited { retry_after: Option<Duration> },
-    #[error("the network's request budget is spent for the next {}; it carries on by itself", Seconds(.retry_after))]
+    #[error("the network's request budget is spent; it carries on by itself")]
     BudgetSpent { retry_after: Duration },
-    #[error("the API has been failing, so calls rest for {}; it carries on by itself", Seconds(.retry_after))]
-    CircuitOpen { retry_after: Duration },
+    #[error("the API has been failing ({cause}), so calls rest; it carries on by itself")]
+    CircuitOpen { retry_after: Duration, cause: &'static str },
     #[error("no connection{detail}; check the network's apiUrl and the way to it")]
     Unreachable { detail: Detail },
     #[error("the TLS handshake failed{detail}; check the network's apiUrl and caBundle")]
@@ -223,6 +204,62 @@ pub(super) enum TokenFailure {
     Refused { status: StatusCode, detail: Detail },
     #[error("the token URL gave no token{detail}; check tokenUrl and the way to it")]
     Unavailable { detail: Detail, retry_after: Option<Duration> },
+}
+
+impl Failure {
+    /// See [`Error::reason`].
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::InvalidId => "InvalidId",
+            Self::Rejected { status, .. } if *status == StatusCode::CONFLICT => "Conflict",
+            Self::Rejected { .. } => "Rejected",
+            Self::Unauthorized { .. } => "Unauthorized",
+            Self::Forbidden { .. } => "MissingScope",
+            Self::NotFound { .. } => "NotFound",
+            Self::RateLimited { .. } => "RateLimited",
+            Self::BudgetSpent { .. } => "BudgetSpent",
+            Self::CircuitOpen { .. } => "CircuitOpen",
+            Self::Unreachable { .. } => "Unreachable",
+            Self::TlsFailed { .. } => "TlsFailed",
+            Self::AddressRefused { .. } => "AddressRefused",
+            Self::CursorRefused { .. } => "CursorRefused",
+            Self::TimedOut { .. } => "TimedOut",
+            Self::ConnectionLost { .. } => "ConnectionLost",
+            Self::ServerError { .. } => "ServerError",
+            Self::Redirected { .. } => "Redirected",
+            Self::InvalidResponse { .. } => "InvalidResponse",
+            Self::CreatedWithoutSecret { .. } => "CreatedWithoutSecret",
+            Self::Token(TokenFailure::Refused { .. }) => "InvalidClient",
+            Self::Token(_) => "TokenUnavailable",
+        }
+    }
+
+    /// What the failure says about the API's health, to the network's budget and circuit.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::RateLimited { retry_after } => Outcome::Limited { retry_after: *retry_after },
+            Self::Unreachable { .. }
+            | Self::TlsFailed { .. }
+            | Self::AddressRefused { .. }
+            | Self::TimedOut { .. }
+            | Self::ConnectionLost { .. } => Outcome::Failed { cause: self.reason(), retry_after: None },
+            // What a gateway says when there is nothing behind it; a 500 may be about one request.
+            Self::ServerError { status, retry_after, .. } if matches!(status.as_u16(), 502..=504) => {
+                Outcome::Failed { cause: self.reason(), retry_after: *retry_after }
+            }
+            _ => Outcome::Answered,
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Paused { retry_after } => Self::RateLimited { retry_after: Some(retry_after) },
+            Refusal::Spent { retry_after } => Self::BudgetSpent { retry_after },
+            Refusal::Down { retry_after, cause } => Self::CircuitOpen { retry_after, cause },
+        }
+    }
 }
 
 impl TokenFailure {

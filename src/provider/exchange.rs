@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response};
+use url::Url;
 
-use super::body::{self, BodyError, ERROR_BYTES};
+use super::body::{self, BodyError, ERROR_BYTES, SINGLE_BYTES};
 use super::clock::{self, Clock};
 use super::config::{ClientConfig, ConfigError, Priority};
 use super::error::{Detail, Error, Failure, Operation};
 use super::excerpt::excerpt;
+use super::gate::{Gate, Kind, Outcome, Permit};
 use super::token::{Token, TokenSource};
 use super::transport;
 
@@ -20,6 +22,10 @@ pub(super) struct Exchange {
     http: reqwest::Client,
     /// The one source of this network's token.
     tokens: TokenSource,
+    /// The one budget and circuit of this network.
+    gate: Gate,
+    /// What tells at the lowest price whether the API is there: a list of one item.
+    probe_url: Url,
     /// The API's clock.
     clock: Clock,
     /// How long one exchange may take.
@@ -33,10 +39,19 @@ pub(super) struct Success {
 }
 
 impl Exchange {
-    pub(super) fn new(config: ClientConfig) -> Result<Self, ConfigError> {
+    /// Prepares for the API whose collection is at `collection`.
+    pub(super) fn new(config: ClientConfig, collection: &Url) -> Result<Self, ConfigError> {
         let http = transport::build(&config)?;
-        let tokens = TokenSource::new(http.clone(), config.auth, config.timeout)?;
-        Ok(Self { http, tokens, clock: Clock::local(), timeout: config.timeout })
+        let mut probe_url = collection.clone();
+        probe_url.set_query(Some("limit=1"));
+        Ok(Self {
+            tokens: TokenSource::new(http.clone(), config.auth, config.timeout)?,
+            http,
+            gate: Gate::new(config.limits, config.timeout),
+            probe_url,
+            clock: Clock::local(),
+            timeout: config.timeout,
+        })
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -53,12 +68,12 @@ impl Exchange {
     pub(super) async fn run(
         &self,
         operation: Operation,
-        _priority: Priority,
+        priority: Priority,
         cap: usize,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Success, Error> {
         let started = Instant::now();
-        let result = self.send_with_renewal(cap, request).await;
+        let result = self.send_with_renewal(operation, priority, cap, request).await;
         let elapsed = started.elapsed();
         result
             .map_err(|failure| Error::new(operation, failure))
@@ -70,19 +85,59 @@ impl Exchange {
 
     async fn send_with_renewal(
         &self,
+        operation: Operation,
+        priority: Priority,
         cap: usize,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Success, Failure> {
         let token = self.tokens.token().await?;
-        let refused = match self.send(request(&self.http), &token, cap).await {
+        let permit = self.permit(operation, priority, &token).await?;
+        let refused = match self.send(permit, request(&self.http), &token, cap).await {
             Err(refused @ Failure::Unauthorized { .. }) => refused,
             result => return result,
         };
         let Some(renewed) = self.tokens.renew(&token).await? else { return Err(refused) };
-        self.send(request(&self.http), &renewed, cap).await
+        let permit = self.permit(operation, priority, &renewed).await?;
+        self.send(permit, request(&self.http), &renewed, cap).await
     }
 
-    async fn send(&self, request: RequestBuilder, token: &Token, cap: usize) -> Result<Success, Failure> {
+    /// Waits for the leave to send. Whether an API is back from an outage is not for a change to find
+    /// out, whose outcome would be unknown if it is not: a read goes first.
+    async fn permit(
+        &self,
+        operation: Operation,
+        priority: Priority,
+        token: &Token,
+    ) -> Result<Permit<'_>, Failure> {
+        let permit = self.gate.pass(priority).await?;
+        if permit.kind() == Kind::Regular || operation.is_read() {
+            return Ok(permit);
+        }
+        let probe = self.http.get(self.probe_url.clone());
+        if let Err(failure) = self.send(permit, probe, token, SINGLE_BYTES).await
+            && let Outcome::Failed { cause, .. } = failure.outcome()
+        {
+            return Err(Failure::CircuitOpen { retry_after: self.gate.rest(), cause });
+        }
+        Ok(self.gate.pass(priority).await?)
+    }
+
+    async fn send(
+        &self,
+        permit: Permit<'_>,
+        request: RequestBuilder,
+        token: &Token,
+        cap: usize,
+    ) -> Result<Success, Failure> {
+        let result = self.attempt(request, token, cap).await;
+        permit.finish(match &result {
+            Ok(Success { body: Ok(_) }) => Outcome::Answered,
+            Ok(Success { body: Err(failure) }) | Err(failure) => failure.outcome(),
+        });
+        result
+    }
+
+    async fn attempt(&self, request: RequestBuilder, token: &Token, cap: usize) -> Result<Success, Failure> {
         let response = request
             .header(http::header::AUTHORIZATION, token.header())
             .send()

@@ -7,6 +7,9 @@
 
 mod address;
 mod body;
+mod bucket;
+mod budget;
+mod circuit;
 mod client;
 mod clock;
 mod config;
@@ -14,6 +17,7 @@ mod endpoint;
 mod error;
 mod excerpt;
 mod exchange;
+mod gate;
 mod ids;
 mod list;
 mod pause;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// The longest wait that a `Retry-After` is believed.
-const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// A pause that doubles from one beginning to the next, until it is reset.
 #[derive(Clone, Debug)]
@@ -23,13 +23,12 @@ impl Pause {
     /// Begins a pause: as long as asked for, up to an hour, or else of our own length, which grows.
     /// It never shortens one that is under way. Returns how long it is from `now`.
     pub(super) fn begin(&mut self, now: Instant, asked: Option<Duration>) -> Duration {
-        let length = match asked {
-            Some(asked) => asked.min(LONGEST_ASKED),
-            None => {
-                let length = self.next;
-                self.next = (length * 2).min(self.longest);
-                length
-            }
+        let length = if let Some(asked) = asked {
+            asked.min(LONGEST_ASKED)
+        } else {
+            let length = self.next;
+            self.next = (length * 2).min(self.longest);
+            length
         };
         let until = self.until.map_or(now + length, |until| until.max(now + length));
         self.until = Some(until);

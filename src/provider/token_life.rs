@@ -10,15 +10,15 @@ use super::error::TokenFailure;
 use super::pause::Pause;
 
 /// The lifetime of a token whose issuer does not tell it.
-const ASSUMED_LIFETIME: Duration = Duration::from_secs(5 * 60);
+const ASSUMED_LIFETIME: Duration = Duration::from_mins(5);
 /// No token is used longer than this, whatever its issuer says.
-const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
 /// A token is renewed this long before it expires, or a fifth of its lifetime if that is less.
-const MAX_MARGIN: Duration = Duration::from_secs(60);
+const MAX_MARGIN: Duration = Duration::from_mins(1);
 /// The pauses after failures of the issuer, and after tokens that the API did not accept. Issuers
 /// count requests, and some charge for them.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// A token as it is sent.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl TokenLife {
     ) -> Token {
         let lifetime = lifetime.unwrap_or(ASSUMED_LIFETIME).min(MAX_LIFETIME);
         let expires_at = asked + lifetime;
-        let renew_at = asked + (lifetime - MAX_MARGIN.min(lifetime / 5));
+        let renew_at = asked + lifetime.saturating_sub(MAX_MARGIN.min(lifetime / 5));
         self.fetched += 1;
         let token = Token { secret, header, number: self.fetched };
         self.current = Some(Held { token: token.clone(), renew_at, expires_at, accepted: false });

@@ -44,7 +44,7 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Failure> {
 /// no oddity of another field may lose it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Created {
+struct CreateAnswer {
     id: EndpointId,
     #[serde(default, deserialize_with = "tolerant")]
     secret: Option<String>,
@@ -62,7 +62,7 @@ struct Created {
 
 /// The answer to a create of `requested`.
 pub(super) fn created(body: &[u8], requested: &NewEndpoint) -> Result<CreatedEndpoint, Failure> {
-    let Created { id, secret, network_id, url, enabled_events, status, created_at } = data(body)?;
+    let CreateAnswer { id, secret, network_id, url, enabled_events, status, created_at } = data(body)?;
     if !is_credible(&id) {
         return Err(invalid("the id is empty, too long or not printable"));
     }
