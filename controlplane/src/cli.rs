@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::binaries::{self, Sources};
+use crate::info::Failure;
 use crate::progress::note;
 use crate::run::{self, RunError};
 use crate::supervisor::become_child;
@@ -31,6 +32,9 @@ enum Command {
         /// Manifests to apply before the controllers start, a file or a folder; may be repeated
         #[arg(long = "apply", value_name = "PATH")]
         manifests: Vec<PathBuf>,
+        /// Tell an owner that reads stdout why it did not start, as one line of JSON
+        #[arg(long, hide = true)]
+        owned: bool,
     },
     /// Make sure that the binaries are there: build or download what is missing
     Build,
@@ -52,7 +56,10 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Run { state_dir, manifests } => run::run(state_dir.as_deref(), &manifests),
+        Command::Run { state_dir, manifests, owned } => match run::run(state_dir.as_deref(), &manifests) {
+            Err(error) if owned && tell_owner(&error).is_ok() => return ExitCode::FAILURE,
+            done => done,
+        },
         Command::Build => build(),
         Command::Which => return which(),
         Command::Exec { parent, command } => return exec(parent, &command),
@@ -66,6 +73,14 @@ pub fn main() -> ExitCode {
 fn fail(message: &str) -> ExitCode {
     note(&format!("controlplane: {message}"));
     ExitCode::FAILURE
+}
+
+/// Fails when the owner no longer reads, which is so once it was told that the control plane is ready.
+fn tell_owner(error: &RunError) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer(&mut stdout, &Failure { error: error.to_string() })?;
+    writeln!(stdout)?;
+    stdout.flush()
 }
 
 fn build() -> Result<(), RunError> {

@@ -21,3 +21,9 @@ pub struct Info {
     /// The folder with `kubectl` and the components.
     pub bin_dir: PathBuf,
 }
+
+/// Why a control plane did not start: one line of JSON on stdout in the place of [`Info`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) error: String,
+}

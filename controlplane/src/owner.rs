@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::info::Info;
+use crate::info::{Failure, Info};
 use crate::version::Binary;
 
 /// The environment variable by which a test run hands its control plane to every test: an [`Info`] in JSON.
@@ -53,8 +53,11 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The program ended before it was ready, and said why on stderr.
-    #[error("the control plane did not start ({0}); its own message is above")]
+    /// The control plane said why it did not start.
+    #[error("{0}")]
+    Failed(String),
+    /// It ended without a reason, for example killed.
+    #[error("the control plane ended before it was ready ({0})")]
     Ended(ExitStatus),
     /// Something else was in the place of its [`Info`].
     #[error("what the control plane says about itself is not understood ({source}): {said}")]
@@ -110,6 +113,11 @@ impl ControlPlane {
         if said.is_empty() {
             let status = process.wait().map_err(|source| StartError::Spawn { program, source })?;
             return Err(StartError::Ended(status));
+        }
+        if let Ok(Failure { error }) = serde_json::from_str(&said) {
+            // What it still has to do is to end.
+            let _ = process.wait();
+            return Err(StartError::Failed(error));
         }
         Ok(Self { info: parse(&said)?, process: Some(process) })
     }
@@ -208,7 +216,7 @@ fn parse(said: &str) -> Result<Info, StartError> {
 
 fn command(program: &Path, options: &Options) -> Command {
     let mut command = Command::new(program);
-    command.arg("run").stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.args(["run", "--owned"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     if let Some(state_dir) = &options.state_dir {
         command.arg("--state-dir").arg(state_dir);
     }

@@ -124,6 +124,41 @@ fn apply(control_plane: &ControlPlane, manifest: &str) {
 }
 
 #[test]
+fn an_owner_learns_why_it_did_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("diary"), "").unwrap();
+    let error = ControlPlane::start(&Options {
+        program: Some(PathBuf::from(env!("CARGO_BIN_EXE_controlplane"))),
+        state_dir: Some(folder.path().to_owned()),
+        ..Options::default()
+    })
+    .unwrap_err();
+    let path = folder.path().canonicalize().unwrap();
+    assert_eq!(
+        error.to_string(),
+        format!("the state directory {} is not empty; name a new or an empty one", path.display())
+    );
+}
+
+#[test]
+fn a_refused_manifest_is_an_error_that_leaves_nothing_running() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("nonsense.yaml");
+    std::fs::write(&manifest, "apiVersion: example.dev/v1\nkind: Nonsense\nmetadata: {name: it}\n").unwrap();
+    let state_dir = folder.path().join("state");
+    let error = ControlPlane::start(&Options {
+        program: Some(PathBuf::from(env!("CARGO_BIN_EXE_controlplane"))),
+        state_dir: Some(state_dir.clone()),
+        manifests: vec![manifest.clone()],
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(error.starts_with(&format!("kubectl could not apply {}: ", manifest.display())), "{error}");
+    assert!(error.contains(r#"no matches for kind "Nonsense""#), "{error}");
+    assert_eq!(processes_with(&state_dir), Vec::<String>::new());
+}
+
+#[test]
 fn it_ends_with_a_killed_owner() {
     let (mut owner, info) = start_owner("wait");
     assert!(processes_with(&info.state_dir).len() >= 3);

@@ -52,7 +52,7 @@ impl Sources {
         let text = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
         Ok(Self {
             assets: path_from_env("KUBEBUILDER_ASSETS"),
-            cache: user_cache().ok_or(BinariesError::NoHome)?.join("webhook-operator/controlplane"),
+            cache: cache_dir()?.join("controlplane"),
             go_modules: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
             go: OsString::from("go"),
             tether: None,
@@ -65,12 +65,20 @@ impl Sources {
     }
 }
 
-fn path_from_env(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+/// The folder in which this project keeps what is costly to make again, for this user.
+///
+/// # Errors
+///
+/// When neither `XDG_CACHE_HOME` nor `HOME` is an absolute path.
+pub fn cache_dir() -> Result<PathBuf, BinariesError> {
+    path_from_env("XDG_CACHE_HOME")
+        .or_else(|| path_from_env("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("webhook-operator"))
+        .ok_or(BinariesError::NoHome)
 }
 
-fn user_cache() -> Option<PathBuf> {
-    path_from_env("XDG_CACHE_HOME").or_else(|| path_from_env("HOME").map(|home| home.join(".cache")))
+fn path_from_env(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// The executables of one control plane.
