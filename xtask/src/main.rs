@@ -1,2 +1,23 @@
-//! The repository's chores.
-fn main() {}
+//! The repository's chores: `cargo xtask …`.
+
+mod cargo;
+mod cli;
+mod codegen;
+mod controlplane;
+mod deny;
+mod lint;
+mod test;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without stderr there is nobody to tell.
+            let _ = writeln!(io::stderr(), "xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

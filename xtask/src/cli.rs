@@ -1,0 +1,136 @@
+//! Which chores there are.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::codegen::{self, CodegenError, Mode};
+use crate::controlplane::{self, ControlPlaneError};
+use crate::deny::{self, DenyError};
+use crate::lint::{self, LintError};
+use crate::test::{self, TestError};
+
+/// The repository's chores
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Check format, lints, licences, sources and generated files
+    Lint,
+    /// Run every test against one control plane; arguments go to `cargo test`
+    Test {
+        /// For `cargo test`, for example `-p controlplane` or `-- --nocapture`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
+    /// Write the generated files, or check that they are up to date
+    Codegen {
+        /// Change nothing, and fail when a file differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Start a control plane and keep it until Ctrl-C
+    Controlplane {
+        /// A new or empty folder for its data and logs, kept afterwards [default: a temporary one]
+        #[arg(long, value_name = "DIR")]
+        state_dir: Option<PathBuf>,
+    },
+    /// Check the dependencies for known vulnerabilities; needs the Internet
+    Advisories,
+}
+
+/// Why a chore failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum XtaskError {
+    /// The command line is wrong.
+    #[error("{0}; `cargo xtask --help` lists what there is")]
+    Usage(String),
+    #[error(transparent)]
+    Lint(#[from] LintError),
+    #[error(transparent)]
+    Test(#[from] TestError),
+    #[error(transparent)]
+    Codegen(#[from] CodegenError),
+    #[error(transparent)]
+    ControlPlane(#[from] ControlPlaneError),
+    #[error(transparent)]
+    Deny(#[from] DenyError),
+}
+
+/// Does the chore that this process's arguments name.
+pub(crate) fn run() -> Result<(), XtaskError> {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    match arguments.chore {
+        Chore::Lint => Ok(lint::run()?),
+        Chore::Test { .. } => Ok(test::run(&raw_arguments_of("test"))?),
+        Chore::Codegen { check: true } => Ok(codegen::run(Mode::Check)?),
+        Chore::Codegen { check: false } => Ok(codegen::run(Mode::Write)?),
+        Chore::Controlplane { state_dir } => Ok(controlplane::run(state_dir)?),
+        Chore::Advisories => Ok(deny::advisories()?),
+    }
+}
+
+/// What follows the chore's name. Clap would keep the first `--` to itself, which cargo has to see.
+fn raw_arguments_of(chore: &str) -> Vec<OsString> {
+    std::env::args_os().skip_while(|argument| argument != chore).skip(1).collect()
+}
+
+/// Shows the help that was asked for, or says in one sentence what is wrong.
+fn usage(error: &clap::Error) -> Result<(), XtaskError> {
+    let text = error.to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that went away is not an error.
+        let _ = write!(io::stdout(), "{text}");
+        return Ok(());
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Err(XtaskError::Usage("no chore was named".to_owned()));
+    }
+    Err(XtaskError::Usage(first_sentence(&text)))
+}
+
+/// The first paragraph of clap's message as one line.
+fn first_sentence(text: &str) -> String {
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_command_line_gives_one_sentence() {
+        for (arguments, sentence) in [
+            (&["xtask"][..], "no chore was named; `cargo xtask --help` lists what there is"),
+            (
+                &["xtask", "dance"],
+                "unrecognized subcommand 'dance'; `cargo xtask --help` lists what there is",
+            ),
+            (
+                &["xtask", "lint", "--fast"],
+                "unexpected argument '--fast' found; `cargo xtask --help` lists what there is",
+            ),
+            (
+                &["xtask", "controlplane", "--state-dir"],
+                "a value is required for '--state-dir <DIR>' but none was supplied; `cargo xtask --help` lists \
+                 what there is",
+            ),
+        ] {
+            let error = Arguments::try_parse_from(arguments).unwrap_err();
+            assert_eq!(usage(&error).unwrap_err().to_string(), sentence);
+        }
+    }
+}
