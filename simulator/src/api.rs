@@ -35,7 +35,7 @@ pub(crate) async fn serve(
         Err(answer) => return Ok(shared.read(|world| answer.render(world.clock.now()))),
     };
     let in_flight = InFlight::enter(&shared, call.operation);
-    let fault = shared.change(|world| world.meet(&call));
+    let fault = shared.change(|world| world.meet(&call, connection.first_request()));
     Ok(match fault {
         None => shared.change(|world| world.answer(&call, Slip::None, None)),
         Some(fault) => faulty::answer(shared, connection, call, fault, in_flight).await,

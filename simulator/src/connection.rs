@@ -17,12 +17,14 @@ pub(crate) struct Connection {
     reset: Arc<AtomicBool>,
     /// Ends the connection.
     end: CancellationToken,
+    /// Whether a request has come by it.
+    used: Arc<AtomicBool>,
 }
 
 impl Connection {
     /// A connection that ends with `parent`, if not before.
     pub(crate) fn new(parent: &CancellationToken) -> Self {
-        Self { reset: Arc::default(), end: parent.child_token() }
+        Self { reset: Arc::default(), end: parent.child_token(), used: Arc::default() }
     }
 
     /// Wraps the connection's stream, so that it can be reset.
@@ -35,6 +37,11 @@ impl Connection {
         self.reset.store(true, Ordering::SeqCst);
         self.end.cancel();
         std::future::pending().await
+    }
+
+    /// Whether this is the first request of the connection; it is asked once for each.
+    pub(crate) fn first_request(&self) -> bool {
+        !self.used.swap(true, Ordering::SeqCst)
     }
 
     /// Ends when the connection is to end.

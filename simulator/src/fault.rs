@@ -29,7 +29,7 @@ pub struct Fault {
     /// How many fitting calls meet it.
     #[serde(default)]
     pub times: Times,
-    /// How many fitting calls pass before the first one meets it.
+    /// How many fitting calls pass first, those that meet another fault included.
     #[serde(default)]
     pub after: u64,
     /// Only calls about this URL: a create of it, or any call with the id of an endpoint that has it.
@@ -89,8 +89,9 @@ pub enum FaultKind {
         /// How late.
         hold: Hold,
     },
-    /// The connection is reset. For a fault on every operation without a URL, id or network, this
-    /// happens as soon as it is accepted; else the request must be read first, and nothing is done.
+    /// The connection is reset and nothing is done. For a fault on every operation without a URL, id
+    /// or network, this happens as soon as a connection is accepted (or used again); else the request
+    /// must be read first.
     Refuse,
     /// The connection is reset once the request is read.
     Reset {
@@ -204,7 +205,7 @@ impl Fault {
         self
     }
 
-    /// So many fitting calls pass first.
+    /// So many fitting calls pass first, those that meet another fault included.
     #[must_use]
     pub fn after(mut self, count: u64) -> Self {
         self.after = count;

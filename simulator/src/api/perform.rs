@@ -15,7 +15,7 @@ use crate::world::World;
 
 impl World {
     /// The fault that a call meets.
-    pub(super) fn meet(&mut self, call: &Call) -> Option<FaultKind> {
+    pub(super) fn meet(&mut self, call: &Call, first_on_connection: bool) -> Option<FaultKind> {
         let network = match call.operation {
             Operation::Token => {
                 call.client_id().and_then(|id| self.credentials.network_of_client(&id).cloned())
@@ -29,6 +29,7 @@ impl World {
             id: call.id.as_ref(),
             network: network.as_ref(),
             has_cursor: call.has_cursor(),
+            first_on_connection,
         })
     }
 

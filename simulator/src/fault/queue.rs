@@ -16,8 +16,10 @@ pub(crate) struct FaultQueue {
 #[derive(Debug)]
 struct Waiting {
     fault: Fault,
-    /// Fitting calls so far, those that passed included.
-    fitting: u64,
+    /// How many fitting calls it let pass.
+    passed: u64,
+    /// How many calls met it.
+    met: u64,
 }
 
 /// What a fault can be limited to.
@@ -28,6 +30,8 @@ pub(crate) struct Traits<'a> {
     pub(crate) network: Option<&'a NetworkId>,
     /// Whether it asks for a later page of a list.
     pub(crate) has_cursor: bool,
+    /// Whether it is the first on its connection, which was thus spared by what refuses connections.
+    pub(crate) first_on_connection: bool,
 }
 
 impl FaultQueue {
@@ -35,7 +39,7 @@ impl FaultQueue {
         self.injected += 1;
         let id = FaultId(self.injected);
         if fault.times != Times::Next(0) {
-            self.faults.insert(id, Waiting { fault, fitting: 0 });
+            self.faults.insert(id, Waiting { fault, passed: 0, met: 0 });
         }
         id
     }
@@ -51,10 +55,7 @@ impl FaultQueue {
 
     /// The faults still waiting, with how often each was met.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (FaultId, &Fault, u64)> {
-        self.faults.iter().map(|(id, waiting)| {
-            let met = waiting.fitting.saturating_sub(waiting.fault.after);
-            (*id, &waiting.fault, met)
-        })
+        self.faults.iter().map(|(id, waiting)| (*id, &waiting.fault, waiting.met))
     }
 
     /// The fault that a call meets.
@@ -67,21 +68,21 @@ impl FaultQueue {
         self.meet_first(refuses_everything).is_some()
     }
 
+    /// The first of the fitting faults that is due; the others only count the call.
     fn meet_first(&mut self, fits: impl Fn(&Fault) -> bool) -> Option<FaultKind> {
-        let mut met = None;
+        let mut struck_by = None;
         for (id, waiting) in self.faults.iter_mut().filter(|(_, waiting)| fits(&waiting.fault)) {
-            waiting.fitting += 1;
-            if waiting.fitting > waiting.fault.after {
-                met = Some(*id);
-                break;
+            if waiting.passed < waiting.fault.after {
+                waiting.passed += 1;
+            } else if struck_by.is_none() {
+                waiting.met += 1;
+                struck_by = Some(*id);
             }
         }
-        let id = met?;
+        let id = struck_by?;
         let waiting = self.faults.get(&id)?;
         let kind = waiting.fault.kind.clone();
-        if let Times::Next(count) = waiting.fault.times
-            && waiting.fitting >= waiting.fault.after.saturating_add(count)
-        {
+        if waiting.fault.times == Times::Next(waiting.met) {
             self.faults.remove(&id);
         }
         Some(kind)
@@ -99,6 +100,7 @@ fn fits(fault: &Fault, call: &Traits<'_>) -> bool {
         && url.as_deref().is_none_or(|url| call.url == Some(url))
         && id.as_ref().is_none_or(|id| call.id == Some(id))
         && network.as_ref().is_none_or(|network| call.network == Some(network))
+        && !(call.first_on_connection && refuses_everything(fault))
         && (call.has_cursor || !matches!(kind, FaultKind::RepeatItems { .. }))
         && (call.operation == Operation::List || !matches!(kind, FaultKind::SkipItems { .. }))
 }

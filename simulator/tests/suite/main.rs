@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod deliveries;
+mod faults;
+mod lag;
 mod page;
+mod scale;
 mod support;
