@@ -97,21 +97,23 @@ impl Endpoint {
 }
 
 /// What an endpoint is made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NewEndpoint {
     /// Kept as it is, valid or not.
     pub url: String,
-    /// Kept as they are, valid or not.
+    /// Kept as they are, valid or not; every known event if absent from JSON.
+    #[serde(default = "every_event")]
     pub enabled_events: Vec<String>,
-    /// Kept as it is, valid or not.
+    /// Kept as it is, valid or not; active if absent from JSON.
+    #[serde(default = "active")]
     pub status: String,
 }
 
 impl NewEndpoint {
     /// An active endpoint for every event.
     pub fn new(url: impl Into<String>) -> Self {
-        let enabled_events = EVENT_TYPES.map(str::to_owned).to_vec();
-        Self { url: url.into(), enabled_events, status: ACTIVE.to_owned() }
+        Self { url: url.into(), enabled_events: every_event(), status: active() }
     }
 
     /// With these events instead.
@@ -127,4 +129,12 @@ impl NewEndpoint {
         self.status = status.into();
         self
     }
+}
+
+fn every_event() -> Vec<String> {
+    EVENT_TYPES.map(str::to_owned).to_vec()
+}
+
+fn active() -> String {
+    ACTIVE.to_owned()
 }

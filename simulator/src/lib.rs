@@ -39,6 +39,7 @@ mod fault;
 mod habits;
 mod handle;
 mod hold;
+mod json;
 mod ledger;
 mod operation;
 mod server;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::clock::http_date;
 use crate::endpoint::{EndpointId, NetworkId};
+use crate::json::merge;
 use crate::ledger::Effect;
 
 /// An answer and what the ledger needs to know about it. It can hold a secret: never show it.
@@ -72,24 +73,5 @@ impl Answer {
             }
         }
         response
-    }
-}
-
-/// Applies a JSON merge patch (RFC 7396).
-pub(crate) fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Some(target) = target.as_object_mut() else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            target.remove(name);
-        } else {
-            merge(target.entry(name).or_insert(Value::Null), value);
-        }
     }
 }
