@@ -34,11 +34,16 @@ pub(crate) async fn serve(
         Ok(call) => Arc::new(call),
         Err(answer) => return Ok(shared.read(|world| answer.render(world.clock.now()))),
     };
+    // Before anybody can see the call in flight, or a release in answer to that would be missed.
+    let releases = shared.release.watch();
     let in_flight = InFlight::enter(&shared, call.operation);
     let fault = shared.change(|world| world.meet(&call, connection.first_request()));
     Ok(match fault {
         None => shared.change(|world| world.answer(&call, Slip::None, None)),
-        Some(fault) => faulty::answer(shared, connection, call, fault, in_flight).await,
+        Some(fault) => {
+            let faulty = faulty::FaultyCall { shared, connection, call, releases, in_flight };
+            faulty.answer(fault).await
+        }
     })
 }
 

@@ -29,16 +29,26 @@ impl Release {
         self.0.send_modify(|generation| *generation += 1);
     }
 
-    /// Starts the hold now; the future ends when it is over.
-    pub(crate) fn hold(&self, hold: Hold) -> impl Future<Output = ()> + use<> {
-        let mut released = self.0.subscribe();
-        let started = Instant::now();
-        async move {
-            match hold {
-                Hold::For(duration) => tokio::time::sleep_until((started + duration).into()).await,
-                // An error means that the simulator is gone, and with it what it held.
-                Hold::UntilReleased => released.changed().await.unwrap_or_default(),
-            }
+    /// Notes every release from now on.
+    pub(crate) fn watch(&self) -> Releases {
+        Releases { released: self.0.subscribe(), since: Instant::now() }
+    }
+}
+
+/// The releases since some moment.
+#[derive(Debug)]
+pub(crate) struct Releases {
+    released: watch::Receiver<u64>,
+    since: Instant,
+}
+
+impl Releases {
+    /// Ends when a hold that began at that moment is over.
+    pub(crate) async fn end_of(mut self, hold: Hold) {
+        match hold {
+            Hold::For(duration) => tokio::time::sleep_until((self.since + duration).into()).await,
+            // An error means that the simulator is gone, and with it what it held.
+            Hold::UntilReleased => self.released.changed().await.unwrap_or_default(),
         }
     }
 }

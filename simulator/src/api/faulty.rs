@@ -14,80 +14,91 @@ use super::{InFlight, fault_body};
 use crate::clock::http_date;
 use crate::connection::Connection;
 use crate::fault::{FaultKind, Point, RetryAfter};
+use crate::hold::Releases;
 use crate::ledger::Effect;
 use crate::store::Slip;
 use crate::world::{Shared, World};
 
-/// Answers a call that meets a fault, if it is answered at all.
-pub(super) async fn answer(
-    shared: Arc<Shared>,
-    connection: Connection,
-    call: Arc<Call>,
-    fault: FaultKind,
-    in_flight: InFlight,
-) -> Response<Body> {
-    let name = fault.name();
-    let perform = |slip| shared.change(|world| world.answer(&call, slip, Some(name)));
-    match fault {
-        FaultKind::Latency { hold } => {
-            let wait = shared.release.hold(hold);
-            let late = Arc::clone(&shared);
-            let answer = tokio::spawn(async move {
-                let _in_flight = in_flight;
-                late.stop.run_until_cancelled(wait).await?;
-                Some(late.change(|world| world.answer(&call, Slip::None, Some(name))))
-            });
-            match answer.await {
-                Ok(Some(answer)) => answer,
-                _ => connection.reset().await,
-            }
-        }
-        FaultKind::Refuse => {
-            shared.change(|world| world.strike(&call, Point::BeforeEffect, name));
-            connection.reset().await
-        }
-        FaultKind::Reset { point } => {
-            shared.change(|world| world.strike(&call, point, name));
-            connection.reset().await
-        }
-        FaultKind::Hang { point } => {
-            shared.change(|world| world.strike(&call, point, name));
-            std::future::pending().await
-        }
-        FaultKind::Deferred { hold } => {
-            let wait = shared.release.hold(hold);
-            let sequence = shared.change(|world| world.record(&call, None, Effect::Deferred, Some(name)));
-            let later = Arc::clone(&shared);
-            tokio::spawn(async move {
-                if later.stop.run_until_cancelled(wait).await.is_some() {
-                    later.change(|world| world.complete(&call, sequence, name));
+/// A call that meets a fault, and what it takes to treat it badly.
+pub(super) struct FaultyCall {
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Connection,
+    pub(super) call: Arc<Call>,
+    /// The releases since the call was read.
+    pub(super) releases: Releases,
+    /// Kept until the call is finished.
+    pub(super) in_flight: InFlight,
+}
+
+impl FaultyCall {
+    /// Answers the call, if the fault has it answered at all.
+    pub(super) async fn answer(self, fault: FaultKind) -> Response<Body> {
+        let Self { shared, connection, call, releases, in_flight } = self;
+        let name = fault.name();
+        let perform = |slip| shared.change(|world| world.answer(&call, slip, Some(name)));
+        match fault {
+            FaultKind::Latency { hold } => {
+                let wait = releases.end_of(hold);
+                let late = Arc::clone(&shared);
+                let answer = tokio::spawn(async move {
+                    let _in_flight = in_flight;
+                    late.stop.run_until_cancelled(wait).await?;
+                    Some(late.change(|world| world.answer(&call, Slip::None, Some(name))))
+                });
+                match answer.await {
+                    Ok(Some(answer)) => answer,
+                    _ => connection.reset().await,
                 }
-            });
-            connection.reset().await
+            }
+            FaultKind::Refuse => {
+                shared.change(|world| world.strike(&call, Point::BeforeEffect, name));
+                connection.reset().await
+            }
+            FaultKind::Reset { point } => {
+                shared.change(|world| world.strike(&call, point, name));
+                connection.reset().await
+            }
+            FaultKind::Hang { point } => {
+                shared.change(|world| world.strike(&call, point, name));
+                std::future::pending().await
+            }
+            FaultKind::Deferred { hold } => {
+                let wait = releases.end_of(hold);
+                let sequence = shared.change(|world| world.record(&call, None, Effect::Deferred, Some(name)));
+                let later = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    if later.stop.run_until_cancelled(wait).await.is_some() {
+                        later.change(|world| world.complete(&call, sequence, name));
+                    }
+                });
+                connection.reset().await
+            }
+            FaultKind::Drip { bytes, interval } => {
+                fault_body::drip(perform(Slip::None), bytes, interval).await
+            }
+            FaultKind::InvalidJson => fault_body::invalid_json(perform(Slip::None)).await,
+            FaultKind::Oversize { bytes } => fault_body::oversize(perform(Slip::None), bytes).await,
+            FaultKind::Truncate => match fault_body::truncate(perform(Slip::None)).await {
+                Some(response) => response,
+                None => connection.reset().await,
+            },
+            FaultKind::Answer { status, headers, body, point } => {
+                shared.change(|world| instead(world, &call, (status, &headers, body), point, name))
+            }
+            FaultKind::RateLimit { retry_after } => shared.change(|world| {
+                let answer = rate_limited(world, retry_after);
+                world.record(&call, Some(&answer), Effect::None, Some(name));
+                answer.render(world.clock.now())
+            }),
+            FaultKind::AlterEndpoint { patch } => {
+                shared.change(|world| altered(world, &call, name, |answer| answer.alter_endpoints(&patch)))
+            }
+            FaultKind::AlterBody { patch } => {
+                shared.change(|world| altered(world, &call, name, |answer| answer.alter_body(&patch)))
+            }
+            FaultKind::RepeatItems { count } => perform(Slip::Back(count)),
+            FaultKind::SkipItems { count } => perform(Slip::Ahead(count)),
         }
-        FaultKind::Drip { bytes, interval } => fault_body::drip(perform(Slip::None), bytes, interval).await,
-        FaultKind::InvalidJson => fault_body::invalid_json(perform(Slip::None)).await,
-        FaultKind::Oversize { bytes } => fault_body::oversize(perform(Slip::None), bytes).await,
-        FaultKind::Truncate => match fault_body::truncate(perform(Slip::None)).await {
-            Some(response) => response,
-            None => connection.reset().await,
-        },
-        FaultKind::Answer { status, headers, body, point } => {
-            shared.change(|world| instead(world, &call, (status, &headers, body), point, name))
-        }
-        FaultKind::RateLimit { retry_after } => shared.change(|world| {
-            let answer = rate_limited(world, retry_after);
-            world.record(&call, Some(&answer), Effect::None, Some(name));
-            answer.render(world.clock.now())
-        }),
-        FaultKind::AlterEndpoint { patch } => {
-            shared.change(|world| altered(world, &call, name, |answer| answer.alter_endpoints(&patch)))
-        }
-        FaultKind::AlterBody { patch } => {
-            shared.change(|world| altered(world, &call, name, |answer| answer.alter_body(&patch)))
-        }
-        FaultKind::RepeatItems { count } => perform(Slip::Back(count)),
-        FaultKind::SkipItems { count } => perform(Slip::Ahead(count)),
     }
 }
 

@@ -74,6 +74,19 @@ async fn a_refused_connection_never_becomes_a_call() {
 }
 
 #[tokio::test]
+async fn a_connection_in_use_is_refused_at_its_next_call() {
+    let simulator = start().await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = Client { http, ..Client::new(&simulator) };
+    client.create(URL).await.unwrap();
+    simulator.inject(Fault::on_any(FaultKind::Refuse));
+    assert!(client.create(URL).await.is_err());
+    assert_eq!(simulator.view(|view| view.refused_connections()), 0);
+    assert_eq!(last_entry(&simulator), (None, Effect::None, Some("refuse")));
+    assert_eq!(simulator.endpoints(NETWORK).len(), 1);
+}
+
+#[tokio::test]
 async fn a_suspended_api_is_refused_by_the_machine() {
     let simulator = start().await;
     let client = Client::new(&simulator);

@@ -60,7 +60,7 @@ async fn a_get_lags_apart_from_lists() {
 async fn lag_ends_by_itself_after_its_time() {
     let simulator = start().await;
     let client = Client::new(&simulator);
-    let lag = Duration::from_millis(150);
+    let lag = Duration::from_millis(500);
     simulator.set_lag(Lag { list: Some(Hold::For(lag)), get: None });
     let started = Instant::now();
     client.create("https://example.com/created").await.unwrap();
