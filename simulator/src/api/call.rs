@@ -1,0 +1,99 @@
+//! One request, read and taken apart.
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::answer::Answer;
+use crate::endpoint::EndpointId;
+use crate::operation::{Operation, Target};
+
+/// The largest request body accepted, in bytes.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// One request. It can hold credentials: never show it.
+pub(crate) struct Call {
+    pub(super) operation: Operation,
+    pub(super) id: Option<EndpointId>,
+    /// Whether the path exists, so that an unknown operation is one of method.
+    pub(super) path_exists: bool,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) bearer: Option<SecretString>,
+    pub(super) body: Body,
+    /// The URL of a create, as given.
+    pub(super) url: Option<String>,
+}
+
+/// A request's body.
+pub(super) enum Body {
+    Json(Value),
+    NoJson,
+}
+
+impl Call {
+    /// Reads a request to its end.
+    pub(crate) async fn read(request: Request<Incoming>) -> Result<Self, Answer> {
+        let (parts, body) = request.into_parts();
+        let body = Limited::new(body, BODY_LIMIT).collect().await.map_err(|_| {
+            Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body could not be read to its end")
+        })?;
+        let body = Body::of(&body.to_bytes());
+        let Target { operation, id, path_exists } = Target::of(&parts.method, parts.uri.path());
+        let url = match operation {
+            Operation::Create => body.text("url"),
+            _ => None,
+        };
+        Ok(Self {
+            operation,
+            id,
+            path_exists,
+            query: query(parts.uri.query().unwrap_or_default()),
+            bearer: bearer(&parts.headers),
+            body,
+            url,
+        })
+    }
+
+    /// Whether a later page of a list is asked for.
+    pub(super) fn has_cursor(&self) -> bool {
+        self.operation == Operation::List && self.parameter("startingAfter").is_some()
+    }
+
+    /// A parameter of the query.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The OAuth client that asks for a token.
+    pub(super) fn client_id(&self) -> Option<String> {
+        self.body.text("client_id")
+    }
+}
+
+impl Body {
+    fn of(bytes: &Bytes) -> Self {
+        serde_json::from_slice(bytes).map_or(Self::NoJson, Self::Json)
+    }
+
+    /// A text field of a JSON object.
+    pub(super) fn text(&self, field: &str) -> Option<String> {
+        match self {
+            Self::Json(value) => value.get(field)?.as_str().map(str::to_owned),
+            Self::NoJson => None,
+        }
+    }
+}
+
+fn query(query: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
+}
