@@ -120,7 +120,8 @@ pub(crate) async fn answer(
     let whole = when.is_some() || fault == Some(Fault::ResetAfter);
     let request = outgoing(&shared, &ticket.call, head, body);
     ticket.stage = Stage::Sent;
-    let answer = send(&shared, request, &ticket, whole).await?;
+    let answer = send(&shared, request, &ticket, whole).await;
+    let answer = answer.inspect_err(|_| link.end_with_reset())?;
     if fault == Some(Fault::ResetAfter) {
         link.end_with_reset();
         return Err(Dropped.into());

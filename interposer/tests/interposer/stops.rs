@@ -1,3 +1,5 @@
+use std::io::{Read, Write};
+
 use http::{Method, StatusCode};
 use interposer::{CallMatcher, Outcome, Plan, PlanError, Serve, Side, Signature, Strictness, When, World};
 
@@ -245,4 +247,47 @@ async fn an_unexpected_mutation_is_a_violation() {
         let last = found.last().unwrap().to_string();
         assert!(last.contains("DELETE webhookendpoints.g.dev a/x"), "{last}");
     }
+}
+
+/// A connection without any machinery that would read, or close, by itself.
+fn connect(scene: &Scene) -> std::net::TcpStream {
+    std::net::TcpStream::connect(scene.interposer.address()).unwrap()
+}
+
+fn raw_post() -> String {
+    format!("POST {HOOKS} HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{{}}")
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_answer_that_the_client_has_not_read_is_not_delivered() {
+    let scene = Scene::http().await;
+    scene.world.plan(at(1, When::AnswerDelivered));
+    let mut client = connect(&scene);
+    client.write_all(raw_post().as_bytes()).unwrap();
+    let peeked = client.try_clone().unwrap();
+    // The answer has left: it is in the client's receive queue.
+    soon(tokio::task::spawn_blocking(move || peeked.peek(&mut [0; 1]).unwrap())).await.unwrap();
+    let error = scene.world.reached(std::time::Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, PlanError::NotReached { .. }), "{error}");
+    assert!(scene.world.is_frozen());
+
+    let read = tokio::task::spawn_blocking(move || client.read(&mut [0; 1024]).map(|_| client));
+    scene.world.reached(PATIENCE).await.unwrap();
+    drop(soon(read).await.unwrap().unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_request_that_lay_in_the_accept_queue_when_its_client_died_is_not_sent() {
+    let scene = Scene::http().await;
+    // Nothing awaits here, so the interposer accepts all this only afterwards, in the new life.
+    let mut client = connect(&scene);
+    client.write_all(raw_post().as_bytes()).unwrap();
+    drop(client);
+    scene.world.abandon();
+
+    scene.client().get(ALL_HOOKS).await.unwrap();
+    assert_eq!(scene.server.lines(), [format!("GET {ALL_HOOKS}")]);
+    assert_eq!(scene.world.journal().len(), 1);
 }
