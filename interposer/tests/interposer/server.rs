@@ -41,7 +41,7 @@ struct State {
     seen: watch::Sender<Vec<Seen>>,
     /// Mutations are answered while this holds.
     answering: watch::Sender<bool>,
-    /// The events of the watches, in the order in which they were opened.
+    /// The bodies of watches and of other streams (`follow`), in the order in which they were opened.
     watches: Mutex<Vec<mpsc::UnboundedSender<Bytes>>>,
 }
 
@@ -147,7 +147,7 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
     };
     let line = format!("{} {}", head.method, head.uri);
     let seen = Seen { line, headers: head.headers, body: body.clone() };
-    if parameter("watch").is_some() {
+    if parameter("watch").or(parameter("follow")).is_some() {
         let (events, stream) = mpsc::unbounded_channel();
         state.watches.lock().unwrap().push(events);
         state.seen.send_modify(|all| all.push(seen));

@@ -116,6 +116,7 @@ async fn both_sides_freeze_together_watches_included() {
     let remote = interpose(&server, Side::Remote, Serve::Http, &world);
     let (cluster, remote) = (Client::of(&cluster), Client::of(&remote));
     let mut watch = cluster.watch(&format!("{ALL_HOOKS}?watch=1")).await;
+    let mut log = cluster.watch("/api/v1/namespaces/a/pods/x/log?follow=1").await;
 
     world.plan([Plan {
         at: CallMatcher::matching(|call| call.side == Side::Remote),
@@ -126,16 +127,18 @@ async fn both_sides_freeze_together_watches_included() {
     let list = cluster.start(Method::GET, ALL_HOOKS, "");
     let token = remote.start(Method::POST, "/oauth/token", "{}");
     server.send(0, "{\"type\":\"ADDED\"}\n");
+    server.send(1, "a line");
     world.blocked(2, PATIENCE).await.unwrap();
-    assert_eq!(server.lines().len(), 2, "{:?}", server.lines());
-    assert!(watch.is_silent());
+    assert_eq!(server.lines().len(), 3, "{:?}", server.lines());
+    assert!(watch.is_silent() && log.is_silent());
 
     world.resume();
     assert_eq!(watch.event().await["type"], "ADDED");
+    assert_eq!(log.next().await.unwrap().unwrap(), "a line");
     for call in [create, list, token] {
         soon(call).await.unwrap().unwrap();
     }
-    assert_eq!(server.lines().len(), 4);
+    assert_eq!(server.lines().len(), 5);
 }
 
 #[tokio::test]
