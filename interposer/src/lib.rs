@@ -1,1 +1,42 @@
-//! Placeholder.
+//! A proxy that stands between the operator and a server, and can stop the world at any mutating call.
+//!
+//! An [`Interposer`] forwards everything, watch streams included, to a kube-apiserver or to the
+//! simulator of the remote API. All interposers of one test share a [`World`], which
+//!
+//! - journals every [`Call`] of both sides in one order and gives each mutation a [`Signature`] that is
+//!   the same in the next run, so that a scenario can be learnt and replayed;
+//! - stops everything at the call that a [`Plan`] names: before it is sent, when it is done but its
+//!   answer is withheld, or when its answer has been delivered. The operator can then be killed, and
+//!   [`World::abandon`] makes sure that nothing it still had under way reaches a server afterwards;
+//! - reports the plans that no call reached and the mutations that nobody expected.
+//!
+//! On its Kubernetes side an interposer also serves stale views ([`Interposer::serve_old_view`]), loses
+//! watch events, expires watches, and injects network faults.
+
+mod call;
+mod classify;
+mod delivery;
+mod downstream;
+mod fault;
+mod forward;
+mod kubeconfig;
+mod listen;
+mod peer;
+mod plan;
+mod proxy;
+mod signature;
+mod tls;
+mod upstream;
+mod view;
+mod watch;
+mod world;
+
+pub use call::{BodySummary, Call, Kind, Outcome, RemoteOp, ResourceRef, Side, Target};
+pub use fault::{Fault, FaultHandle, Times};
+pub use kubeconfig::KubeconfigError;
+pub use plan::{CallMatcher, Plan, PlanError, Stop, Strictness, Violation, When};
+pub use proxy::{Config, Interposer, Serve, StartError};
+pub use signature::{Shape, Signature};
+pub use view::{Collection, ViewError};
+pub use watch::{DroppedEvents, Ending, Expiry, WatchEvent};
+pub use world::{TimedOut, World};

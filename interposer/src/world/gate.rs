@@ -1,0 +1,226 @@
+//! How calls pass through a [`World`].
+
+use http::Method;
+use serde_json::Value;
+
+use super::{State, World};
+use crate::call::{BodySummary, Call, Outcome, Side};
+use crate::classify;
+use crate::plan::{PlanError, Stop, Violation, When};
+use crate::signature::{Shape, Signature};
+
+/// The life that a call belongs to is over, or its client is gone: it must be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the client of this call is gone: drop it")]
+pub(crate) struct Gone;
+
+/// A request that asks to be let in.
+#[derive(Debug)]
+pub(crate) struct Letter<'a> {
+    pub(crate) life: u32,
+    pub(crate) side: Side,
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) body: &'a [u8],
+}
+
+/// A call that waits to be let in, while it waits.
+struct Waiting<'a>(&'a World);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+        self.0.announce();
+    }
+}
+
+/// A mutation that was sent and is not yet answered.
+#[derive(Debug)]
+pub(crate) struct InFlight(World);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.lock().in_flight -= 1;
+        self.0.announce();
+    }
+}
+
+impl World {
+    /// Waits for its turn, then journals the call and tells whether a plan stops at it. With
+    /// [`When::BeforeSent`] the world is frozen already; go on with [`pass`](Self::pass).
+    ///
+    /// `client_is_there` is asked at the last moment.
+    pub(crate) async fn admit(
+        &self,
+        letter: &Letter<'_>,
+        client_is_there: impl Fn() -> bool,
+    ) -> Result<(Call, Option<When>), Gone> {
+        let json: Option<Value> = serde_json::from_slice(letter.body).ok();
+        let reading = classify::read(letter.side, letter.method, letter.path, letter.query, json.as_ref());
+        let body = BodySummary::of(letter.body, json.as_ref());
+        let mut waiting = None;
+        loop {
+            self.wait_for_thaw(letter.life, &mut waiting).await?;
+            // Looked at while unlocked, for it costs a system call.
+            if !client_is_there() {
+                return Err(Gone);
+            }
+            let mut state = self.lock();
+            if state.life != letter.life {
+                return Err(Gone);
+            }
+            if state.frozen {
+                continue;
+            }
+            let call = state.enter(letter, reading, body);
+            let when = state.match_plan(&call);
+            drop(state);
+            self.announce();
+            return Ok((call, when));
+        }
+    }
+
+    async fn wait_for_thaw<'a>(&'a self, life: u32, waiting: &mut Option<Waiting<'a>>) -> Result<(), Gone> {
+        {
+            let mut state = self.lock();
+            if !state.frozen || state.life != life {
+                return if state.life == life { Ok(()) } else { Err(Gone) };
+            }
+            if waiting.is_none() {
+                state.waiting += 1;
+                *waiting = Some(Waiting(self));
+            }
+        }
+        self.announce();
+        self.pass(life).await
+    }
+
+    /// Waits while the world is frozen.
+    pub(crate) async fn pass(&self, life: u32) -> Result<(), Gone> {
+        self.until(|state| {
+            if state.life != life {
+                return Some(Err(Gone));
+            }
+            (!state.frozen).then_some(Ok(()))
+        })
+        .await
+    }
+
+    /// Waits until `life` is over.
+    pub(crate) async fn life_over(&self, life: u32) {
+        self.until(|state| (state.life != life).then_some(())).await;
+    }
+
+    /// A mutation is being sent; drop what this gives once it is answered.
+    pub(crate) fn depart(&self) -> InFlight {
+        self.lock().in_flight += 1;
+        InFlight(self.clone())
+    }
+
+    pub(crate) fn record(&self, sequence: u64, outcome: Outcome) {
+        if let Some(call) = self.lock().call(sequence) {
+            call.outcome = outcome;
+        }
+        self.announce();
+    }
+
+    /// Freezes the world around an answer that has come for a planned call.
+    pub(crate) fn freeze_for(&self, sequence: u64) {
+        let mut state = self.lock();
+        if state.active.as_ref().is_some_and(|(_, active)| *active == sequence) {
+            state.frozen = true;
+        }
+        drop(state);
+        self.announce();
+    }
+
+    /// The moment of the planned call has come. Without effect if its life is over.
+    pub(crate) fn reach(&self, sequence: u64) {
+        self.lock().reach(sequence);
+        self.announce();
+    }
+
+    /// The moment of the planned call will not come: the world goes on.
+    pub(crate) fn miss(&self, sequence: u64, why: &'static str) {
+        {
+            let mut state = self.lock();
+            let Some((plan, active)) = state.active.take() else { return };
+            if active != sequence {
+                state.active = Some((plan, active));
+                return;
+            }
+            state.frozen = false;
+            state.missed.push(plan.clone());
+            if let Some(call) = state.call(sequence).cloned() {
+                state.stops.push_back(Err(PlanError::Missed { plan, call: Box::new(call), why }));
+            }
+        }
+        self.announce();
+    }
+}
+
+impl State {
+    fn enter(&mut self, letter: &Letter<'_>, reading: classify::Reading, body: BodySummary) -> Call {
+        let shape = Shape::of(
+            letter.side,
+            letter.method,
+            letter.path,
+            &reading.target,
+            reading.dry_run,
+            &self.aliases,
+        );
+        let ordinal = self.ordinals.entry(shape.clone()).or_default();
+        *ordinal += 1;
+        let signature = Signature { shape, ordinal: *ordinal };
+        let counted = self.counts(reading.kind, &reading.target);
+        self.counted += usize::from(counted);
+        let call = Call {
+            sequence: self.journal.len() as u64 + 1,
+            life: self.life,
+            side: letter.side,
+            method: letter.method.clone(),
+            path: letter.path.to_owned(),
+            query: letter.query.map(str::to_owned),
+            kind: reading.kind,
+            target: reading.target,
+            dry_run: reading.dry_run,
+            counted,
+            body,
+            signature,
+            outcome: Outcome::Pending,
+        };
+        let expectation = self.expected.get(&self.life);
+        if counted && expectation.is_some_and(|expected| !expected.allows(&call.signature)) {
+            self.violations.push(Violation { call: call.clone() });
+        }
+        self.journal.push(call.clone());
+        call
+    }
+
+    fn match_plan(&mut self, call: &Call) -> Option<When> {
+        let nth = call.counted.then_some(self.counted);
+        if self.active.is_some() || !self.plans.front()?.at.matches(call, nth) {
+            return None;
+        }
+        let plan = self.plans.pop_front()?;
+        let when = plan.when;
+        self.active = Some((plan, call.sequence));
+        if when == When::BeforeSent {
+            self.frozen = true;
+            self.reach(call.sequence);
+        }
+        Some(when)
+    }
+
+    fn reach(&mut self, sequence: u64) {
+        let Some((plan, active)) = self.active.take() else { return };
+        if active != sequence {
+            self.active = Some((plan, active));
+            return;
+        }
+        if let Some(call) = self.call(sequence).cloned() {
+            self.stops.push_back(Ok(Stop { plan, call }));
+        }
+    }
+}

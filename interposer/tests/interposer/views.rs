@@ -1,0 +1,95 @@
+use interposer::{Collection, ViewError};
+use serde_json::Value;
+
+use crate::server::PRESENT;
+use crate::{ALL_HOOKS, HOOKS, Scene};
+
+fn hooks() -> Collection {
+    Collection::of("g.dev", "webhookendpoints")
+}
+
+async fn first_item(scene: &Scene, path: &str) -> Value {
+    scene.client().get(path).await.unwrap().json()["items"][0]["metadata"]["name"].clone()
+}
+
+#[tokio::test]
+async fn an_old_list_is_served_until_it_is_released() {
+    let scene = Scene::http().await;
+    let error = scene.interposer.resource_version(&hooks()).await.unwrap_err();
+    assert!(matches!(error, ViewError::NeverListed), "{error}");
+    first_item(&scene, ALL_HOOKS).await;
+    assert_eq!(scene.interposer.resource_version(&hooks()).await.unwrap(), PRESENT);
+    assert_eq!(scene.server.seen()[1].headers["authorization"], "Bearer s3cret");
+
+    scene.interposer.serve_old_view(hooks(), "150");
+    let any = format!("{ALL_HOOKS}?limit=5&resourceVersion=0&resourceVersionMatch=NotOlderThan");
+    assert_eq!(first_item(&scene, &any).await, "as-of-150");
+    assert_eq!(
+        scene.server.lines().pop().unwrap(),
+        format!("GET {ALL_HOOKS}?limit=5&resourceVersion=150&resourceVersionMatch=Exact")
+    );
+    let further = format!("{ALL_HOOKS}?limit=5&continue=abc");
+    first_item(&scene, &further).await;
+    assert_eq!(scene.server.lines().pop().unwrap(), format!("GET {further}"));
+    assert_eq!(first_item(&scene, "/api/v1/secrets").await, "as-of-200");
+    assert_eq!(first_item(&scene, &format!("{HOOKS}/x")).await, "as-of-200");
+
+    scene.interposer.release_view(&hooks());
+    assert_eq!(first_item(&scene, ALL_HOOKS).await, "as-of-200");
+}
+
+#[tokio::test]
+async fn watches_of_an_old_view_deliver_nothing_until_it_is_released() {
+    let scene = Scene::http().await;
+    let client = scene.client();
+    let mut open = client.watch(&format!("{ALL_HOOKS}?watch=1&resourceVersion=140")).await;
+    scene.interposer.serve_old_view(hooks(), "150");
+    let mut fresh = client.watch(&format!("{ALL_HOOKS}?watch=1&resourceVersion=150")).await;
+    scene.server.send(0, "{\"type\":\"MODIFIED\"}\n");
+    // By the time this answer is here, the event would be.
+    let mut other = client.watch("/api/v1/secrets?watch=1").await;
+    scene.server.send(1, "{\"type\":\"ADDED\"}\n");
+    assert_eq!(other.event().await["type"], "ADDED");
+    assert!(open.is_silent() && fresh.is_silent());
+
+    scene.interposer.release_view(&hooks());
+    assert_eq!(open.event().await["type"], "MODIFIED");
+    scene.server.until_asked(3).await;
+    assert_eq!(scene.server.lines().pop().unwrap(), format!("GET {ALL_HOOKS}?watch=1&resourceVersion=150"));
+    scene.server.send(2, "{\"type\":\"DELETED\"}\n");
+    assert_eq!(fresh.event().await["type"], "DELETED");
+}
+
+#[tokio::test]
+async fn a_streaming_list_of_an_old_view_starts_with_the_old_objects() {
+    let scene = Scene::http().await;
+    scene.interposer.serve_old_view(hooks(), "150");
+    let query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
+                 &allowWatchBookmarks=true&labelSelector=a%3Db";
+    let mut watch = scene.client().watch(&format!("{ALL_HOOKS}?{query}")).await;
+    let added = watch.event().await;
+    assert_eq!(added["type"], "ADDED");
+    assert_eq!(added["object"]["kind"], "WebhookEndpoint");
+    assert_eq!(added["object"]["metadata"]["name"], "as-of-150");
+    let end = watch.event().await;
+    assert_eq!(end["type"], "BOOKMARK");
+    assert_eq!(end["object"]["metadata"]["resourceVersion"], "150");
+    assert_eq!(end["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
+
+    let list = &scene.server.seen()[0];
+    assert_eq!(
+        list.line,
+        format!("GET {ALL_HOOKS}?labelSelector=a%3Db&resourceVersion=150&resourceVersionMatch=Exact")
+    );
+    let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+    assert_eq!(list.headers["accept"], accept);
+
+    scene.interposer.release_view(&hooks());
+    scene.server.until_asked(2).await;
+    assert_eq!(
+        scene.server.lines().pop().unwrap(),
+        format!(
+            "GET {ALL_HOOKS}?watch=true&allowWatchBookmarks=true&labelSelector=a%3Db&resourceVersion=150"
+        )
+    );
+}
