@@ -50,6 +50,10 @@ struct Run {
     /// How many resources are reconciled at once.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
+    /// Only look after WebhookEndpoints and networks with these labels, e.g. region=eu; for several
+    /// deployments side by side.
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    selector: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -104,6 +108,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         create_settling_time,
         allowed_addresses,
         concurrency,
+        selector,
     } = arguments;
     let log = tracing_subscriber::fmt().with_env_filter(log_filter).with_writer(std::io::stderr);
     match log_format {
@@ -114,7 +119,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         format!("found no Kubernetes cluster to work with: set KUBECONFIG, or run in a Pod with a ServiceAccount ({error})")
     })?;
     let settings =
-        Settings { settle: create_settling_time, address_exceptions: allowed_addresses, concurrency };
+        Settings { settle: create_settling_time, address_exceptions: allowed_addresses, concurrency, selector };
     let shutdown = stop_on_signal().map_err(|error| format!("can't listen for signals: {error}"))?;
     controller::run(config, settings, health_address, shutdown).await.map_err(|error| error.to_string())
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::streams::{received, steady};
+use super::streams::{received, selected, steady};
 use crate::reconcile::{Context, on_error, reconcile};
 use crate::resources::WebhookEndpoint;
 use crate::state::ResourceKey;
@@ -27,7 +27,7 @@ pub(super) fn watch(
     let (store, writer) = reflector::store();
     let api = Api::<DeserializeGuard<WebhookEndpoint>>::all(client.clone());
     let context = Arc::clone(context);
-    let events = steady("WebhookEndpoints", watcher(api, watcher::Config::default()))
+    let events = steady("WebhookEndpoints", watcher(api, selected(&context.settings)))
         .filter_map(|event| futures::future::ready(readable(event)))
         .inspect(move |event| feed(&context, event))
         .map(Ok);

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use url::Url;
 
-use super::streams::{received, steady};
+use super::streams::{received, selected, steady};
 use crate::network::{
     Access, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict,
     credential_secrets, read_credentials, report,
@@ -152,7 +152,7 @@ where
     let (store, writer) = reflector::store();
     let api = Api::<DeserializeGuard<K>>::all(shared.parts.watches.clone());
     let feed = Arc::clone(shared);
-    let events = steady(K::PLURAL, watcher(api, watcher::Config::default()))
+    let events = steady(K::PLURAL, watcher(api, selected(&shared.parts.context.settings)))
         .filter_map(|event| future::ready(readable::<K>(event)))
         .inspect(move |event| {
             if let Event::Delete(network) = event {

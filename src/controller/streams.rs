@@ -4,6 +4,8 @@ use futures::{Stream, StreamExt as _, future};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use tracing::warn;
 
+use crate::reconcile::Settings;
+
 /// A watch that goes on for ever: an error is logged and costs that watch, and no other, a pause.
 pub(super) fn steady<T: Send + 'static>(
     what: &'static str,
@@ -13,6 +15,15 @@ pub(super) fn steady<T: Send + 'static>(
     watch.default_backoff().filter_map(move |event| {
         future::ready(event.inspect_err(|error| warn!("can't watch {what}: {error}")).ok())
     })
+}
+
+/// How resources and networks are watched: only those that this deployment is for.
+pub(super) fn selected(settings: &Settings) -> watcher::Config {
+    let config = watcher::Config::default();
+    match &settings.selector {
+        Some(selector) => config.labels(selector),
+        None => config,
+    }
 }
 
 /// What a receiver receives.

@@ -25,6 +25,8 @@ pub struct Settings {
     pub address_exceptions: Vec<ipnet::IpNet>,
     /// How many resources are reconciled at once.
     pub concurrency: u16,
+    /// A label selector: resources and networks without these labels are another deployment's.
+    pub selector: Option<String>,
 }
 
 /// What all activations share.

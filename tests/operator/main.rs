@@ -1,0 +1,5 @@
+//! The operator, as a process of its own with its ServiceAccount's rights, against a real control
+//! plane and the simulator.
+
+mod create;
+mod support;

@@ -1,0 +1,150 @@
+//! The operator process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock, mpsc};
+
+use controlplane::ControlPlane;
+use serde_json::{Value, json};
+
+/// The settling time of operators in tests.
+pub const SETTLING: &str = "1s";
+/// The label of what a test's own operator looks after; the shared one leaves it alone.
+pub const OWN: &str = "test.webhookoperator.dev/operator";
+
+/// The one control plane of the run, with what `deploy/` sets up: namespace, ServiceAccount, rights.
+pub fn control_plane() -> &'static ControlPlane {
+    static READY: OnceLock<&'static ControlPlane> = OnceLock::new();
+    READY.get_or_init(|| {
+        let plane = ControlPlane::shared().unwrap_or_else(|error| panic!("{error}"));
+        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+        kubectl(plane, ["apply", "--server-side", "--force-conflicts", "-k"], Some(&deploy.to_string_lossy()));
+        plane
+    })
+}
+
+fn kubectl<const N: usize>(plane: &ControlPlane, arguments: [&str; N], last: Option<&str>) -> String {
+    let output = plane.kubectl_command().args(arguments).args(last).output().expect("kubectl runs");
+    assert!(
+        output.status.success(),
+        "kubectl {arguments:?} {last:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("kubectl prints text")
+}
+
+/// A kubeconfig with exactly the rights of the operator's ServiceAccount.
+pub fn service_account_kubeconfig() -> Value {
+    let plane = control_plane();
+    let token = kubectl(
+        plane,
+        ["-n", "webhook-operator", "create", "token", "webhook-operator", "--duration=4h"],
+        None,
+    );
+    let ca = plane.ca_pem().expect("the CA can be read");
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": {
+            "server": plane.server(),
+            "certificate-authority-data": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, ca),
+        }}],
+        "users": [{"name": "operator", "user": {"token": token.trim()}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "operator"}}],
+        "current-context": "test",
+    })
+}
+
+/// How an operator is started.
+#[derive(Default)]
+pub struct OperatorOptions {
+    /// The label value of the resources it looks after; the shared one's, when `None`.
+    pub own: Option<String>,
+    /// A kubeconfig to use instead of the ServiceAccount's.
+    pub kubeconfig: Option<Value>,
+    /// More arguments.
+    pub arguments: Vec<String>,
+}
+
+/// A running operator; killed when dropped.
+pub struct Operator {
+    child: Mutex<Child>,
+    log: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Operator {
+    /// The operator that the tests share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Operator> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(OperatorOptions::default()))
+    }
+
+    /// Starts an operator.
+    pub fn start(options: OperatorOptions) -> Self {
+        let plane = control_plane();
+        let directory = tempfile::tempdir().expect("a directory for the operator");
+        let kubeconfig = directory.path().join("kubeconfig");
+        let config = options.kubeconfig.unwrap_or_else(service_account_kubeconfig);
+        std::fs::write(&kubeconfig, config.to_string()).expect("the kubeconfig is written");
+        let log = directory.path().join("log");
+        let output = std::fs::File::create(&log).expect("the log can be written");
+        let selector = match options.own {
+            Some(own) => format!("{OWN}={own}"),
+            None => format!("!{OWN}"),
+        };
+        // Linux ends a process with the thread that started it, when asked to end it with its parent.
+        // A test's thread ends early, so a thread of its own starts the operator and stays.
+        let shim = plane.shim();
+        let (started, child) = mpsc::channel();
+        std::thread::spawn(move || {
+            let child = Command::new(shim)
+                .args(["exec", "--", env!("CARGO_BIN_EXE_webhook-operator"), "run"])
+                .args(["--health-address", "127.0.0.1:0", "--create-settling-time", SETTLING])
+                .args(["--selector", &selector, "--log-filter", "info,webhook_operator=debug"])
+                .args(options.arguments)
+                .env("KUBECONFIG", kubeconfig)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(output)
+                .spawn()
+                .expect("the operator starts");
+            started.send(child).expect("somebody waits for the operator");
+            loop {
+                std::thread::park();
+            }
+        });
+        let child = Mutex::new(child.recv().expect("the operator was started"));
+        Self { child, log, _directory: directory }
+    }
+
+    /// What the operator has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Kills the operator, as a crash would.
+    pub fn kill(&self) {
+        let mut child = self.child.lock().expect("no test panicked while it killed the operator");
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    /// Asks the operator to stop and waits until it has; tells whether it said success.
+    pub fn stop(&self) -> bool {
+        let mut child = self.child.lock().expect("no test panicked while it stopped the operator");
+        let id = child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(asked.success());
+        child.wait().expect("the operator can be waited for").success()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- the operator's log ---\n{}", self.log());
+        }
+    }
+}

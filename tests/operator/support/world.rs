@@ -1,0 +1,279 @@
+//! A test's own namespace, network and simulator.
+
+use std::fmt::Debug;
+use std::process::Output;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client, Config, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use simulator::{NetworkConfig, Simulator};
+use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
+
+use super::operator::{OWN, Operator, control_plane};
+use super::{OperatorOptions, SOON};
+
+/// The simulator's name of the network of every test.
+pub const NETWORK: &str = "n_1";
+
+/// A test's own namespace, network and simulator, and the operator that looks after them.
+pub struct World {
+    /// A client with all rights.
+    pub client: Client,
+    /// The test's namespace.
+    pub namespace: String,
+    /// The test's simulator.
+    pub simulator: Simulator,
+    /// The operator of this test alone, if it has one.
+    pub own: Option<Operator>,
+    labels: Value,
+}
+
+impl World {
+    /// A world that the shared operator looks after.
+    pub async fn new(name: &str) -> Self {
+        let world = Self::without_operator(name, json!({})).await;
+        Operator::shared();
+        world.add_network(json!({})).await;
+        world
+    }
+
+    /// A world with an operator of its own.
+    pub async fn with_own_operator(name: &str) -> Self {
+        let mut world = Self::without_operator(name, json!({})).await;
+        world.labels = json!({ OWN: world.namespace });
+        world.start_operator();
+        world.add_network(json!({})).await;
+        world
+    }
+
+    /// A namespace and a simulator, and nobody who looks after them.
+    pub async fn without_operator(name: &str, labels: Value) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let plane = control_plane();
+        let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).expect("the kubeconfig can be read");
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+        let client = Client::try_from(config.expect("the kubeconfig is complete")).expect("a client");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("{name}-{}-{number}", std::process::id());
+        let object = Namespace {
+            metadata: ObjectMeta { name: Some(namespace.clone()), ..ObjectMeta::default() },
+            ..Namespace::default()
+        };
+        let namespaces = Api::<Namespace>::all(client.clone());
+        namespaces.create(&PostParams::default(), &object).await.expect("the namespace is created");
+        let network = NetworkConfig::new(NETWORK).client("client-id", "client-secret");
+        let simulator = Simulator::start(simulator::Config::default().network(network)).await;
+        Self { client, namespace, simulator: simulator.expect("the simulator starts"), own: None, labels }
+    }
+
+    /// Starts the test's own operator, again if it was stopped.
+    pub fn start_operator(&mut self) {
+        let options = OperatorOptions { own: Some(self.namespace.clone()), ..OperatorOptions::default() };
+        self.own = Some(Operator::start(options));
+    }
+
+    /// The test's cluster network, named like its namespace.
+    pub async fn add_network(&self, settings: Value) {
+        let secret = json!({
+            "metadata": { "name": "credentials" },
+            "stringData": { "clientId": "client-id", "clientSecret": "client-secret" },
+        });
+        self.create::<Secret>(secret).await;
+        let reference =
+            |key| json!({ "secretKeyRef": { "namespace": self.namespace, "name": "credentials", "key": key } });
+        let mut network = json!({
+            "apiVersion": "webhookoperator.dev/v1alpha1",
+            "kind": "ClusterWebhookNetwork",
+            "metadata": { "name": self.namespace, "labels": self.labels },
+            "spec": {
+                "apiUrl": self.simulator.base_url(),
+                "allowHttp": true,
+                "resyncInterval": "1s",
+                "timeout": "2s",
+                "limits": { "requestsPerSecond": 200, "burst": 200, "inFlight": 16 },
+                "auth": { "oauth2ClientCredentials": {
+                    "tokenUrl": self.simulator.token_url(),
+                    "audience": "https://api.lynkwell.com",
+                    "clientId": reference("clientId"),
+                    "clientSecret": reference("clientSecret"),
+                }},
+            },
+        });
+        merge(&mut network["spec"], settings);
+        let api = Api::<ClusterWebhookNetwork>::all(self.client.clone());
+        let network = serde_json::from_value(network).expect("a network");
+        api.create(&PostParams::default(), &network).await.expect("the network is created");
+    }
+
+    /// The API for a namespaced kind, in the test's namespace.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Creates an object in the test's namespace.
+    pub async fn create<K>(&self, object: Value) -> K
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + serde::Serialize,
+    {
+        let object = serde_json::from_value(object).expect("an object");
+        self.api::<K>().create(&PostParams::default(), &object).await.expect("the object is created")
+    }
+
+    /// A `WebhookEndpoint` manifest with what is given in `spec`.
+    pub fn manifest(&self, name: &str, spec: Value) -> Value {
+        let mut manifest = json!({
+            "apiVersion": "webhookoperator.dev/v1alpha1",
+            "kind": "WebhookEndpoint",
+            "metadata": { "name": name, "namespace": self.namespace, "labels": self.labels },
+            "spec": {
+                "networkRef": { "name": self.namespace },
+                "url": format!("https://hooks.example.com/{name}"),
+                "enabledEvents": ["ocpp.message"],
+            },
+        });
+        merge(&mut manifest["spec"], spec);
+        manifest
+    }
+
+    /// Creates a `WebhookEndpoint` with what is given in `spec`.
+    pub async fn endpoint(&self, name: &str, spec: Value) -> WebhookEndpoint {
+        self.create(self.manifest(name, spec)).await
+    }
+
+    /// Changes a `WebhookEndpoint` by a merge patch.
+    pub async fn change(&self, name: &str, patch: Value) -> WebhookEndpoint {
+        let api = self.api::<WebhookEndpoint>();
+        api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("the resource is changed")
+    }
+
+    /// Deletes a `WebhookEndpoint` and waits until it is gone.
+    pub async fn delete(&self, name: &str) {
+        let api = self.api::<WebhookEndpoint>();
+        api.delete(name, &DeleteParams::default()).await.expect("the resource is deleted");
+        self.until::<WebhookEndpoint>(name, "gone", |found| found.is_none()).await;
+    }
+
+    /// Waits until an object is as `condition` says, and returns it.
+    pub async fn until<K>(&self, name: &str, what: &str, condition: impl Fn(Option<&K>) -> bool) -> Option<K>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + 'static,
+    {
+        let mut last = None;
+        let stream = watcher::watch_object(self.api::<K>(), name).default_backoff();
+        let found = tokio::time::timeout(SOON, async {
+            let mut stream = std::pin::pin!(stream);
+            while let Some(object) = stream.next().await {
+                let Ok(object) = object else { continue };
+                if condition(object.as_ref()) {
+                    return object;
+                }
+                last = object;
+            }
+            None
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(_) => {
+                let log = self.own.as_ref().unwrap_or_else(|| Operator::shared()).log();
+                let log = log.lines().filter(|line| line.contains(&self.namespace) || line.contains("WARN"));
+                let log = log.collect::<Vec<_>>().join("\n");
+                panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
+            }
+        }
+    }
+
+    /// Waits until a `WebhookEndpoint` has a condition, and returns it.
+    pub async fn condition(&self, name: &str, kind: &str, status: &str, reason: &str) -> WebhookEndpoint {
+        let what = format!("{kind}={status} {reason}");
+        let found = self.until::<WebhookEndpoint>(name, &what, |found| {
+            found.is_some_and(|resource| has_condition(resource, kind, status, reason))
+        });
+        found.await.expect("it exists, since it has a condition")
+    }
+
+    /// Waits until a `WebhookEndpoint` is Ready for its latest generation, and returns it.
+    pub async fn ready(&self, name: &str) -> WebhookEndpoint {
+        self.condition(name, "Ready", "True", "Available").await
+    }
+
+    /// Waits until the simulator is as `condition` says.
+    pub async fn remotely(&self, what: &str, condition: impl Fn(&simulator::View<'_>) -> bool) {
+        let waited = self.simulator.wait_until(SOON, |view| condition(&view)).await;
+        assert!(waited.is_ok(), "the remote API never showed {what}");
+    }
+
+    /// Runs kubectl with all rights; `input` is its standard input.
+    pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        use std::io::Write as _;
+        let mut child = control_plane()
+            .kubectl_command()
+            .args(arguments)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("kubectl runs");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("kubectl reads");
+        child.wait_with_output().expect("kubectl ends")
+    }
+
+    /// The value of a key of a Secret.
+    pub async fn secret_value(&self, name: &str, key: &str) -> Option<String> {
+        let secret = self.api::<Secret>().get_opt(name).await.expect("Secrets can be read")?;
+        let value = secret.data?.remove(key)?;
+        Some(String::from_utf8(value.0).expect("a text"))
+    }
+
+    /// All objects of a namespaced kind.
+    pub async fn all<K>(&self) -> Vec<K>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned,
+    {
+        let list = self.api::<K>().list(&kube::api::ListParams::default()).await;
+        list.expect("the objects can be listed").items
+    }
+}
+
+/// Whether a resource has a condition for its latest generation.
+pub fn has_condition(resource: &WebhookEndpoint, kind: &str, status: &str, reason: &str) -> bool {
+    let conditions = resource.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|condition| {
+        condition.type_ == kind
+            && condition.status == status
+            && condition.reason == reason
+            && condition.observed_generation == resource.metadata.generation
+    })
+}
+
+/// JSON merge of `with` into `target` (RFC 7396, without removal).
+fn merge(target: &mut Value, with: Value) {
+    match (target, with) {
+        (Value::Object(target), Value::Object(with)) => {
+            for (key, value) in with {
+                merge(target.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (target, with) => *target = with,
+    }
+}
