@@ -22,7 +22,7 @@ pub mod version;
 
 pub use cli::main;
 pub use info::Info;
-pub use owner::{ControlPlane, Options, SHARED_VARIABLE, StartError};
+pub use owner::{ControlPlane, Options, SHARED_VARIABLE, StartError, bound_command};
 pub use progress::{Progress, note};
 pub use run::RunError;
 pub use stop::Stop;

@@ -1,6 +1,6 @@
 //! Starts a control plane from a test or a chore, and owns it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -231,6 +231,18 @@ fn command(program: &Path, options: &Options) -> Command {
 /// Builds the `controlplane` program, unless it is up to date, and returns its path.
 ///
 /// Cargo is asked even when the file is there: it may be older than its sources.
+/// A command that runs `program` and ends, by SIGKILL, with the thread that spawns it, and so with this
+/// process at the latest, however it ends (on Linux; elsewhere it is the plain command).
+///
+/// # Errors
+///
+/// When cargo can't build the `controlplane` program, which does this.
+pub fn bound_command(bound: impl AsRef<OsStr>) -> Result<Command, StartError> {
+    let mut command = Command::new(program()?);
+    command.arg("exec").arg("--parent").arg(std::process::id().to_string()).arg("--").arg(bound);
+    Ok(command)
+}
+
 fn program() -> Result<PathBuf, StartError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");

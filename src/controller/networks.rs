@@ -378,10 +378,10 @@ impl Shared {
         };
         match network.latest() {
             None => Verdict::Reconciling,
-            Some(Ok(())) => Verdict::Ready {
-                network_id: network.inventory().network_id().map(ToString::to_string),
-                counts: self.parts.context.count(&network),
-            },
+            Some(Ok(())) => {
+                let network_id = network.inventory().network_id().map(ToString::to_string);
+                Verdict::Ready { network_id, counts: self.parts.context.count(&network) }
+            }
             Some(Err(error)) => Verdict::Failed {
                 reason: error.reason().to_owned(),
                 message: error.to_string(),

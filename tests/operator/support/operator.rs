@@ -82,7 +82,7 @@ impl Operator {
 
     /// Starts an operator.
     pub fn start(options: OperatorOptions) -> Self {
-        let plane = control_plane();
+        control_plane();
         let directory = tempfile::tempdir().expect("a directory for the operator");
         let kubeconfig = directory.path().join("kubeconfig");
         let config = options.kubeconfig.unwrap_or_else(service_account_kubeconfig);
@@ -95,11 +95,12 @@ impl Operator {
         };
         // Linux ends a process with the thread that started it, when asked to end it with its parent.
         // A test's thread ends early, so a thread of its own starts the operator and stays.
-        let shim = plane.shim();
+        let mut command =
+            controlplane::bound_command(env!("CARGO_BIN_EXE_webhook-operator")).expect("the shim is there");
         let (started, child) = mpsc::channel();
         std::thread::spawn(move || {
-            let child = Command::new(shim)
-                .args(["exec", "--", env!("CARGO_BIN_EXE_webhook-operator"), "run"])
+            let child = command
+                .arg("run")
                 .args(["--health-address", "127.0.0.1:0", "--create-settling-time", SETTLING])
                 .args(["--selector", &selector, "--log-filter", "info,webhook_operator=debug"])
                 .args(options.arguments)
