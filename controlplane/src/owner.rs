@@ -34,8 +34,7 @@ impl Options {
     #[must_use]
     pub fn with_crds() -> Self {
         let crds = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../crds"));
-        let manifests = if crds.is_dir() { vec![crds] } else { Vec::new() };
-        Self { manifests, ..Self::default() }
+        Self { manifests: vec![crds], ..Self::default() }
     }
 }
 

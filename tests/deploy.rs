@@ -1,0 +1,136 @@
+//! `kubectl apply -k deploy` on a real API server, and the rights that it gives.
+
+#![expect(clippy::unwrap_used, reason = "what fails in a test should panic")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use controlplane::ControlPlane;
+
+const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+const OPERATOR: &str = "system:serviceaccount:webhook-operator:webhook-operator";
+
+fn kubectl(arguments: &[&str]) -> Command {
+    let mut command = ControlPlane::shared().unwrap().kubectl_command();
+    command.args(arguments);
+    command
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What `kubectl apply -k deploy` says, once for all tests.
+fn deployed() -> &'static str {
+    static DEPLOYED: OnceLock<String> = OnceLock::new();
+    DEPLOYED.get_or_init(|| output(&mut kubectl(&["apply", "--server-side", "-k", DEPLOY, "-o", "name"])))
+}
+
+#[test]
+fn every_object_is_accepted() {
+    let mut names: Vec<&str> = deployed().lines().collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "clusterrole.rbac.authorization.k8s.io/webhook-operator",
+            "clusterrolebinding.rbac.authorization.k8s.io/webhook-operator",
+            "customresourcedefinition.apiextensions.k8s.io/clusterwebhooknetworks.webhookoperator.dev",
+            "customresourcedefinition.apiextensions.k8s.io/webhookendpoints.webhookoperator.dev",
+            "customresourcedefinition.apiextensions.k8s.io/webhooknetworks.webhookoperator.dev",
+            "deployment.apps/webhook-operator",
+            "namespace/webhook-operator",
+            "role.rbac.authorization.k8s.io/webhook-operator-lease",
+            "rolebinding.rbac.authorization.k8s.io/webhook-operator-lease",
+            "serviceaccount/webhook-operator",
+        ]
+    );
+}
+
+#[test]
+fn a_second_apply_is_accepted_under_strict_validation() {
+    deployed();
+    // Without --server-side, as a person types it.
+    output(&mut kubectl(&["apply", "-k", DEPLOY, "--dry-run=server", "--validate=strict"]));
+}
+
+#[test]
+fn its_pod_passes_the_restricted_pod_security_standard() {
+    deployed();
+    let deployment =
+        output(&mut kubectl(&["-n", "webhook-operator", "get", "deployment/webhook-operator", "-o", "json"]));
+    let mut pod = serde_json::from_str::<serde_json::Value>(&deployment).unwrap()["spec"]["template"].take();
+    pod["apiVersion"] = "v1".into();
+    pod["kind"] = "Pod".into();
+    pod["metadata"]["name"] = "operator".into();
+    let accepted = create_dry_run(&pod);
+    assert_eq!(accepted, Ok("pod/operator".to_owned()));
+
+    // The namespace does refuse: otherwise the above would show nothing.
+    pod["spec"]["containers"][0]["securityContext"] = serde_json::json!({"privileged": true});
+    let refused = create_dry_run(&pod).unwrap_err();
+    assert!(refused.contains(r#"violates PodSecurity "restricted:latest": privileged"#), "{refused}");
+}
+
+fn create_dry_run(object: &serde_json::Value) -> Result<String, String> {
+    let mut process =
+        kubectl(&["-n", "webhook-operator", "create", "--dry-run=server", "-o", "name", "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+    process.stdin.take().unwrap().write_all(object.to_string().as_bytes()).unwrap();
+    let output = process.wait_with_output().unwrap();
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn the_operator_may_do_what_it_needs_and_no_more() {
+    deployed();
+    let everywhere = "--all-namespaces";
+    let own = "--namespace=webhook-operator";
+    for (allowed, verb, resource, place) in [
+        (true, "watch", "webhookendpoints.webhookoperator.dev", everywhere),
+        (true, "patch", "webhookendpoints.webhookoperator.dev", everywhere),
+        (true, "patch", "webhookendpoints.webhookoperator.dev/status", everywhere),
+        (true, "update", "webhookendpoints.webhookoperator.dev/finalizers", everywhere),
+        (true, "list", "webhooknetworks.webhookoperator.dev", everywhere),
+        (true, "patch", "webhooknetworks.webhookoperator.dev/status", everywhere),
+        (true, "watch", "clusterwebhooknetworks.webhookoperator.dev", everywhere),
+        (true, "patch", "clusterwebhooknetworks.webhookoperator.dev/status", everywhere),
+        (true, "get", "secrets", everywhere),
+        (true, "create", "secrets", everywhere),
+        (true, "delete", "secrets", everywhere),
+        (true, "watch", "namespaces", everywhere),
+        (true, "create", "events.events.k8s.io", everywhere),
+        (true, "patch", "events.events.k8s.io", everywhere),
+        (true, "get", "leases.coordination.k8s.io", own),
+        (true, "create", "leases.coordination.k8s.io", own),
+        (true, "patch", "leases.coordination.k8s.io", own),
+        (false, "create", "webhookendpoints.webhookoperator.dev", everywhere),
+        (false, "delete", "webhookendpoints.webhookoperator.dev", everywhere),
+        (false, "delete", "clusterwebhooknetworks.webhookoperator.dev", everywhere),
+        (false, "deletecollection", "secrets", everywhere),
+        (false, "delete", "namespaces", everywhere),
+        (false, "get", "events.events.k8s.io", everywhere),
+        (false, "get", "configmaps", everywhere),
+        (false, "get", "pods", own),
+        (false, "create", "serviceaccounts/token", own),
+        (false, "patch", "clusterroles.rbac.authorization.k8s.io", everywhere),
+        (false, "patch", "customresourcedefinitions.apiextensions.k8s.io", everywhere),
+        (false, "get", "leases.coordination.k8s.io", "--namespace=default"),
+        (false, "delete", "leases.coordination.k8s.io", own),
+    ] {
+        let mut question = kubectl(&["auth", "can-i", verb, resource, place, "--as", OPERATOR]);
+        let answer = question.output().unwrap();
+        let answer = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+        assert_eq!(answer, if allowed { "yes" } else { "no" }, "{verb} {resource} {place}");
+    }
+}
