@@ -36,19 +36,21 @@ async fn no_secret_is_in_an_error_or_in_a_log_at_trace_level() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .init();
-    let echo = format!(r#"{{"a": "{ID}", "b": "{SECRET}", "c": "Bearer {TOKEN}", "secret": "{SIGNING}"}}"#);
+    let echo = format!(
+        r#"{{"a": "{ID}", "b": "{SECRET}", "c": "Bearer {TOKEN}", "d": "not {TOKEN}", "secret": "{SIGNING}"}}"#
+    );
     let echo = move |status| answer(status, echo.clone());
     let created = format!(r#"{{"data": {{"id": "wh_1", "secret": "{SIGNING}"}}}}"#);
-    let echo_as_api = echo.clone();
     let api = Server::answering(move |asked| match asked.method.as_str() {
         "POST" => answer(201, created.clone()),
-        "PATCH" => echo_as_api(422),
-        "DELETE" => echo_as_api(500),
-        _ => echo_as_api(200),
+        "PATCH" => echo(422),
+        "DELETE" => echo(500),
+        _ => echo(200),
     })
     .await;
     let issuer = Server::answering(|_| token(TOKEN, 3600)).await;
-    let refusing_issuer = Server::answering(move |_| echo(401)).await;
+    let refusing_issuer =
+        Server::answering(move |_| answer(401, format!(r#"{{"id": "{ID}", "why": "not {SECRET}"}}"#))).await;
     let client_of = |issuer: &Server| {
         let auth = Auth::OAuth2ClientCredentials {
             token_url: issuer.url(),
