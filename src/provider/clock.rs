@@ -1,11 +1,14 @@
 //! The API's clock, as well as its answers tell it.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use http::header::DATE;
+use http::header::{DATE, RETRY_AFTER};
 use jiff::{SignedDuration, Timestamp};
+
+/// The longest wait that a `Retry-After` is believed.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Carries the time of the latest answer on by the local monotonic clock, so that neither a wrong
 /// local clock nor a step of it matters once the API has answered.
@@ -59,23 +62,26 @@ impl Clock {
     }
 }
 
-/// The time in the `Date` header.
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    let since_epoch = httpdate::parse_http_date(date).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Timestamp::from_second(i64::try_from(since_epoch.as_secs()).ok()?).ok()
+/// The wait that a `Retry-After` header asks for, in seconds or as a date by the answer's own clock; at
+/// most an hour. A wait of nothing is no wish: whoever obeyed it would call in a loop.
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            http_date(value)?.duration_since(date(headers).unwrap_or(now)).try_into().unwrap_or_default()
+        }
+    };
+    (!wait.is_zero()).then_some(wait.min(LONGEST_WAIT))
 }
 
-/// The wait that a `Retry-After` header asks for: seconds, or a date by the answer's own clock.
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let now = date(headers).unwrap_or(now);
-    let now = Duration::from_secs(u64::try_from(now.as_second()).ok()?);
-    Some(until.saturating_sub(now))
+/// The time in the `Date` header.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -117,16 +123,18 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         let now: Timestamp = "2023-06-07T17:32:00Z".parse().unwrap();
         let in_date = "Wed, 07 Jun 2023 17:33:30 GMT";
-        let name = http::header::RETRY_AFTER;
+        let name = RETRY_AFTER;
         for (pairs, expected) in [
             (vec![], None),
             (vec![(name.clone(), "120")], Some(120)),
-            (vec![(name.clone(), "0")], Some(0)),
+            (vec![(name.clone(), "999999999")], Some(3600)),
+            (vec![(name.clone(), "99999999999999999999")], None),
+            (vec![(name.clone(), "0")], None),
             (vec![(name.clone(), "-1")], None),
             (vec![(name.clone(), "soon")], None),
             (vec![(name.clone(), in_date)], Some(90)),
             (vec![(name.clone(), in_date), (DATE, "Wed, 07 Jun 2023 17:33:20 GMT")], Some(10)),
-            (vec![(name.clone(), in_date), (DATE, "Wed, 07 Jun 2023 18:00:00 GMT")], Some(0)),
+            (vec![(name.clone(), in_date), (DATE, "Wed, 07 Jun 2023 18:00:00 GMT")], None),
         ] {
             assert_eq!(retry_after(&headers(&pairs), now), expected.map(Duration::from_secs), "{pairs:?}");
         }

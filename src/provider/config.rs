@@ -218,3 +218,108 @@ fn check_credential(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(api_url: &str) -> ClientConfig {
+        ClientConfig {
+            api_url: api_url.parse().unwrap(),
+            auth: Auth::BearerToken("token".into()),
+            timeout: Duration::from_secs(10),
+            limits: Limits { requests_per_second: 10.0, burst: 20, in_flight: 8 },
+            ca_bundle: None,
+            allow_http: false,
+            address_policy: AddressPolicy::Any,
+        }
+    }
+
+    fn public_only(api_url: &str) -> ClientConfig {
+        let address_policy = AddressPolicy::PublicOnly { exceptions: vec!["10.1.0.0/16".parse().unwrap()] };
+        ClientConfig { address_policy, ..config(api_url) }
+    }
+
+    fn oauth(token_url: &str, client_secret: &str) -> ClientConfig {
+        let auth = Auth::OAuth2ClientCredentials {
+            token_url: token_url.parse().unwrap(),
+            audience: None,
+            client_id: "id".into(),
+            client_secret: client_secret.into(),
+        };
+        ClientConfig { auth, ..config("https://api.example.com") }
+    }
+
+    fn limited(requests_per_second: f64, burst: u32, in_flight: u32) -> ClientConfig {
+        ClientConfig {
+            limits: Limits { requests_per_second, burst, in_flight },
+            ..config("https://api.example.com")
+        }
+    }
+
+    #[test]
+    fn accepts_what_can_work() {
+        for config in [
+            config("https://api.lynkwell.com/webhooks/v1"),
+            ClientConfig { allow_http: true, ..config("http://127.0.0.1:8080") },
+            public_only("https://api.example.com"),
+            public_only("https://8.8.8.8"),
+            public_only("https://10.1.2.3"),
+            oauth("https://login.example.com/oauth/token?tenant=a", "two words"),
+            limited(0.1, 1, 1),
+        ] {
+            assert_eq!(config.check(), Ok(()), "{config:?}");
+        }
+    }
+
+    #[test]
+    fn says_what_cannot_work() {
+        for (config, expected) in [
+            (config("http://api.example.com"), "apiUrl has the scheme \"http\""),
+            (config("ftp://api.example.com"), "apiUrl has the scheme \"ftp\""),
+            (config("https://user@api.example.com"), "apiUrl must not hold a user name"),
+            (config("https://api.example.com/#a"), "apiUrl must not hold a fragment"),
+            (config("https://api.example.com/?a=1"), "apiUrl must not hold a query"),
+            (public_only("https://127.0.0.1"), "apiUrl leads to 127.0.0.1"),
+            (public_only("https://2130706433"), "apiUrl leads to 127.0.0.1"),
+            (public_only("https://0x7f.1"), "apiUrl leads to 127.0.0.1"),
+            (public_only("https://[::ffff:10.0.0.1]"), "apiUrl leads to ::ffff:10.0.0.1"),
+            (public_only("https://169.254.169.254./"), "apiUrl leads to 169.254.169.254"),
+            (oauth("http://login.example.com", "s"), "tokenUrl has the scheme \"http\""),
+            (oauth("https://login.example.com", ""), "clientSecret is empty"),
+            (oauth("https://login.example.com", "s\n"), "line breaks"),
+            (limited(0.0, 1, 1), "requestsPerSecond"),
+            (limited(f64::NAN, 1, 1), "requestsPerSecond"),
+            (limited(1.0, 0, 1), "burst"),
+            (limited(1.0, 1, 0), "inFlight"),
+            (
+                ClientConfig { timeout: Duration::ZERO, ..config("https://api.example.com") },
+                "timeout must be more than 0",
+            ),
+            (
+                ClientConfig { auth: Auth::BearerToken("a b".into()), ..config("https://api.example.com") },
+                "the bearer token",
+            ),
+        ] {
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error:?} should say {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_without_a_certificate_is_an_error() {
+        for bundle in ["", "not PEM", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            let config = ClientConfig {
+                ca_bundle: Some(bundle.as_bytes().to_vec()),
+                ..config("https://api.example.com")
+            };
+            assert_eq!(super::super::Client::new(config).err(), Some(ConfigError::CaBundle), "{bundle:?}");
+        }
+    }
+
+    #[test]
+    fn shows_no_secret() {
+        let shown = format!("{:?}", oauth("https://login.example.com", "hunter2"));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -55,18 +55,11 @@ fn redact(text: &str) -> String {
         if is_word(first) {
             let word = leading(rest, is_word);
             rest = &rest[word.len()..];
-            if word == REDACTED.trim_matches(['[', ']']) {
-                out.push_str(word);
-                value_follows = false;
-            } else if names_a_secret(word) {
-                out.push_str(word);
-                value_follows = true;
-            } else if value_follows || looks_secret(word) {
-                out.push_str(REDACTED);
-                value_follows = false;
-            } else {
-                out.push_str(word);
-            }
+            // `Authorization: Bearer …` names it twice; and a value may end like a name.
+            let is_secret = if value_follows { !is_secret_name(word) } else { looks_secret(word) };
+            let is_marker = word == REDACTED.trim_matches(['[', ']']);
+            value_follows = ends_like_a_secret_name(word);
+            out.push_str(if is_secret && !is_marker { REDACTED } else { word });
             continue;
         }
         // A quoted value of a secret's name goes as a whole, spaces included.
@@ -107,7 +100,11 @@ fn after_string(text: &str) -> &str {
     ""
 }
 
-fn names_a_secret(word: &str) -> bool {
+fn is_secret_name(word: &str) -> bool {
+    SECRET_NAMES.iter().any(|name| word.eq_ignore_ascii_case(name))
+}
+
+fn ends_like_a_secret_name(word: &str) -> bool {
     let word = word.to_ascii_lowercase().replace('-', "_");
     SECRET_NAMES.iter().any(|name| word.ends_with(name))
 }
@@ -151,6 +148,8 @@ mod tests {
             ("access_token=abc&x=1", "access_token=[redacted]&x=1"),
             ("jwt eyJhbGciOi.eyJzdWIi.sig", "jwt [redacted]"),
             ("key 0123456789abcdef0123", "key [redacted]"),
+            ("Bearer my-token", "Bearer [redacted]"),
+            ("secret client_secret=abc", "secret [redacted]=[redacted]"),
             ("url-encoded whsec%5Fabc", "url-encoded [redacted]"),
         ] {
             assert_eq!(excerpt(text, &[]), expected, "{text}");

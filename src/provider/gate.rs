@@ -156,14 +156,10 @@ impl State {
         }
     }
 
+    /// Wakes the request whose turn is next. Each that leaves the queue, also by a refusal, wakes the
+    /// one after it.
     fn wake_next(&self) {
         if let Some(waker) = self.budget.next().and_then(|ticket| self.wakers.get(&ticket)) {
-            waker.notify_one();
-        }
-    }
-
-    fn wake_all(&self) {
-        for waker in self.wakers.values() {
             waker.notify_one();
         }
     }
@@ -188,7 +184,6 @@ impl Permit<'_> {
             Outcome::Limited { retry_after } => {
                 state.budget.limited(self.passed_at, retry_after, now);
                 state.answered(self.kind, now);
-                state.wake_all();
             }
             Outcome::Failed { cause, retry_after } => {
                 if retry_after.is_some() {
@@ -196,7 +191,6 @@ impl Permit<'_> {
                 }
                 if state.circuit.failed(self.kind == Kind::Probe, cause, now) {
                     tracing::warn!(cause, "the API is down; calls rest");
-                    state.wake_all();
                 }
             }
         }
@@ -340,13 +334,15 @@ mod tests {
     async fn a_pause_turns_away_those_who_come_and_those_who_wait() {
         let gate = gate(100, 1);
         let first = gate.pass(Priority::Change).await.unwrap();
-        let waiting = gate.pass(Priority::Change);
-        let mut waiting = Box::pin(waiting);
+        let waiting =
+            [Priority::Change, Priority::Resync, Priority::Change].map(|priority| gate.pass(priority));
+        let mut waiting = Box::pin(futures::future::join_all(waiting));
         assert!(waiting.as_mut().now_or_never().is_none());
 
         first.finish(Outcome::Limited { retry_after: Some(Duration::from_mins(1)) });
 
-        assert!(matches!(waiting.await, Err(Refusal::Paused { .. })));
+        let refused = tokio::time::timeout(PATIENCE / 2, waiting).await.unwrap();
+        assert!(refused.iter().all(|refused| matches!(refused, Err(Refusal::Paused { .. }))), "{refused:?}");
         assert!(matches!(at_once(&gate), Some(Err(Refusal::Paused { .. }))));
     }
 

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// The longest wait that a `Retry-After` is believed.
-const LONGEST_ASKED: Duration = Duration::from_hours(1);
-
 /// A pause that doubles from one beginning to the next, until it is reset.
 #[derive(Clone, Debug)]
 pub(super) struct Pause {
@@ -20,11 +17,11 @@ impl Pause {
         Self { first, longest, next: first, until: None }
     }
 
-    /// Begins a pause: as long as asked for, up to an hour, or else of our own length, which grows.
+    /// Begins a pause: as long as asked for, or else of our own length, which grows.
     /// It never shortens one that is under way. Returns how long it is from `now`.
     pub(super) fn begin(&mut self, now: Instant, asked: Option<Duration>) -> Duration {
         let length = if let Some(asked) = asked {
-            asked.min(LONGEST_ASKED)
+            asked
         } else {
             let length = self.next;
             self.next = (length * 2).min(self.longest);
@@ -74,12 +71,11 @@ mod tests {
     }
 
     #[test]
-    fn is_as_long_as_asked_for_up_to_an_hour_and_never_shortened() {
+    fn is_as_long_as_asked_for_and_never_shortened() {
         let mut pause = Pause::growing(SECOND, 5 * SECOND);
         let now = Instant::now();
 
         assert_eq!(pause.begin(now, Some(30 * SECOND)), 30 * SECOND);
         assert_eq!(pause.begin(now + SECOND, Some(SECOND)), 29 * SECOND);
-        assert_eq!(pause.begin(now, Some(1_000_000 * SECOND)), LONGEST_ASKED);
     }
 }

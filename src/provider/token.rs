@@ -267,3 +267,44 @@ fn bearer(token: &SecretString) -> Option<HeaderValue> {
 fn unusable(detail: impl Into<String>) -> TokenFailure {
     TokenFailure::Unavailable { detail: Detail::new(detail), retry_after: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn the_header_is_marked_as_sensitive_and_holds_nothing_odd() {
+        assert!(bearer(&"token".into()).unwrap().is_sensitive());
+        for token in ["", "a b", "a\nb", "ä", &"a".repeat(MAX_TOKEN_BYTES + 1)] {
+            assert!(bearer(&token.into()).is_none(), "{token:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_renewal_holds_nobody_up_while_the_old_token_is_good() {
+        // It accepts connections and never answers.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let token_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let issuer = Issuer {
+            http: reqwest::Client::new(),
+            token_url,
+            audience: None,
+            client_id: "id".into(),
+            client_secret: "secret".into(),
+            timeout: Duration::from_secs(5),
+            life: Mutex::default(),
+            flight: tokio::sync::Mutex::default(),
+        };
+        let asked = Instant::now().checked_sub(Duration::from_secs(90)).unwrap();
+        let lifetime = Some(Duration::from_secs(100));
+        issuer.life().fetched("old".into(), HeaderValue::from_static("Bearer old"), lifetime, asked);
+        let mut renewal = Box::pin(issuer.token());
+        assert!(renewal.as_mut().now_or_never().is_none(), "the first call renews");
+
+        let other = issuer.token().now_or_never().expect("the others do not wait");
+
+        assert_eq!(other.unwrap().secret().expose_secret(), "old");
+    }
+}

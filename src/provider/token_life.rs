@@ -167,3 +167,132 @@ impl TokenLife {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::provider::error::Detail;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn fetch(life: &mut TokenLife, lifetime: Option<u64>, asked: Instant) -> Token {
+        let lifetime = lifetime.map(Duration::from_secs);
+        life.fetched(SecretString::from("t"), HeaderValue::from_static("Bearer t"), lifetime, asked)
+    }
+
+    fn unavailable(retry_after: Option<Duration>) -> TokenFailure {
+        TokenFailure::Unavailable { detail: Detail::default(), retry_after }
+    }
+
+    /// What the life decides, in one word.
+    fn word(decision: &Decision) -> &'static str {
+        match decision {
+            Decision::Use(_) => "use",
+            Decision::Renew(_) => "renew",
+            Decision::Fetch => "fetch",
+            Decision::Fail(_) => "fail",
+        }
+    }
+
+    #[test]
+    fn a_token_is_used_then_renewed_before_it_expires_and_never_used_after() {
+        for (lifetime, renewed_from, expired_from) in
+            [(Some(3600), 3540, 3600), (Some(10), 8, 10), (None, 240, 300), (Some(u64::MAX), 86_340, 86_400)]
+        {
+            let start = Instant::now();
+            let mut life = TokenLife::default();
+            assert_eq!(word(&life.decide(start)), "fetch");
+            fetch(&mut life, lifetime, start);
+            for (at, expected) in [
+                (0, "use"),
+                (renewed_from - 1, "use"),
+                (renewed_from, "renew"),
+                (expired_from - 1, "renew"),
+                (expired_from, "fetch"),
+            ] {
+                assert_eq!(word(&life.decide(start + at * SECOND)), expected, "{lifetime:?} after {at}s");
+            }
+        }
+    }
+
+    #[test]
+    fn a_failed_renewal_is_not_noticed_while_the_old_token_is_good() {
+        let start = Instant::now();
+        let mut life = TokenLife::default();
+        fetch(&mut life, Some(100), start);
+        let late = start + 85 * SECOND;
+        assert_eq!(word(&life.decide(late)), "renew");
+
+        assert!(life.failed(unavailable(None), late).is_ok());
+
+        assert_eq!(word(&life.decide(late)), "use");
+        assert_eq!(word(&life.decide(late + SECOND)), "renew");
+    }
+
+    #[test]
+    fn a_failing_issuer_is_left_in_peace_for_growing_pauses() {
+        let mut now = Instant::now();
+        let mut life = TokenLife::default();
+        let mut pauses = Vec::new();
+        for _ in 0..4 {
+            let failure = life.failed(unavailable(None), now).unwrap_err();
+            assert_eq!(word(&life.decide(now)), "fail");
+            pauses.push(failure.retry_after().unwrap().as_secs());
+            now += failure.retry_after().unwrap();
+            assert_eq!(word(&life.decide(now)), "fetch");
+        }
+        assert_eq!(pauses, [1, 2, 4, 8]);
+
+        life.failed(unavailable(Some(90 * SECOND)), now).unwrap_err();
+        assert_eq!(word(&life.decide(now + 89 * SECOND)), "fail");
+
+        fetch(&mut life, Some(60), now);
+        let status = StatusCode::UNAUTHORIZED;
+        let refused = TokenFailure::Refused { status, detail: Detail::default() };
+        life.failed(refused, now + 60 * SECOND).unwrap_err();
+        assert_eq!(word(&life.decide(now + 60 * SECOND)), "fail");
+        assert_eq!(word(&life.decide(now + 61 * SECOND)), "fetch");
+    }
+
+    #[test]
+    fn a_token_that_worked_is_replaced_at_once_when_it_is_refused() {
+        let now = Instant::now();
+        let mut life = TokenLife::default();
+        for _ in 0..3 {
+            let token = fetch(&mut life, Some(3600), now);
+            life.accepted(&token);
+            assert!(life.refused(&token, now));
+            assert_eq!(word(&life.decide(now)), "fetch");
+        }
+    }
+
+    #[test]
+    fn a_token_that_never_worked_is_replaced_now_and_then_only() {
+        let start = Instant::now();
+        let mut life = TokenLife::default();
+        let token = fetch(&mut life, Some(3600), start);
+        assert!(life.refused(&token, start));
+        let token = fetch(&mut life, Some(3600), start);
+
+        assert!(!life.refused(&token, start));
+        assert!(life.refused(&token, start + SECOND));
+
+        let token = fetch(&mut life, Some(3600), start + SECOND);
+        assert!(!life.refused(&token, start + 2 * SECOND));
+        assert!(life.refused(&token, start + 3 * SECOND));
+    }
+
+    #[test]
+    fn a_refused_token_that_was_replaced_meanwhile_costs_no_fetch() {
+        let now = Instant::now();
+        let mut life = TokenLife::default();
+        let old = fetch(&mut life, Some(3600), now);
+        let new = fetch(&mut life, Some(3600), now);
+
+        assert!(life.refused(&old, now));
+
+        assert!(matches!(life.decide(now), Decision::Use(token) if token.number == new.number));
+    }
+}
