@@ -81,7 +81,7 @@ impl Activation<'_> {
         }
         let turned = turned_bad(&before.conditions, &after.conditions).cloned();
         let body = json!({
-            "metadata": { "uid": self.view.uid() },
+            "metadata": { "uid": self.view.uid(), "resourceVersion": self.view.resource_version() },
             "status": merge_patch(&before, &after),
         });
         let patched =

@@ -65,10 +65,10 @@ impl Activation<'_> {
         let url = seen(self, &hand.id).map_or_else(|| self.view.spec.url.clone(), |endpoint| endpoint.url);
         let data =
             [(SECRET_KEY, secret.expose_secret()), (ENDPOINT_ID_KEY, hand.id.as_str()), (URL_KEY, url.as_str())];
-        let held = self.context.secrets().get(&self.key.namespace, &shape.name).is_some();
-        let outcome = if held {
+        let before = self.known(&shape.name);
+        let outcome = if before.is_some() {
             let mut body = serde_json::to_value(self.secret(shape, Some(&hand), data)).unwrap_or_default();
-            remove_undeclared(&mut body["metadata"], self.declared_before(&shape.name).as_ref());
+            change(&mut body["metadata"], before.as_ref());
             self.secrets().patch(&shape.name, &PatchParams::default(), &Patch::Merge(body)).await
         } else {
             self.secrets().create(&PostParams::default(), &self.secret(shape, Some(&hand), data)).await
@@ -117,7 +117,7 @@ impl Activation<'_> {
     /// Gives the Secret its declared labels and annotations.
     pub(super) async fn dress_secret(&mut self, shape: &SecretShape) -> Result<(), Failure> {
         let mut metadata = serde_json::to_value(self.metadata(shape, None)).unwrap_or_default();
-        remove_undeclared(&mut metadata, self.declared_before(&shape.name).as_ref());
+        change(&mut metadata, self.known(&shape.name).as_ref());
         let body = Patch::Merge(json!({ "metadata": metadata }));
         match self.secrets().patch_metadata(&shape.name, &PatchParams::default(), &body).await {
             Ok(stored) => {
@@ -182,6 +182,7 @@ impl Activation<'_> {
             if ours {
                 self.context.secrets().put(&found.metadata);
             } else {
+                self.context.secrets().drop_named(&self.key.namespace, name);
                 self.mind.foreign_secret = Some(name.to_owned());
             }
             return Ok(());
@@ -235,15 +236,16 @@ impl Activation<'_> {
         }
     }
 
-    fn declared_before(&self, name: &str) -> Option<StoredMeta> {
+    fn known(&self, name: &str) -> Option<StoredMeta> {
         self.context.secrets().get(&self.key.namespace, name).cloned()
     }
 }
 
-/// Adds to a merge patch the removal of what was declared before and is not now. What others added to
-/// the Secret stays.
-fn remove_undeclared(metadata: &mut Value, before: Option<&StoredMeta>) {
+/// Has a merge patch lose against a Secret that changed since it was seen, and remove what was declared
+/// before and is not now. What others added to the Secret stays.
+fn change(metadata: &mut Value, before: Option<&StoredMeta>) {
     let Some(before) = before else { return };
+    metadata["resourceVersion"] = before.resource_version.clone().into();
     let mut remove = |field: &str, declared: &BTreeMap<String, String>| {
         for key in declared.keys() {
             if metadata[field].get(key).is_none() {
