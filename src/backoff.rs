@@ -20,7 +20,7 @@ impl Backoff {
     }
 
     /// The pause before the next try.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
         jittered(self.first.saturating_mul(factor).min(self.cap))
@@ -46,14 +46,14 @@ mod tests {
     fn it_doubles_up_to_the_cap_and_starts_over() {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
         for expected in [1, 2, 4, 5, 5] {
-            let pause = backoff.next();
+            let pause = backoff.pause();
             let expected = Duration::from_secs(expected);
             assert!(pause >= expected && pause <= expected.mul_f64(1.1), "{pause:?}");
         }
         for _ in 0..100 {
-            assert!(backoff.next() <= Duration::from_millis(5500));
+            assert!(backoff.pause() <= Duration::from_millis(5500));
         }
         backoff.reset();
-        assert!(backoff.next() <= Duration::from_millis(1100));
+        assert!(backoff.pause() <= Duration::from_millis(1100));
     }
 }

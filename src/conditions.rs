@@ -51,7 +51,12 @@ const LONGEST_MESSAGE: usize = 1024;
 
 /// The conditions to be, with the transition times of those that keep their status.
 #[must_use]
-pub fn merge(before: &[Condition], wanted: &[Wanted<'_>], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+pub fn merge(
+    before: &[Condition],
+    wanted: &[Wanted<'_>],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
     wanted
         .iter()
         .map(|wanted| {
@@ -68,7 +73,8 @@ pub fn merge(before: &[Condition], wanted: &[Wanted<'_>], generation: Option<i64
                 reason: wanted.reason.to_owned(),
                 message: shorten(wanted.message),
                 observed_generation: generation,
-                last_transition_time: earlier.map_or(Time(now), |earlier| earlier.last_transition_time.clone()),
+                last_transition_time: earlier
+                    .map_or(Time(now), |earlier| earlier.last_transition_time.clone()),
             }
         })
         .collect()

@@ -72,7 +72,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn address(text: &str) -> Result<IpNet, String> {
     let host = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    text.parse().or_else(|_| host()).map_err(|_| "expected an address or a range, e.g. 10.1.2.0/24".to_owned())
+    text.parse()
+        .or_else(|_| host())
+        .map_err(|_| "expected an address or a range, e.g. 10.1.2.0/24".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -118,8 +120,12 @@ async fn run(arguments: Run) -> Result<(), String> {
     let config = kube::Config::infer().await.map_err(|error| {
         format!("found no Kubernetes cluster to work with: set KUBECONFIG, or run in a Pod with a ServiceAccount ({error})")
     })?;
-    let settings =
-        Settings { settle: create_settling_time, address_exceptions: allowed_addresses, concurrency, selector };
+    let settings = Settings {
+        settle: create_settling_time,
+        address_exceptions: allowed_addresses,
+        concurrency,
+        selector,
+    };
     let shutdown = stop_on_signal().map_err(|error| format!("can't listen for signals: {error}"))?;
     controller::run(config, settings, health_address, shutdown).await.map_err(|error| error.to_string())
 }

@@ -63,7 +63,10 @@ pub(super) async fn serve(
     let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     info!(address = %bound, "serving health checks");
-    let router = Router::new().route("/livez", get(|| async { "ok" })).route("/readyz", get(readyz)).with_state(health);
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok" }))
+        .route("/readyz", get(readyz))
+        .with_state(health);
     let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
     Ok(tokio::spawn(async move {
         if let Err(error) = server.await {
@@ -73,5 +76,9 @@ pub(super) async fn serve(
 }
 
 async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {
-    if health.is_ready() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready: caches are filling") }
+    if health.is_ready() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: caches are filling")
+    }
 }

@@ -54,10 +54,12 @@ pub async fn run(
     let (wake, woken) = mpsc::unbounded_channel();
     let (wake_network, woken_networks) = mpsc::unbounded_channel();
     let context = Arc::new(Context::new(calls, settings, wake));
-    let parts = networks::Parts { context: Arc::clone(&context), watches: watches.clone(), wake: wake_network };
+    let parts =
+        networks::Parts { context: Arc::clone(&context), watches: watches.clone(), wake: wake_network };
 
     let (store, endpoints) = endpoints::watch(&watches, &context);
-    let secrets = tokio::spawn(secrets::watch(watches.clone(), Arc::clone(&context), store.clone(), health.secrets()));
+    let secrets =
+        tokio::spawn(secrets::watch(watches.clone(), Arc::clone(&context), store.clone(), health.secrets()));
     let namespaces = tokio::spawn(namespaces::watch(watches.clone(), Arc::clone(&context)));
     let networks = tokio::spawn(networks::run(parts, woken_networks, shutdown.clone()));
     info!("the operator is running");
@@ -92,6 +94,6 @@ fn for_calls(mut config: Config) -> Config {
 /// A watch is silent for up to its own timeout of 290 s.
 fn for_watches(config: Config) -> Config {
     let mut config = for_calls(config);
-    config.read_timeout = Some(Duration::from_secs(300));
+    config.read_timeout = Some(Duration::from_mins(5));
     config
 }

@@ -28,8 +28,8 @@ use url::Url;
 
 use super::streams::{received, selected, steady};
 use crate::network::{
-    Access, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict,
-    credential_secrets, read_credentials, report,
+    Access, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict, credential_secrets,
+    read_credentials, report,
 };
 use crate::planning::Reason;
 use crate::provider::{self, AddressPolicy, ClientConfig, ErrorClass};
@@ -295,10 +295,11 @@ impl Shared {
             }
             Kept::No => {}
         }
-        let client = match self.configure(&declared, auth).and_then(|config| Ok(provider::Client::new(config)?)) {
-            Ok(client) => client,
-            Err(error) => return self.fail(key, access, "InvalidConfiguration", &error),
-        };
+        let client =
+            match self.configure(&declared, auth).and_then(|config| Ok(provider::Client::new(config)?)) {
+                Ok(client) => client,
+                Err(error) => return self.fail(key, access, "InvalidConfiguration", &error),
+            };
         let timeout = declared.settings.timeout.into();
         let interval = declared.settings.resync_interval.into();
         let network = Arc::new(Network::new(key.clone(), client, timeout, interval));
@@ -331,8 +332,10 @@ impl Shared {
 
     fn fail(&self, key: &NetworkKey, access: Access, reason: &str, error: &dyn std::error::Error) -> Verdict {
         let message = error.to_string();
-        let unavailable =
-            Unavailable { reason: Reason::NetworkNotReady, message: format!("{key} is not ready: {message}") };
+        let unavailable = Unavailable {
+            reason: Reason::NetworkNotReady,
+            message: format!("{key} is not ready: {message}"),
+        };
         let entry =
             Entry { access, fingerprint: String::new(), network: Err(unavailable), tasks: Vec::new() };
         if self.parts.context.networks.put(key.clone(), entry) {
@@ -351,7 +354,9 @@ impl Shared {
             move |seen| {
                 for id in &seen.news {
                     let holders = listed.claims().holders(id).cloned().collect::<Vec<_>>();
-                    holders.into_iter().for_each(|holder| listed.wake(holder));
+                    for holder in holders {
+                        listed.wake(holder);
+                    }
                 }
                 if seen.turn {
                     listed.wake_network(&key);
@@ -393,7 +398,12 @@ impl Shared {
         }
     }
 
-    async fn report<K: Kind>(&self, network: &K, key: &NetworkKey, verdict: &Verdict) -> Result<(), kube::Error> {
+    async fn report<K: Kind>(
+        &self,
+        network: &K,
+        key: &NetworkKey,
+        verdict: &Verdict,
+    ) -> Result<(), kube::Error> {
         let api = K::api(self.parts.context.client.clone(), key);
         // The cache shows no status newer than this process's own last one.
         let before = self.parts.context.networks.reported(key, &network.uid().unwrap_or_default());

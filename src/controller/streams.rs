@@ -10,8 +10,7 @@ use crate::reconcile::Settings;
 pub(super) fn steady<T: Send + 'static>(
     what: &'static str,
     watch: impl Stream<Item = watcher::Result<T>> + Send + 'static,
-) -> impl Stream<Item = T> + Send + 'static
-{
+) -> impl Stream<Item = T> + Send + 'static {
     watch.default_backoff().filter_map(move |event| {
         future::ready(event.inspect_err(|error| warn!("can't watch {what}: {error}")).ok())
     })

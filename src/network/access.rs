@@ -39,7 +39,9 @@ pub enum Refusal {
         why: url::ParseError,
     },
     /// The URL is http.
-    #[error("spec.url is http, and the network allows only https: use https, since the API does not deliver to http URLs")]
+    #[error(
+        "spec.url is http, and the network allows only https: use https, since the API does not deliver to http URLs"
+    )]
     Http,
     /// The host is not among those allowed.
     #[error("spec.url leads to host {host:?}, and the network allows only {}", allowed.join(", "))]
@@ -55,11 +57,7 @@ impl Access {
     /// The access that a network declares.
     #[must_use]
     pub fn declared(settings: &NetworkSettings, namespaces: Option<AllowedNamespaces>) -> Self {
-        Self {
-            namespaces,
-            allow_http: settings.allow_http,
-            hosts: settings.allowed_url_hosts.clone(),
-        }
+        Self { namespaces, allow_http: settings.allow_http, hosts: settings.allowed_url_hosts.clone() }
     }
 
     /// Checks that endpoints of a namespace, with these labels, may use the network.
@@ -151,7 +149,10 @@ mod tests {
     #[test]
     fn namespaces() {
         let labels = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>()
         };
         let selector: LabelSelector = serde_json::from_value(serde_json::json!({
             "matchLabels": {"team": "a"},
@@ -167,7 +168,11 @@ mod tests {
             ("other", labels(&[("team", "a"), ("tier", "test")]), false),
             ("other", labels(&[("team", "b")]), false),
         ] {
-            assert_eq!(access.check_namespace(namespace, &its_labels).is_ok(), ok, "{namespace} {its_labels:?}");
+            assert_eq!(
+                access.check_namespace(namespace, &its_labels).is_ok(),
+                ok,
+                "{namespace} {its_labels:?}"
+            );
         }
         let none = Access { namespaces: Some(AllowedNamespaces::default()), ..Access::default() };
         assert!(none.check_namespace("billing", &labels(&[])).is_err(), "an empty list allows nobody");

@@ -14,7 +14,9 @@ use crate::resources::{Auth, SecretKey};
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// The Secret does not exist.
-    #[error("Secret {name:?} in namespace {namespace:?} does not exist: create it, or correct the reference in spec.auth")]
+    #[error(
+        "Secret {name:?} in namespace {namespace:?} does not exist: create it, or correct the reference in spec.auth"
+    )]
     NoSecret {
         /// Its namespace.
         namespace: String,
@@ -53,7 +55,8 @@ pub fn secrets(auth: &Auth<SecretKey>) -> BTreeSet<(String, String)> {
 
 fn keys(auth: &Auth<SecretKey>) -> impl Iterator<Item = &SecretKey> {
     let oauth2 = auth.oauth2_client_credentials.iter();
-    let pair = oauth2.flat_map(|oauth2| [&oauth2.client_id.secret_key_ref, &oauth2.client_secret.secret_key_ref]);
+    let pair =
+        oauth2.flat_map(|oauth2| [&oauth2.client_id.secret_key_ref, &oauth2.client_secret.secret_key_ref]);
     pair.chain(auth.bearer_token.iter().map(|token| &token.secret_key_ref))
 }
 
@@ -62,7 +65,10 @@ fn keys(auth: &Auth<SecretKey>) -> impl Iterator<Item = &SecretKey> {
 /// # Errors
 ///
 /// When a Secret or key is missing, or can't be read.
-pub async fn read(client: &Client, auth: &Auth<SecretKey>) -> Result<(provider::Auth, String), CredentialsError> {
+pub async fn read(
+    client: &Client,
+    auth: &Auth<SecretKey>,
+) -> Result<(provider::Auth, String), CredentialsError> {
     let mut secrets = BTreeMap::new();
     for (namespace, name) in self::secrets(auth) {
         let api = Api::<Secret>::namespaced(client.clone(), &namespace);
@@ -77,7 +83,9 @@ pub async fn read(client: &Client, auth: &Auth<SecretKey>) -> Result<(provider::
     }
     let versions = secrets
         .values()
-        .map(|secret| format!("{}@{}", secret.uid().unwrap_or_default(), secret.resource_version().unwrap_or_default()))
+        .map(|secret| {
+            format!("{}@{}", secret.uid().unwrap_or_default(), secret.resource_version().unwrap_or_default())
+        })
         .collect::<Vec<_>>()
         .join(",");
     let value = |key: &SecretKey| {

@@ -139,7 +139,7 @@ impl Network {
                 }
                 Err(failure) => {
                     warn!(network = %self.key, reason = failure.reason(), "can't list the network: {failure}");
-                    failure.retry_after().unwrap_or_default().max(backoff.next())
+                    failure.retry_after().unwrap_or_default().max(backoff.pause())
                 }
             };
             due = Instant::now() + pause;

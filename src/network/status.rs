@@ -50,10 +50,16 @@ pub fn report(
             network_id = seen.clone().or(network_id);
             endpoints = Some(*counts);
             let message = "credentials are accepted and the endpoints are listed";
-            vec![Wanted { kind: Type::Ready, status: Some(true), reason: Reason::Available.as_str(), message }]
+            vec![Wanted {
+                kind: Type::Ready,
+                status: Some(true),
+                reason: Reason::Available.as_str(),
+                message,
+            }]
         }
         Verdict::Reconciling => {
-            let (reason, message) = (Reason::AwaitingList.as_str(), "waits for the first list of the endpoints");
+            let (reason, message) =
+                (Reason::AwaitingList.as_str(), "waits for the first list of the endpoints");
             vec![
                 Wanted { kind: Type::Ready, status: Some(false), reason, message },
                 Wanted { kind: Type::Reconciling, status: Some(true), reason, message },

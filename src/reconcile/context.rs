@@ -122,13 +122,17 @@ impl Context {
     /// Wakes all resources of a namespace.
     pub fn wake_namespace(&self, namespace: &str) {
         let keys = self.claims().in_namespace(namespace).cloned().collect::<Vec<_>>();
-        keys.into_iter().for_each(|key| self.wake(key));
+        for key in keys {
+            self.wake(key);
+        }
     }
 
     /// Wakes all resources of a network.
     pub fn wake_network(&self, network: &NetworkKey) {
         let keys = self.claims().of_network(network).map(|(key, _)| key.clone()).collect::<Vec<_>>();
-        keys.into_iter().for_each(|key| self.wake(key));
+        for key in keys {
+            self.wake(key);
+        }
     }
 
     /// Wakes the resources of a network that a list may move on.

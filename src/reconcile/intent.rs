@@ -5,7 +5,8 @@ use kube::ResourceExt as _;
 use crate::planning::{Desired, Drift, Intent, Reason, Removal, Rest, SecretShape, State};
 use crate::provider::{EndpointStatus, EventType, NewEndpoint};
 use crate::resources::{
-    DeletionPolicy, DriftPolicy, EndpointState, EventName, SecretTemplate, WebhookEndpoint, WebhookEndpointSpec,
+    DeletionPolicy, DriftPolicy, EndpointState, EventName, SecretTemplate, WebhookEndpoint,
+    WebhookEndpointSpec,
 };
 
 /// What a resource asks for.

@@ -53,18 +53,14 @@ pub async fn reconcile(
     let activation = activate(&context, &key, &mut mind, &resource).instrument(span);
     let pause = match tokio::time::timeout(LIMIT, activation).await {
         Ok(pause) => pause,
-        Err(_) => Some(mind.backoff.next()),
+        Err(_) => Some(mind.backoff.pause()),
     };
     Ok(pause.map_or_else(Requeue::await_change, Requeue::requeue))
 }
 
 /// The controller's answer to an error that can't happen.
 #[must_use]
-pub fn on_error(
-    _: Arc<WebhookEndpoint>,
-    never: &std::convert::Infallible,
-    _: Arc<Context>,
-) -> Requeue {
+pub fn on_error(_: Arc<WebhookEndpoint>, never: &std::convert::Infallible, _: Arc<Context>) -> Requeue {
     match *never {}
 }
 
@@ -172,7 +168,7 @@ impl Activation<'_> {
                     Duration::try_from(left).unwrap_or_default() + Duration::from_millis(50)
                 });
                 let probing = rest.reason == Reason::SecretNotOurs;
-                let pause = if probing { Some(self.mind.backoff.next()) } else { pause };
+                let pause = if probing { Some(self.mind.backoff.pause()) } else { pause };
                 let waiting = matches!(rest.state, State::Reconciling | State::Stalled);
                 if !probing && !waiting {
                     self.mind.backoff.reset();
@@ -181,11 +177,11 @@ impl Activation<'_> {
             }
             // A view was outdated: the watch brings the newer one.
             Err(Failure::Outdated) => {
-                return Retry { pause: Some(self.mind.backoff.next()), waiting: true };
+                return Retry { pause: Some(self.mind.backoff.pause()), waiting: true };
             }
             Err(failure) => {
                 warn!(reason = failure.reason().as_str(), "{failure}");
-                let pause = self.mind.backoff.next().max(failure.retry_after().unwrap_or_default());
+                let pause = self.mind.backoff.pause().max(failure.retry_after().unwrap_or_default());
                 (failure.rest(), Retry { pause: Some(pause), waiting: true })
             }
         };
@@ -195,7 +191,7 @@ impl Activation<'_> {
         }
         if let Err(failure) = self.report(&rest).await {
             warn!("can't report on the resource: {failure}");
-            retry.pause = Some(self.mind.backoff.next());
+            retry.pause = Some(self.mind.backoff.pause());
         }
         retry
     }
@@ -223,8 +219,5 @@ fn concerns_network(action: &Action) -> bool {
 /// resource's create would look, before its answer is in, like the trace of another's.
 fn concerns_creates(action: &Action) -> bool {
     use crate::planning::DeleteCause::Orphan;
-    matches!(
-        action,
-        Action::RecordAttempt(_) | Action::Create | Action::Delete { cause: Orphan { .. }, .. }
-    )
+    matches!(action, Action::RecordAttempt(_) | Action::Create | Action::Delete { cause: Orphan { .. }, .. })
 }

@@ -23,7 +23,7 @@ pub fn claim_of(resource: &WebhookEndpoint, secrets: &SecretIndex) -> Claim {
     let held = recorded(resource).into_iter().chain(endpoints).collect();
     let attempt = attempt(resource).filter(|attempt| attempt.uid == uid && attempt.number > latest);
     let network = Some(NetworkKey::referred(&resource.spec.network_ref, &namespace));
-    Claim { network, held, attempt, uid }
+    Claim { uid, network, held, attempt }
 }
 
 /// The attempt that is recorded on a resource.

@@ -20,7 +20,9 @@ impl Activation<'_> {
             (Action::List, _) => self.list().await,
             (Action::DeleteSecret { name }, _) => self.delete_secret(&name).await,
             (Action::ReleaseSecret { name }, _) => self.release_secret(name).await,
-            (Action::ProveSecretWritable, Intent::Keep(desired)) => self.prove_writable(&desired.secret).await,
+            (Action::ProveSecretWritable, Intent::Keep(desired)) => {
+                self.prove_writable(&desired.secret).await
+            }
             (Action::StoreSecret, Intent::Keep(desired)) => self.store_secret(&desired.secret).await,
             (Action::CopySecret { from }, Intent::Keep(desired)) => {
                 self.copy_secret(&from, &desired.secret).await

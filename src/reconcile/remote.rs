@@ -132,7 +132,9 @@ impl Activation<'_> {
             }
             DeleteCause::Orphan { .. } => (
                 "DeletedOrphan",
-                format!("deleted endpoint {id}, which a create made whose answer, and so its secret, was lost"),
+                format!(
+                    "deleted endpoint {id}, which a create made whose answer, and so its secret, was lost"
+                ),
             ),
         };
         self.tell(EventType::Normal, reason, "Delete", note).await;

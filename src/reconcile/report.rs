@@ -23,7 +23,11 @@ pub(super) struct Facts<'a> {
 }
 
 /// The status to be.
-pub(super) fn status(before: &WebhookEndpointStatus, rest: &Rest, facts: &Facts<'_>) -> WebhookEndpointStatus {
+pub(super) fn status(
+    before: &WebhookEndpointStatus,
+    rest: &Rest,
+    facts: &Facts<'_>,
+) -> WebhookEndpointStatus {
     let wanted = conditions(before, rest, facts.generation);
     let latest = facts.observed.held_secrets().map(|secret| secret.attempt).max().unwrap_or(0);
     let resolved = latest.max(facts.observed.resolved_attempt);
@@ -42,8 +46,12 @@ fn conditions<'a>(
     generation: Option<i64>,
 ) -> Vec<Wanted<'a>> {
     let Rest { state, reason, message, wake } = rest;
-    let condition =
-        |kind, status| Wanted { kind, status: Some(status), reason: reason.as_str(), message: message.as_str() };
+    let condition = |kind, status| Wanted {
+        kind,
+        status: Some(status),
+        reason: reason.as_str(),
+        message: message.as_str(),
+    };
     let (ready, synced, extra) = match state {
         State::Ready => (true, true, None),
         // A pause, or a network that can't be asked, does not change what was last seen.
@@ -64,13 +72,20 @@ fn conditions<'a>(
     } else {
         condition(Type::Ready, ready)
     };
-    [ready, condition(Type::Synced, synced)].into_iter().chain(extra.map(|kind| condition(kind, true))).collect()
+    [ready, condition(Type::Synced, synced)]
+        .into_iter()
+        .chain(extra.map(|kind| condition(kind, true)))
+        .collect()
 }
 
 fn keeps_ready(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::Paused | Reason::AwaitingList | Reason::NetworkNotReady | Reason::ProviderError | Reason::KubernetesError
+        Reason::Paused
+            | Reason::AwaitingList
+            | Reason::NetworkNotReady
+            | Reason::ProviderError
+            | Reason::KubernetesError
     )
 }
 

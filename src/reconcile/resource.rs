@@ -32,7 +32,8 @@ impl Activation<'_> {
             "annotations": { ATTEMPT_ANNOTATION: serde_json::to_string(attempt).unwrap_or_default() },
         }});
         self.mind.memory.recording(attempt);
-        let patched = self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        let patched =
+            self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
         self.replace_view(patched.map_err(Failure::kubernetes("record the create"))?);
         Ok(())
     }
@@ -45,7 +46,8 @@ impl Activation<'_> {
             "resourceVersion": self.view.resource_version(),
             "finalizers": finalizers,
         }});
-        let patched = self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        let patched =
+            self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
         self.view = match patched {
             // With the last finalizer goes the resource.
             Err(kube::Error::Api(status)) if status.code == 404 => {

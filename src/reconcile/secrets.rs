@@ -15,9 +15,7 @@ use super::Activation;
 use super::failure::Failure;
 use super::observe::seen;
 use crate::planning::{InHand, SecretShape};
-use crate::resources::{
-    ENDPOINT_ID_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE, TEMPLATE_ANNOTATION,
-};
+use crate::resources::{ENDPOINT_ID_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE, TEMPLATE_ANNOTATION};
 use crate::state::{StoredMeta, TemplateKeys};
 
 const SECRET_KEY: &str = "secret";
@@ -59,12 +57,16 @@ impl Activation<'_> {
 
     /// Writes the secret in hand.
     pub(super) async fn store_secret(&mut self, shape: &SecretShape) -> Result<(), Failure> {
-        let (Some(hand), Some(secret)) = (self.mind.memory.in_hand().cloned(), self.mind.secret.clone()) else {
+        let (Some(hand), Some(secret)) = (self.mind.memory.in_hand().cloned(), self.mind.secret.clone())
+        else {
             return Err(Failure::Restless);
         };
         let url = seen(self, &hand.id).map_or_else(|| self.view.spec.url.clone(), |endpoint| endpoint.url);
-        let data =
-            [(SECRET_KEY, secret.expose_secret()), (ENDPOINT_ID_KEY, hand.id.as_str()), (URL_KEY, url.as_str())];
+        let data = [
+            (SECRET_KEY, secret.expose_secret()),
+            (ENDPOINT_ID_KEY, hand.id.as_str()),
+            (URL_KEY, url.as_str()),
+        ];
         let before = self.known(&shape.name);
         let outcome = if before.is_some() {
             let mut body = serde_json::to_value(self.secret(shape, Some(&hand), data)).unwrap_or_default();
@@ -81,7 +83,8 @@ impl Activation<'_> {
                 self.mind.memory.stored();
                 self.mind.secret = None;
                 self.claim();
-                let note = format!("created endpoint {} and stored its secret in Secret {:?}", hand.id, shape.name);
+                let note =
+                    format!("created endpoint {} and stored its secret in Secret {:?}", hand.id, shape.name);
                 self.tell(EventType::Normal, "Created", "Create", note).await;
                 Ok(())
             }
@@ -91,7 +94,8 @@ impl Activation<'_> {
 
     /// Copies a Secret of ours to its declared name.
     pub(super) async fn copy_secret(&mut self, from: &str, shape: &SecretShape) -> Result<(), Failure> {
-        let source = self.secrets().get(from).await.map_err(Failure::kubernetes("read the Secret to move"))?;
+        let source =
+            self.secrets().get(from).await.map_err(Failure::kubernetes("read the Secret to move"))?;
         let stored = StoredMeta::of(source.meta());
         let data = source.data.unwrap_or_default();
         if !data.contains_key(SECRET_KEY) {
@@ -130,7 +134,8 @@ impl Activation<'_> {
 
     /// Deletes a Secret of ours.
     pub(super) async fn delete_secret(&mut self, name: &str) -> Result<(), Failure> {
-        let version = self.context.secrets().get(&self.key.namespace, name).and_then(|s| s.resource_version.clone());
+        let version =
+            self.context.secrets().get(&self.key.namespace, name).and_then(|s| s.resource_version.clone());
         let preconditions = Preconditions { resource_version: version, uid: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.secrets().delete(name, &params).await {
@@ -154,7 +159,9 @@ impl Activation<'_> {
                 let note = format!("Secret {name:?} is kept, as deletionPolicy Retain asks");
                 self.tell(EventType::Normal, "Retained", "Release", note).await;
             }
-            Err(error) if is_code(&error, 404) => self.context.secrets().drop_named(&self.key.namespace, &name),
+            Err(error) if is_code(&error, 404) => {
+                self.context.secrets().drop_named(&self.key.namespace, &name)
+            }
             Err(error) => return Err(Failure::kubernetes("release the Secret")(error)),
         }
         Ok(())
@@ -178,7 +185,8 @@ impl Activation<'_> {
             let Some(found) = found.map_err(Failure::kubernetes("look at the Secret"))? else {
                 return Err(Failure::Outdated);
             };
-            let ours = found.owner_references().iter().any(|owner| self.view.uid().as_ref() == Some(&owner.uid));
+            let ours =
+                found.owner_references().iter().any(|owner| self.view.uid().as_ref() == Some(&owner.uid));
             if ours {
                 self.context.secrets().put(&found.metadata);
             } else {
@@ -204,7 +212,8 @@ impl Activation<'_> {
         hand: Option<&InHand>,
         data: impl IntoIterator<Item = (&'d str, &'d str)>,
     ) -> Secret {
-        let data = data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())));
+        let data =
+            data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())));
         Secret {
             metadata: self.metadata(shape, hand),
             type_: Some(SECRET_TYPE.to_owned()),

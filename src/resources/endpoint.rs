@@ -1,4 +1,5 @@
 //! `WebhookEndpoint`: one endpoint of the remote API, and the Secret that holds its signing secret.
+#![expect(clippy::duplicated_attributes, reason = "each printcolumn is an attribute of its own")]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! `ClusterWebhookNetwork` and `WebhookNetwork`: a remote network, its credentials and its budget.
+#![expect(clippy::duplicated_attributes, reason = "each printcolumn is an attribute of its own")]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::core::Duration;

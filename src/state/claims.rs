@@ -108,7 +108,10 @@ impl Claims {
     }
 
     /// The resources of a network.
-    pub fn of_network<'a>(&'a self, network: &'a NetworkKey) -> impl Iterator<Item = (&'a ResourceKey, &'a Claim)> {
+    pub fn of_network<'a>(
+        &'a self,
+        network: &'a NetworkKey,
+    ) -> impl Iterator<Item = (&'a ResourceKey, &'a Claim)> {
         self.seen.iter().filter(move |(_, claim)| claim.network.as_ref() == Some(network))
     }
 }

@@ -14,7 +14,8 @@ async fn a_manifest_becomes_an_endpoint_and_a_secret() {
 
     let status = resource.status.expect("a status");
     let remote = status.endpoint.expect("the endpoint as last seen");
-    let truth = world.simulator.secret_of(&remote.id.as_str().into()).expect("the simulator knows the endpoint");
+    let truth =
+        world.simulator.secret_of(&remote.id.as_str().into()).expect("the simulator knows the endpoint");
     assert_eq!(
         world.secret_value("charge-events", "secret").await.as_deref(),
         Some(truth.expose_secret()),

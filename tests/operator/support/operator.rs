@@ -18,7 +18,11 @@ pub fn control_plane() -> &'static ControlPlane {
     READY.get_or_init(|| {
         let plane = ControlPlane::shared().unwrap_or_else(|error| panic!("{error}"));
         let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
-        kubectl(plane, ["apply", "--server-side", "--force-conflicts", "-k"], Some(&deploy.to_string_lossy()));
+        kubectl(
+            plane,
+            ["apply", "--server-side", "--force-conflicts", "-k"],
+            Some(&deploy.to_string_lossy()),
+        );
         plane
     })
 }

@@ -85,8 +85,7 @@ impl World {
             "stringData": { "clientId": "client-id", "clientSecret": "client-secret" },
         });
         self.create::<Secret>(secret).await;
-        let reference =
-            |key| json!({ "secretKeyRef": { "namespace": self.namespace, "name": "credentials", "key": key } });
+        let reference = |key| json!({ "secretKeyRef": { "namespace": self.namespace, "name": "credentials", "key": key } });
         let mut network = json!({
             "apiVersion": "webhookoperator.dev/v1alpha1",
             "kind": "ClusterWebhookNetwork",
