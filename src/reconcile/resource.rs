@@ -67,8 +67,7 @@ impl Activation<'_> {
         let observed = observe(self, &super::intent::of(&self.view));
         let id = observed
             .held_secrets()
-            .filter_map(|secret| secret.endpoint.clone())
-            .next()
+            .find_map(|secret| secret.endpoint.clone())
             .or_else(|| observed.recorded.clone());
         let facts = Facts {
             endpoint: id.as_ref().and_then(|id| seen(self, id)),

@@ -160,7 +160,7 @@ impl Activation<'_> {
                 self.tell(EventType::Normal, "Retained", "Release", note).await;
             }
             Err(error) if is_code(&error, 404) => {
-                self.context.secrets().drop_named(&self.key.namespace, &name)
+                self.context.secrets().drop_named(&self.key.namespace, &name);
             }
             Err(error) => return Err(Failure::kubernetes("release the Secret")(error)),
         }
