@@ -12,6 +12,7 @@ use crate::info::Failure;
 use crate::progress::note;
 use crate::run::{self, RunError};
 use crate::supervisor::become_child;
+use crate::usage;
 use crate::version::Binary;
 
 /// A real Kubernetes control plane on loopback, for tests and the demo
@@ -55,7 +56,14 @@ enum Command {
 /// Runs the `controlplane` program with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            return usage::explain(&error, "controlplane")
+                .map_or_else(|wrong| fail(&wrong), |()| ExitCode::SUCCESS);
+        }
+    };
+    let done = match arguments.command {
         Command::Run { state_dir, manifests, owned } => match run::run(state_dir.as_deref(), &manifests) {
             Err(error) if owned && tell_owner(&error).is_ok() => return ExitCode::FAILURE,
             done => done,

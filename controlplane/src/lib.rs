@@ -18,6 +18,7 @@ mod run;
 mod state_dir;
 mod stop;
 mod supervisor;
+pub mod usage;
 pub mod version;
 
 pub use cli::main;

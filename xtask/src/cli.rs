@@ -1,10 +1,9 @@
 //! Which chores there are.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use ::controlplane::usage::explain;
 use clap::{Parser, Subcommand};
 
 use crate::codegen::{self, CodegenError, Mode};
@@ -51,7 +50,7 @@ enum Chore {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum XtaskError {
     /// The command line is wrong.
-    #[error("{0}; `cargo xtask --help` lists what there is")]
+    #[error("{0}")]
     Usage(String),
     #[error(transparent)]
     Lint(#[from] LintError),
@@ -69,7 +68,7 @@ pub(crate) enum XtaskError {
 pub(crate) fn run() -> Result<(), XtaskError> {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return explain(&error, "cargo xtask").map_err(XtaskError::Usage),
     };
     match arguments.chore {
         Chore::Lint => Ok(lint::run()?),
@@ -86,27 +85,6 @@ fn raw_arguments_of(chore: &str) -> Vec<OsString> {
     std::env::args_os().skip_while(|argument| argument != chore).skip(1).collect()
 }
 
-/// Shows the help that was asked for, or says in one sentence what is wrong.
-fn usage(error: &clap::Error) -> Result<(), XtaskError> {
-    let text = error.to_string();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // A reader that went away is not an error.
-        let _ = write!(io::stdout(), "{text}");
-        return Ok(());
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Err(XtaskError::Usage("no chore was named".to_owned()));
-    }
-    Err(XtaskError::Usage(first_sentence(&text)))
-}
-
-/// The first paragraph of clap's message as one line.
-fn first_sentence(text: &str) -> String {
-    let paragraph = text.split("\n\n").next().unwrap_or_default();
-    let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +92,7 @@ mod tests {
     #[test]
     fn a_wrong_command_line_gives_one_sentence() {
         for (arguments, sentence) in [
-            (&["xtask"][..], "no chore was named; `cargo xtask --help` lists what there is"),
+            (&["xtask"][..], "no command was named; `cargo xtask --help` lists what there is"),
             (
                 &["xtask", "dance"],
                 "unrecognized subcommand 'dance'; `cargo xtask --help` lists what there is",
@@ -130,7 +108,7 @@ mod tests {
             ),
         ] {
             let error = Arguments::try_parse_from(arguments).unwrap_err();
-            assert_eq!(usage(&error).unwrap_err().to_string(), sentence);
+            assert_eq!(explain(&error, "cargo xtask").unwrap_err(), sentence);
         }
     }
 }
