@@ -14,7 +14,8 @@ use crate::signature::Signature;
 pub enum Side {
     /// A kube-apiserver.
     Kubernetes,
-    /// The remote API, or its simulator.
+    /// The remote API, or its simulator. A server that refuses connections, or that TLS does not trust,
+    /// shows through an interposer as a reset: to test those, let the client connect directly.
     Remote,
 }
 

@@ -19,7 +19,7 @@ use crate::proxy::Shared;
 use crate::view;
 use crate::watch::stream::{Source, WatchStream};
 use crate::watch::{self, Expiry};
-use crate::world::{Letter, World};
+use crate::world::{Admitted, InFlight, Letter, World};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
@@ -87,13 +87,14 @@ pub(crate) async fn answer(
         body: &body,
     };
     let world = shared.world.clone();
-    let (call, when) = world.admit(&letter, || link.client_is_there()).await?;
+    let Admitted { call, when, mut under_way } = world.admit(&letter, || link.client_is_there()).await?;
     let mut ticket = Ticket { world: world.clone(), call, when, stage: Stage::Unsent };
     if when == Some(When::BeforeSent) {
         world.pass(link.life).await?;
         if !link.client_is_there() {
             return Err(Dropped.into());
         }
+        under_way = (ticket.call.kind == Kind::Mutation).then(|| world.depart());
     }
 
     let fault = shared.faults.strike(&ticket.call);
@@ -120,7 +121,7 @@ pub(crate) async fn answer(
     let whole = when.is_some() || fault == Some(Fault::ResetAfter);
     let request = outgoing(&shared, &ticket.call, head, body);
     ticket.stage = Stage::Sent;
-    let answer = send(&shared, request, &ticket, whole).await;
+    let answer = send(&shared, request, &ticket, whole, under_way).await;
     let answer = answer.inspect_err(|_| link.end_with_reset())?;
     if fault == Some(Fault::ResetAfter) {
         link.end_with_reset();
@@ -155,12 +156,12 @@ async fn send(
     request: Request<Full<Bytes>>,
     ticket: &Ticket,
     whole: bool,
+    under_way: Option<InFlight>,
 ) -> Result<Answer, BoxError> {
     let (sequence, when) = (ticket.call.sequence, ticket.when);
     if ticket.call.kind != Kind::Mutation && when.is_none() {
         return exchange(shared, request, sequence, when, whole).await;
     }
-    let under_way = shared.world.depart();
     let shared = Arc::clone(shared);
     let exchange = tokio::spawn(async move {
         let answer = exchange(&shared, request, sequence, when, whole).await;
@@ -249,7 +250,8 @@ async fn watch(
     mut ticket: Ticket,
 ) -> Result<Response<Body>, BoxError> {
     let Some(resource) = ticket.call.resource().cloned() else { return Err(Dropped.into()) };
-    match shared.watches.take_expiry(&resource) {
+    let expiry = view::resumes(&ticket.call).then(|| shared.watches.take_expiry(&resource)).flatten();
+    match expiry {
         Some(Expiry::Response) => {
             let response = json_response(StatusCode::GONE, &watch::gone());
             return Ok(injected(ticket, response));

@@ -12,6 +12,25 @@
 //!
 //! On its Kubernetes side an interposer also serves stale views ([`Interposer::serve_old_view`]), loses
 //! watch events, expires watches, and injects network faults.
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # use interposer::{CallMatcher, Interposer, Plan, Signature, When, World};
+//! # async fn stop(
+//! #     world: World,
+//! #     learnt: Signature,
+//! #     mut operator: tokio::process::Child,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! let within = Duration::from_secs(30);
+//! world.plan([Plan { at: CallMatcher::Signature(learnt), when: When::DoneAnswerWithheld }]);
+//! let stop = world.reached(within).await?;
+//! operator.kill().await?; // SIGKILL, and waits for it
+//! world.abandon();
+//! world.settled(within).await?;
+//! // Start the operator again, and compare how it ends with the undisturbed run.
+//! # Ok(())
+//! # }
+//! ```
 
 mod call;
 mod classify;

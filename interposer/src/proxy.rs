@@ -205,6 +205,7 @@ impl Interposer {
 
     /// Ends the open watches of a collection, and tells the next watch of each that its version is too
     /// old, so that the client must list anew. If none is open, the next watch that matches is told so.
+    /// Only a watch that goes on from a version can be too late; a streaming list is let through.
     /// Gives how many were open.
     #[expect(clippy::must_use_candidate, reason = "called for what it does, not for how many it did it to")]
     pub fn expire_watches(&self, collection: Collection, expiry: Expiry) -> usize {

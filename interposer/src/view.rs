@@ -220,6 +220,14 @@ pub(crate) fn watch_uri(call: &Call, version: &str) -> Uri {
     with_query(&call.path, &edited(query, &replaced, &[("resourceVersion", version)]))
 }
 
+/// Whether a watch goes on from a version that the server may have forgotten. One that starts with the
+/// present state, as a streaming list does, cannot be too late.
+pub(crate) fn resumes(call: &Call) -> bool {
+    let query = call.query.as_deref().unwrap_or_default();
+    parameter(query, "resourceVersion").is_some_and(|version| !version.is_empty() && version != "0")
+        && parameter(query, "sendInitialEvents").is_none_or(|wanted| wanted != "true")
+}
+
 /// A list as the events of a streaming list: every item, then the bookmark that ends the initial events.
 pub(crate) fn as_events(list: &Value) -> Vec<Bytes> {
     let text = |pointer: &str| list.pointer(pointer).and_then(Value::as_str).unwrap_or_default();

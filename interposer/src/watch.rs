@@ -45,9 +45,11 @@ pub enum Ending {
 /// How a watch is told that its resourceVersion is too old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// The response has status 410.
+    /// The response has status 410. kube's watcher (5.0) then asks again for the same version, and does
+    /// not list anew.
     Response,
-    /// The response has status 200; its only event is an `ERROR` with code 410.
+    /// The response has status 200; its only event is an `ERROR` with code 410. That is how a
+    /// kube-apiserver with its watch cache says it, and it makes kube's watcher list anew.
     Event,
 }
 

@@ -13,7 +13,7 @@ use crate::signature::{Shape, Signature};
 
 mod gate;
 
-pub(crate) use gate::Letter;
+pub(crate) use gate::{Admitted, InFlight, Letter};
 
 /// A bounded wait ran out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::{State, World};
-use crate::call::{BodySummary, Call, Outcome, Side};
+use crate::call::{BodySummary, Call, Kind, Outcome, Side};
 use crate::classify;
 use crate::plan::{PlanError, Stop, Violation, When};
 use crate::signature::{Shape, Signature};
@@ -35,7 +35,19 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A mutation that was sent and is not yet answered.
+/// A call that was let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) call: Call,
+    /// The plan's moment, if one stops at this call. With [`When::BeforeSent`] the world is frozen
+    /// already; go on with [`World::pass`].
+    pub(crate) when: Option<When>,
+    /// For a mutation that is not held; counted from the same moment as the call is let in, so that
+    /// [`World::settled`] cannot miss it.
+    pub(crate) under_way: Option<InFlight>,
+}
+
+/// A mutation that is about to be sent, or was sent and is not yet answered.
 #[derive(Debug)]
 pub(crate) struct InFlight(World);
 
@@ -47,15 +59,14 @@ impl Drop for InFlight {
 }
 
 impl World {
-    /// Waits for its turn, then journals the call and tells whether a plan stops at it. With
-    /// [`When::BeforeSent`] the world is frozen already; go on with [`pass`](Self::pass).
+    /// Waits for its turn, then journals the call and tells whether a plan stops at it.
     ///
     /// `client_is_there` is asked at the last moment.
     pub(crate) async fn admit(
         &self,
         letter: &Letter<'_>,
         client_is_there: impl Fn() -> bool,
-    ) -> Result<(Call, Option<When>), Gone> {
+    ) -> Result<Admitted, Gone> {
         let json: Option<Value> = serde_json::from_slice(letter.body).ok();
         let reading = classify::read(letter.side, letter.method, letter.path, letter.query, json.as_ref());
         let body = BodySummary::of(letter.body, json.as_ref());
@@ -75,9 +86,11 @@ impl World {
             }
             let call = state.enter(letter, reading, body);
             let when = state.match_plan(&call);
+            let goes = call.kind == Kind::Mutation && when != Some(When::BeforeSent);
+            state.in_flight += usize::from(goes);
             drop(state);
             self.announce();
-            return Ok((call, when));
+            return Ok(Admitted { call, when, under_way: goes.then(|| InFlight(self.clone())) });
         }
     }
 
@@ -112,7 +125,7 @@ impl World {
         self.until(|state| (state.life != life).then_some(())).await;
     }
 
-    /// A mutation is being sent; drop what this gives once it is answered.
+    /// A mutation that was held goes on; drop what this gives once it is answered.
     pub(crate) fn depart(&self) -> InFlight {
         self.lock().in_flight += 1;
         InFlight(self.clone())

@@ -165,6 +165,33 @@ async fn a_learnt_sequence_is_matched_in_the_next_run() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_passes_a_stop_however_many_call() {
+    for when in When::ALL {
+        let scene = Scene::http().await;
+        scene.world.plan(at(10, when));
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                let client = scene.client();
+                tokio::spawn(async move { while client.call(Method::POST, HOOKS, "{}").await.is_ok() {} })
+            })
+            .collect();
+        scene.world.reached(PATIENCE).await.unwrap();
+        scene.world.settled(PATIENCE).await.unwrap();
+        let sent = scene.world.journal().len() - usize::from(when == When::BeforeSent);
+        assert_eq!(scene.server.lines().len(), sent, "{when}");
+        scene.world.blocked(1, PATIENCE).await.unwrap();
+        scene.world.abandon();
+        for client in clients {
+            // Its connections were closed; new ones belong to the new life, so it has to stop.
+            client.abort();
+            let _ = soon(client).await;
+        }
+        let of_first_life = scene.world.mutations_in(0).len();
+        assert_eq!(of_first_life, sent + usize::from(when == When::BeforeSent), "{when}");
+    }
+}
+
 #[tokio::test]
 async fn pairs_stop_in_one_life_after_the_other() {
     let scene = Scene::http().await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{ALL_HOOKS, Scene, soon};
 
-const SECRETS: &str = "/api/v1/secrets?watch=1";
+const SECRETS: &str = "/api/v1/secrets?watch=1&resourceVersion=5";
 
 fn event(kind: &str, name: &str) -> String {
     format!("{}\n", json!({"type": kind, "object": {"metadata": {"name": name}}}))
@@ -40,13 +40,21 @@ async fn chosen_events_are_lost_however_they_are_cut() {
 async fn watches_expire_in_both_forms() {
     let scene = Scene::http().await;
     let client = scene.client();
-    let hooks = format!("{ALL_HOOKS}?watch=1");
+    let hooks = format!("{ALL_HOOKS}?watch=1&resourceVersion=5");
     for expiry in [Expiry::Response, Expiry::Event] {
         let (mut open, mut secrets) = (client.watch(&hooks).await, client.watch(SECRETS).await);
         assert_eq!(scene.interposer.expire_watches(Collection::all(), expiry), 2);
         assert!(open.next().await.is_none());
         assert!(secrets.next().await.is_none());
 
+        // These start with the present state, so they cannot be too late.
+        for start in
+            ["watch=1", "watch=1&resourceVersion=0", "watch=1&sendInitialEvents=true&resourceVersion=5"]
+        {
+            let asked = scene.server.lines().len();
+            client.watch(&format!("{ALL_HOOKS}?{start}")).await;
+            assert_eq!(scene.server.lines().len(), asked + 1, "{start}");
+        }
         for path in [hooks.as_str(), SECRETS] {
             let mut expired = client.watch(path).await;
             let status = match expiry {
@@ -71,7 +79,7 @@ async fn watches_expire_in_both_forms() {
     let of_secrets = Collection::of("", "secrets").in_namespace("a");
     assert_eq!(scene.interposer.expire_watches(of_secrets, Expiry::Response), 0);
     assert_eq!(client.watch(SECRETS).await.status, StatusCode::OK);
-    let in_namespace = client.watch("/api/v1/namespaces/a/secrets?watch=1").await;
+    let in_namespace = client.watch("/api/v1/namespaces/a/secrets?watch=1&resourceVersion=5").await;
     assert_eq!(in_namespace.status, StatusCode::GONE);
 }
 
