@@ -24,7 +24,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the operator, with the usual kubeconfig or in-cluster configuration.
-    Run(Run),
+    Run(Box<Run>),
     /// Print the custom resource definitions: webhook-operator crds | kubectl apply -f -
     Crds,
 }
@@ -79,7 +79,7 @@ fn address(text: &str) -> Result<IpNet, String> {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run(arguments) => run(arguments),
+        Command::Run(arguments) => run(*arguments),
         Command::Crds => print_crds(),
     };
     match outcome {

@@ -360,7 +360,7 @@ impl Shared {
                 }
                 if seen.turn {
                     listed.wake_network(&key);
-                } else {
+                } else if seen.succeeded {
                     listed.wake_waiting(&key);
                 }
                 // The receiver ends with the controllers; after that no status is written.

@@ -44,6 +44,8 @@ struct Round {
 pub struct Listed {
     /// The endpoints of which it showed something new.
     pub news: BTreeSet<EndpointId>,
+    /// Whether it succeeded.
+    pub succeeded: bool,
     /// Whether it is the first one that succeeded, or ends or begins a time without access.
     pub turn: bool,
 }
@@ -143,6 +145,7 @@ impl Network {
                 }
             };
             due = Instant::now() + pause;
+            let succeeded = outcome.is_ok();
             let (news, failure) = match outcome {
                 Ok(news) => (news, None),
                 Err(failure) => (BTreeSet::new(), Some(failure)),
@@ -152,8 +155,8 @@ impl Network {
                 round.succeeded |= failure.is_none();
                 round.failure = failure;
             });
-            let turn = before != self.failure().is_some() || never;
-            on_listed(Listed { news, turn });
+            let turn = before != self.failure().is_some() || (never && succeeded);
+            on_listed(Listed { news, succeeded, turn });
         }
     }
 

@@ -94,6 +94,12 @@ impl Error {
         }
     }
 
+    /// Whether this client's own budget held the call back: nothing was sent and nothing went wrong.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        matches!(self.failure, Failure::BudgetSpent { .. })
+    }
+
     /// The endpoint that a create made without telling us its secret: the API answered 2xx with a
     /// readable id and no secret.
     #[must_use]

@@ -1,6 +1,6 @@
 //! What all activations share.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -258,5 +258,15 @@ impl Locks {
             Arc::clone(locks.entry(text.to_owned()).or_default())
         };
         lock.lock_owned().await
+    }
+
+    /// Waits for the locks of several texts, one after the other in their order, so that nobody waits
+    /// in a circle.
+    pub(super) async fn lock_all(&self, texts: BTreeSet<String>) -> Vec<OwnedMutexGuard<()>> {
+        let mut guards = Vec::with_capacity(texts.len());
+        for text in texts {
+            guards.push(self.lock(&text).await);
+        }
+        guards
     }
 }

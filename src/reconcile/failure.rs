@@ -80,6 +80,14 @@ impl Failure {
         }
     }
 
+    /// Whether a list of the network that succeeds is a reason to try again at once.
+    pub(super) fn may_pass_with_network(&self) -> bool {
+        match self {
+            Self::Provider(error) => matches!(error.class(), ErrorClass::Retry | ErrorClass::Ambiguous),
+            _ => false,
+        }
+    }
+
     /// How long to wait at least before the next try.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -13,6 +13,7 @@ mod report;
 mod resource;
 mod secrets;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 pub use context::{Context, Settings};
 pub use observe::claim_of;
 
+use crate::backoff::jittered;
 use crate::network::{Access, Network, Unavailable};
 use crate::planning::{Action, Intent, Reason, Rest, State, Step, Timing, plan};
 use crate::resources::WebhookEndpoint;
@@ -33,7 +35,9 @@ use failure::Failure;
 use mind::Mind;
 
 /// An activation that is not done by then is dropped; what it remembers is safe at every point.
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_mins(5);
+/// The longest pause while a secret is in memory and nowhere else.
+const LONGEST_IN_HAND: Duration = Duration::from_secs(30);
 /// More steps than any resource needs; a plan that does not come to rest is a defect, not a loop.
 const STEPS: usize = 32;
 
@@ -72,7 +76,7 @@ struct Activation<'a> {
     /// The resource as its latest write, or the cache, shows it.
     view: WebhookEndpoint,
     network: Result<(Arc<Network>, Access), Unavailable>,
-    url_lock: Option<OwnedMutexGuard<()>>,
+    url_locks: Vec<OwnedMutexGuard<()>>,
 }
 
 async fn activate(
@@ -85,7 +89,7 @@ async fn activate(
     let network_key = NetworkKey::referred(&view.spec.network_ref, &key.namespace);
     let network = context.networks.get(&network_key);
     mind.begin(&view);
-    let mut activation = Activation { context, key, mind, view, network, url_lock: None };
+    let mut activation = Activation { context, key, mind, view, network, url_locks: Vec::new() };
     let outcome = activation.run().await;
     let retry = activation.settle(outcome).await;
     context.note_waiting(key, retry.waiting);
@@ -114,9 +118,9 @@ impl Activation<'_> {
                     if let Some(rest) = gate.filter(|_| concerns_network(&action)) {
                         return Ok(rest);
                     }
-                    if concerns_creates(&action) && self.url_lock.is_none() {
+                    if concerns_creates(&action) && self.url_locks.is_empty() {
                         // What was observed may have changed while this waited: plan again.
-                        self.url_lock = Some(self.context.urls.lock(&self.view.spec.url).await);
+                        self.url_locks = self.context.urls.lock_all(self.urls()).await;
                         continue;
                     }
                     debug!(?action, "performing");
@@ -149,6 +153,12 @@ impl Activation<'_> {
         Some(Rest::stalled(Reason::UrlNotAllowed, refusal.to_string()))
     }
 
+    /// The URLs that this resource creates endpoints with, or may have.
+    fn urls(&self) -> BTreeSet<String> {
+        let attempted = observe::attempt(&self.view).map(|attempt| attempt.url);
+        attempted.into_iter().chain([self.view.spec.url.clone()]).collect()
+    }
+
     /// The time by the API's clock.
     fn now(&self) -> Timestamp {
         self.network.as_ref().map_or_else(|_| Timestamp::now(), |(network, _)| network.client.now())
@@ -177,12 +187,20 @@ impl Activation<'_> {
             }
             // A view was outdated: the watch brings the newer one.
             Err(Failure::Outdated) => {
-                return Retry { pause: Some(self.mind.backoff.pause()), waiting: true };
+                return Retry { pause: Some(self.mind.backoff.pause()), waiting: false };
+            }
+            // The budget is short: nothing went wrong, and there is nothing to tell.
+            Err(Failure::Provider(error)) if error.is_held_back() => {
+                let pause = jittered(error.retry_after().unwrap_or(Duration::from_secs(1)));
+                return Retry { pause: Some(pause), waiting: false };
             }
             Err(failure) => {
                 warn!(reason = failure.reason().as_str(), "{failure}");
-                let pause = self.mind.backoff.pause().max(failure.retry_after().unwrap_or_default());
-                (failure.rest(), Retry { pause: Some(pause), waiting: true })
+                let mut pause = self.mind.backoff.pause().max(failure.retry_after().unwrap_or_default());
+                if self.mind.memory.in_hand().is_some() {
+                    pause = pause.min(LONGEST_IN_HAND);
+                }
+                (failure.rest(), Retry { pause: Some(pause), waiting: failure.may_pass_with_network() })
             }
         };
         if rest.state == State::Gone {

@@ -52,7 +52,7 @@ fn reached(resource: &WebhookEndpoint) -> bool {
 }
 
 pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed {
-    let Activation { context, key, mind, view, network, url_lock: _ } = activation;
+    let Activation { context, key, mind, view, network, url_locks: _ } = activation;
     let network = network.as_ref().ok().map(|(network, _)| network);
     let inventory = network.map(|network| network.inventory());
     let claims = context.claims();
