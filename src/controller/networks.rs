@@ -155,8 +155,12 @@ where
     let events = steady(K::PLURAL, watcher(api, selected(&shared.parts.context.settings)))
         .filter_map(|event| future::ready(readable::<K>(event)))
         .inspect(move |event| {
-            if let Event::Delete(network) = event {
-                feed.end(&network.key());
+            let context = &feed.parts.context;
+            match event {
+                Event::InitApply(network) => context.networks.expect(network.key()),
+                Event::InitDone if context.networks.seen_all(K::PLURAL) => context.wake_all(),
+                Event::Delete(network) => feed.end(&network.key()),
+                Event::Init | Event::InitDone | Event::Apply(_) => {}
             }
         })
         .map(Ok);

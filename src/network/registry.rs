@@ -1,6 +1,6 @@
 //! The networks that there are, for those who look one up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
@@ -16,6 +16,8 @@ use crate::state::NetworkKey;
 pub struct Networks {
     entries: Mutex<HashMap<NetworkKey, Entry>>,
     reported: Mutex<HashMap<NetworkKey, (String, WebhookNetworkStatus)>>,
+    /// The kinds of which every network was seen once.
+    seen: Mutex<BTreeSet<&'static str>>,
 }
 
 /// One declared network.
@@ -60,11 +62,11 @@ impl Networks {
     ///
     /// When there is none of this name, or it can't be used now.
     pub fn get(&self, key: &NetworkKey) -> Result<(Arc<Network>, Access), Unavailable> {
+        let complete = self.is_complete();
         self.with(|entries| {
-            let entry = entries.get(key).ok_or_else(|| Unavailable {
-                reason: Reason::NetworkNotFound,
-                message: format!("{key} does not exist: create it, or correct spec.networkRef"),
-            })?;
+            let Some(entry) = entries.get(key) else {
+                return Err(if complete { not_found(key) } else { not_seen(key) });
+            };
             let network = entry.network.as_ref().map_err(Clone::clone)?;
             match network.failure() {
                 None => Ok((Arc::clone(network), entry.access.clone())),
@@ -74,6 +76,27 @@ impl Networks {
                 }),
             }
         })
+    }
+
+    /// Takes in that there is a network of this name, before it is known how it stands.
+    pub fn expect(&self, key: NetworkKey) {
+        self.with(|entries| {
+            let network = Err(not_seen(&key));
+            let entry =
+                Entry { access: Access::default(), fingerprint: String::new(), network, tasks: Vec::new() };
+            entries.entry(key).or_insert(entry);
+        });
+    }
+
+    /// Takes in that every network of a kind was seen; tells whether every one of both kinds was, now
+    /// for the first time.
+    pub fn seen_all(&self, kind: &'static str) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(kind) && seen.len() == KINDS
+    }
+
+    fn is_complete(&self) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).len() == KINDS
     }
 
     /// The network as it is registered, whether or not it can be used.
@@ -127,6 +150,20 @@ impl Networks {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.with(|entries| entries.remove(key).is_some())
     }
+}
+
+/// `ClusterWebhookNetwork` and `WebhookNetwork`.
+const KINDS: usize = 2;
+
+fn not_found(key: &NetworkKey) -> Unavailable {
+    Unavailable {
+        reason: Reason::NetworkNotFound,
+        message: format!("{key} does not exist: create it, or correct spec.networkRef"),
+    }
+}
+
+fn not_seen(key: &NetworkKey) -> Unavailable {
+    Unavailable { reason: Reason::AwaitingList, message: format!("waits for the first list of {key}") }
 }
 
 /// Whether a registered network could be kept.

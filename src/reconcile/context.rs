@@ -119,6 +119,14 @@ impl Context {
         let _ = self.queue.send(key);
     }
 
+    /// Wakes all resources.
+    pub fn wake_all(&self) {
+        let keys = self.claims().keys().cloned().collect::<Vec<_>>();
+        for key in keys {
+            self.wake(key);
+        }
+    }
+
     /// Wakes all resources of a namespace.
     pub fn wake_namespace(&self, namespace: &str) {
         let keys = self.claims().in_namespace(namespace).cloned().collect::<Vec<_>>();

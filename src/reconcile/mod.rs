@@ -169,6 +169,13 @@ impl Activation<'_> {
         Timing { settle: self.context.settings.settle, call }
     }
 
+    /// After a start, and while a network's client is replaced, there is nothing to tell that a resource
+    /// does not say better already: a fleet that is as declared stays unwritten.
+    fn has_better_to_say(&self, rest: &Rest) -> bool {
+        let reported = self.view.status.as_ref().and_then(|status| status.observed_generation);
+        rest.reason == Reason::AwaitingList && reported == self.view.metadata.generation
+    }
+
     /// Reports how the activation ended, and says when to look again.
     async fn settle(&mut self, outcome: Result<Rest, Failure>) -> Retry {
         let (rest, mut retry) = match outcome {
@@ -205,6 +212,9 @@ impl Activation<'_> {
         };
         if rest.state == State::Gone {
             self.context.forget(self.key, &self.view.uid().unwrap_or_default());
+            return retry;
+        }
+        if self.has_better_to_say(&rest) {
             return retry;
         }
         if let Err(failure) = self.report(&rest).await {

@@ -102,6 +102,11 @@ impl Claims {
             .sum()
     }
 
+    /// All resources.
+    pub fn keys(&self) -> impl Iterator<Item = &ResourceKey> {
+        self.seen.keys()
+    }
+
     /// The resources of a namespace.
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ResourceKey> {
         self.seen.keys().filter(move |key| key.namespace == namespace)
