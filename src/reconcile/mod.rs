@@ -136,7 +136,10 @@ impl Activation<'_> {
         let access = match &self.network {
             Ok((_, access)) => access,
             Err(unavailable) => {
-                let (reason, message) = (unavailable.reason, unavailable.message.clone());
+                let (reason, mut message) = (unavailable.reason, unavailable.message.clone());
+                if matches!(intent, Intent::Remove(_)) {
+                    message += "; to let go of the resource and leave its endpoint, set spec.deletionPolicy to Retain";
+                }
                 return Some(match reason {
                     Reason::NetworkNotFound => Rest::stalled(reason, message),
                     _ => Rest::reconciling(reason, message, None),

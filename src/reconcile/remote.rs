@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ListParams, PartialObjectMeta};
+use kube::api::ListParams;
 use kube::runtime::events::EventType;
 use kube::{Api, ResourceExt as _};
 
@@ -151,35 +151,39 @@ impl Activation<'_> {
         Err(Failure::Outdated)
     }
 
-    /// The trace of a lost create might be what another resource holds by now, unseen by the caches.
+    /// What looks like the trace of a lost create might be held by a resource, or be another's trace,
+    /// unseen by the caches: everybody's claims are read again, past them.
     async fn refuse_endpoint_of_another(&self, id: &EndpointId) -> Result<(), Failure> {
-        let failed = Failure::kubernetes;
-        let client = &self.context.client;
+        let attempt = attempt(&self.view).ok_or(Failure::Outdated)?;
+        let mut rivals = 0_u32;
         let own = self.view.uid().unwrap_or_default();
-        let nothing = SecretIndex::default();
-        let resources = Api::<WebhookEndpoint>::all(client.clone());
+        let no_secrets = SecretIndex::default();
+        let resources = Api::<WebhookEndpoint>::all(self.context.client.clone());
         let mut pages = std::pin::pin!(pages(|params| {
             let resources = resources.clone();
             async move { resources.list(&params).await }
         }));
-        while let Some(page) = pages.try_next().await.map_err(failed("list the resources"))? {
-            if page.iter().any(|other| {
-                other.uid().as_deref() != Some(&own) && claim_of(other, &nothing).held.contains(id)
-            }) {
-                return Err(Failure::Outdated);
+        while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the resources"))? {
+            let claims =
+                page.iter().map(|other| claim_of(other, &no_secrets)).filter(|claim| claim.uid != own);
+            for claim in claims {
+                if claim.held.contains(id) {
+                    return Err(Failure::Outdated);
+                }
+                let rival = claim.attempt.filter(|rival| rival.sends(&attempt.request()));
+                rivals = rivals.saturating_add(rival.map_or(0, |rival| rival.posts));
             }
         }
-        let secrets = Api::<Secret>::all(client.clone());
+        if rivals > self.context.claims().rival_posts(self.key, &attempt) {
+            return Err(Failure::Outdated);
+        }
+        let secrets = Api::<Secret>::all(self.context.client.clone());
         let mut pages = std::pin::pin!(self::pages(|params| {
             let secrets = secrets.clone();
             async move { secrets.list_metadata(&params.fields(&format!("type={SECRET_TYPE}"))).await }
         }));
-        while let Some(page) = pages.try_next().await.map_err(failed("list the Secrets"))? {
-            let names = |secret: &PartialObjectMeta<Secret>| {
-                let stored = StoredMeta::of(&secret.metadata);
-                stored.endpoint.as_ref() == Some(id)
-            };
-            if page.iter().any(names) {
+        while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the Secrets"))? {
+            if page.iter().any(|secret| StoredMeta::of(&secret.metadata).endpoint.as_ref() == Some(id)) {
                 return Err(Failure::Outdated);
             }
         }

@@ -65,10 +65,11 @@ impl Activation<'_> {
         self.context.note_drifted(self.key, rest.state == State::Drifted);
         let before = self.view.status.clone().unwrap_or_default();
         let observed = observe(self, &super::intent::of(&self.view));
-        let id = observed
-            .held_secrets()
-            .find_map(|secret| secret.endpoint.clone())
-            .or_else(|| observed.recorded.clone());
+        // Where the Secret and the status name two endpoints, the status keeps its own until it is
+        // settled which one counts.
+        let stored = observed.held_secrets().find_map(|secret| secret.endpoint.clone());
+        let settled = matches!(rest.state, State::Ready | State::Drifted) || observed.recorded.is_none();
+        let id = if settled { stored.or(observed.recorded.clone()) } else { observed.recorded.clone() };
         let facts = Facts {
             endpoint: id.as_ref().and_then(|id| seen(self, id)),
             secret_name: super::intent::secret_name(&self.view),
