@@ -89,6 +89,7 @@ impl World {
             network: answer.and_then(|answer| answer.network.clone()).or_else(|| self.network_of(call)),
             id: answer.and_then(|answer| answer.id.clone()).or_else(|| call.id.clone()),
             url: call.url.clone(),
+            fields: call.fields.clone(),
             status: answer.map(|answer| answer.status.as_u16()),
             effect: Effect::None,
             fault: None,
