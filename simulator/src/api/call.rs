@@ -65,9 +65,10 @@ impl Call {
         })
     }
 
-    /// Whether a later page of a list is asked for.
-    pub(super) fn has_cursor(&self) -> bool {
-        self.operation == Operation::List && self.parameter("startingAfter").is_some()
+    /// The endpoint after which the page of a list is to begin.
+    pub(super) fn cursor(&self) -> Option<EndpointId> {
+        let cursor = self.parameter("startingAfter").map(EndpointId::from);
+        cursor.filter(|_| self.operation == Operation::List)
     }
 
     /// A parameter of the query.

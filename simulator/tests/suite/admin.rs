@@ -88,7 +88,9 @@ async fn the_ledger_is_read_in_parts() {
     );
     client.patch(id.as_str(), json!({ "status": "inactive" })).await.unwrap();
     assert_eq!(admin.get("/ledger?since=4").await[0]["fields"], json!(["status"]), "only what was sent");
-    assert_eq!(admin.get("/ledger").await.as_array().unwrap().len(), 5);
+    client.list(&format!("?startingAfter={id}")).await.unwrap();
+    assert_eq!(admin.get("/ledger?since=5").await[0]["startingAfter"], json!(id));
+    assert_eq!(admin.get("/ledger").await.as_array().unwrap().len(), 6);
 }
 
 #[tokio::test]
