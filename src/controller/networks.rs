@@ -1,16 +1,14 @@
 //! The controllers of the two kinds of network.
 
-use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{PartialObjectMeta, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
@@ -21,11 +19,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use url::Url;
 
+use super::credentials::CredentialWatches;
 use super::streams::{received, selected, steady};
 use crate::network::{
     Access, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict, credential_secrets,
@@ -112,7 +110,8 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
             let _ = lane.send(key);
         }
     });
-    let shared = Arc::new(Shared { parts, watches: Mutex::default() });
+    let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone());
+    let shared = Arc::new(Shared { parts, credentials });
     future::join(
         control::<ClusterWebhookNetwork>(&shared, woken_cluster, shutdown.clone()),
         control::<WebhookNetwork>(&shared, woken_namespaced, shutdown.clone()),
@@ -124,20 +123,7 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
 /// What the reconciliations of networks share.
 struct Shared {
     parts: Parts,
-    /// The watches of credentials' Secrets, by network.
-    watches: Mutex<HashMap<NetworkKey, CredentialWatches>>,
-}
-
-/// Watches of the Secrets that a network's credentials are in.
-struct CredentialWatches {
-    secrets: BTreeSet<(String, String)>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-impl Drop for CredentialWatches {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
+    credentials: CredentialWatches,
 }
 
 fn control<K>(
@@ -232,7 +218,7 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
 impl Shared {
     /// Ends a network that is gone.
     fn end(&self, key: &NetworkKey) {
-        self.watches.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.credentials.end(key);
         if self.parts.context.networks.remove(key) {
             self.parts.context.wake_network(key);
         }
@@ -283,21 +269,22 @@ impl Shared {
 
     /// Makes the network that is declared, unless it is there, and says how it stands.
     async fn establish(&self, key: &NetworkKey, declared: Declared) -> Verdict {
-        self.watch_credentials(key, credential_secrets(&declared.auth));
-        let networks = &self.parts.context.networks;
+        self.credentials.watch(key, credential_secrets(&declared.auth));
         let access = Access::declared(&declared.settings, declared.namespaces.clone());
+        if let Some(versions) = self.credentials.versions(key)
+            && let Some(verdict) = self.keep(key, &fingerprint(&declared, &versions), &access)
+        {
+            return verdict;
+        }
+        let reading = self.credentials.begin_read(key);
         let (auth, versions) = match read_credentials(&self.parts.context.client, &declared.auth).await {
             Ok(read) => read,
             Err(error) => return self.fail(key, access, "CredentialsNotFound", &error),
         };
         let fingerprint = fingerprint(&declared, &versions);
-        match networks.keep(key, &fingerprint, &access) {
-            Kept::Same => return self.verdict(key),
-            Kept::NewAccess => {
-                self.parts.context.wake_network(key);
-                return self.verdict(key);
-            }
-            Kept::No => {}
+        self.credentials.end_read(key, reading, versions);
+        if let Some(verdict) = self.keep(key, &fingerprint, &access) {
+            return verdict;
         }
         let client =
             match self.configure(&declared, auth).and_then(|config| Ok(provider::Client::new(config)?)) {
@@ -308,8 +295,19 @@ impl Shared {
         let interval = declared.settings.resync_interval.into();
         let network = Arc::new(Network::new(key.clone(), client, timeout, interval));
         let lister = tokio::spawn(self.keep_listing(Arc::clone(&network)));
-        networks.put(key.clone(), Entry { access, fingerprint, network: Ok(network), tasks: vec![lister] });
+        let entry = Entry { access, fingerprint, network: Ok(network), tasks: vec![lister] };
+        self.parts.context.networks.put(key.clone(), entry);
         self.verdict(key)
+    }
+
+    /// How the network stands that is there already, if the declaration needs no other client.
+    fn keep(&self, key: &NetworkKey, fingerprint: &str, access: &Access) -> Option<Verdict> {
+        match self.parts.context.networks.keep(key, fingerprint, access) {
+            Kept::Same => {}
+            Kept::NewAccess => self.parts.context.wake_network(key),
+            Kept::No => return None,
+        }
+        Some(self.verdict(key))
     }
 
     fn configure(&self, declared: &Declared, auth: provider::Auth) -> Result<ClientConfig, InvalidNetwork> {
@@ -420,30 +418,6 @@ impl Shared {
         api.patch_status(&network.name_any(), &PatchParams::default(), &Patch::Merge(body)).await?;
         self.parts.context.networks.note_reported(key, &network.uid().unwrap_or_default(), after);
         Ok(())
-    }
-
-    /// Watches the Secrets that the credentials are in, one by one and by their metadata only.
-    fn watch_credentials(&self, key: &NetworkKey, secrets: BTreeSet<(String, String)>) {
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        if watches.get(key).is_some_and(|watches| watches.secrets == secrets) {
-            return;
-        }
-        let tasks = secrets
-            .iter()
-            .map(|(namespace, name)| {
-                let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.parts.watches.clone(), namespace);
-                let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-                let (wake, key) = (self.parts.wake.clone(), key.clone());
-                tokio::spawn(steady("credentials", watcher(api, config)).for_each(move |event| {
-                    if !matches!(event, Event::Init | Event::InitApply(_)) {
-                        // The receiver ends with the controllers.
-                        let _ = wake.send(key.clone());
-                    }
-                    future::ready(())
-                }))
-            })
-            .collect();
-        watches.insert(key.clone(), CredentialWatches { secrets, tasks });
     }
 }
 

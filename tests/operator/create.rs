@@ -1,27 +1,111 @@
 //! A manifest becomes a remote endpoint and a Secret.
 
-use secrecy::ExposeSecret as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::Operation;
 
-use crate::support::World;
+use crate::support::audit::Mark;
+use crate::support::{World, condition, endpoint_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_becomes_an_endpoint_and_a_secret() {
     let world = World::new("create").await;
-    world.endpoint("charge-events", json!({})).await;
+    let spec = json!({
+        "enabledEvents": ["asset.connectivity", "ocpp.message"],
+        "status": "inactive",
+        "secret": { "labels": { "team": "billing" }, "annotations": { "example.com/note": "for the receiver" } },
+    });
+    world.endpoint("charge-events", spec).await;
     let resource = world.ready("charge-events").await;
 
-    let status = resource.status.expect("a status");
-    let remote = status.endpoint.expect("the endpoint as last seen");
-    let truth =
-        world.simulator.secret_of(&remote.id.as_str().into()).expect("the simulator knows the endpoint");
-    assert_eq!(
-        world.secret_value("charge-events", "secret").await.as_deref(),
-        Some(truth.expose_secret()),
-        "the Secret holds the true secret"
-    );
-    assert_eq!(world.secret_value("charge-events", "endpointId").await, Some(remote.id));
-    assert_eq!(world.secret_value("charge-events", "url").await, Some(remote.url));
+    let remote = world.check_secret(&resource, "charge-events").await;
+    assert_eq!(remote.url, "https://hooks.example.com/charge-events");
+    assert_eq!(remote.status, "inactive");
+    let mut events = remote.enabled_events.clone();
+    events.sort_unstable();
+    assert_eq!(events, ["asset.connectivity", "ocpp.message"]);
     assert_eq!(world.simulator.ledger().count(Operation::Create), 1);
+
+    let status = resource.status.as_ref().expect("a status");
+    assert_eq!(status.observed_generation, resource.metadata.generation);
+    let seen = status.endpoint.as_ref().expect("the endpoint as last seen");
+    assert_eq!(seen.network_id.as_deref(), Some("n_1"));
+    assert_eq!((seen.url.as_str(), seen.status.as_str()), (remote.url.as_str(), "inactive"));
+    assert_eq!(status.secret.as_ref().map(|stored| stored.name.as_str()), Some("charge-events"));
+
+    let secret = world.api::<Secret>().get("charge-events").await.expect("the Secret");
+    assert_eq!(secret.type_.as_deref(), Some("webhookoperator.dev/signing-secret"));
+    assert_eq!(secret.labels()["team"], "billing");
+    assert_eq!(secret.labels()["app.kubernetes.io/managed-by"], "webhook-operator");
+    assert_eq!(secret.annotations()["example.com/note"], "for the receiver");
+    let owner = &secret.owner_references()[0];
+    assert_eq!(Some(&owner.uid), resource.metadata.uid.as_ref());
+    assert_eq!(owner.controller, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_and_kstatus_understand_the_conditions() {
+    let world = World::new("conditions").await;
+    world.endpoint("charge-events", json!({})).await;
+    let waited = world.kubectl(
+        &["-n", &world.namespace, "wait", "--for=condition=Ready", "--timeout=60s", "whe/charge-events"],
+        "",
+    );
+    assert!(waited.status.success(), "{waited:?}");
+
+    // kstatus: abnormal conditions are absent while all is well, and the generation is the latest.
+    let resource = world.ready("charge-events").await;
+    for kind in ["Reconciling", "Stalled"] {
+        assert_eq!(condition(&resource, kind), None, "{kind}");
+    }
+    let synced = condition(&resource, "Synced").expect("a condition Synced");
+    assert_eq!((synced.status.as_str(), synced.observed_generation), ("True", resource.metadata.generation));
+
+    let changed =
+        world.change("charge-events", json!({ "spec": { "url": "https://hooks.example.com/b" } })).await;
+    let stalled = world.condition("charge-events", "Stalled", "True", "ReplacementNotSupported").await;
+    assert_eq!(
+        stalled.status.as_ref().and_then(|status| status.observed_generation),
+        changed.metadata.generation
+    );
+    let ready = condition(&stalled, "Ready").expect("a condition Ready");
+    assert_eq!((ready.status.as_str(), ready.observed_generation), ("False", changed.metadata.generation));
+    assert_eq!(condition(&stalled, "Reconciling"), None);
+
+    let table = world.kubectl(&["-n", &world.namespace, "get", "whe", "-o", "wide"], "");
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    let columns: Vec<&str> = table.lines().next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(
+        columns,
+        ["NAME", "URL", "READY", "REASON", "ENDPOINT", "EVENTS", "NETWORK", "MESSAGE", "AGE"],
+        "{table}"
+    );
+    let id = endpoint_id(&stalled);
+    for word in ["https://hooks.example.com/b", "False", "ReplacementNotSupported", id.as_str()] {
+        assert!(table.contains(word), "{word} in {table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_is_told_in_one_event_that_helps() {
+    let world = World::new("events").await;
+    let mark = Mark::now();
+    world.endpoint("charge-events", json!({})).await;
+    let resource = world.ready("charge-events").await;
+    world.lists(2).await;
+
+    let id = endpoint_id(&resource);
+    let told = world.kubectl(&["-n", &world.namespace, "get", "events", "--no-headers"], "");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let lines: Vec<Vec<&str>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 1, "{told}");
+    assert_eq!(lines[0][1..4], ["Normal", "Created", "webhookendpoint/charge-events"], "{told}");
+    assert_eq!(
+        lines[0][4..].join(" "),
+        format!(r#"created endpoint {id} and stored its secret in Secret "charge-events""#)
+    );
+    let mut writes = world.writes_since(mark);
+    writes.retain(|write| write.ends_with(" events"));
+    assert_eq!(writes, ["create events"], "and it was written once");
 }

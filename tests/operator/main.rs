@@ -1,5 +1,6 @@
 //! The operator, as a process of its own with its ServiceAccount's rights, against a real control
 //! plane and the simulator.
 
+mod counts;
 mod create;
 mod support;

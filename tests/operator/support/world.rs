@@ -175,28 +175,7 @@ impl World {
             + Send
             + 'static,
     {
-        let mut last = None;
-        let stream = watcher::watch_object(self.api::<K>(), name).default_backoff();
-        let found = tokio::time::timeout(SOON, async {
-            let mut stream = std::pin::pin!(stream);
-            while let Some(object) = stream.next().await {
-                let Ok(object) = object else { continue };
-                if condition(object.as_ref()) {
-                    return object;
-                }
-                last = object;
-            }
-            None
-        });
-        match found.await {
-            Ok(found) => found,
-            Err(_) => {
-                let log = self.own.as_ref().unwrap_or_else(|| Operator::shared()).log();
-                let log = log.lines().filter(|line| line.contains(&self.namespace) || line.contains("WARN"));
-                let log = log.collect::<Vec<_>>().join("\n");
-                panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
-            }
-        }
+        until(self, self.api::<K>(), name, what, condition).await
     }
 
     /// Waits until a `WebhookEndpoint` has a condition, and returns it.
@@ -251,6 +230,41 @@ impl World {
     {
         let list = self.api::<K>().list(&kube::api::ListParams::default()).await;
         list.expect("the objects can be listed").items
+    }
+}
+
+/// Waits until an object is as `condition` says, and returns it.
+pub(super) async fn until<K>(
+    world: &World,
+    api: Api<K>,
+    name: &str,
+    what: &str,
+    condition: impl Fn(Option<&K>) -> bool,
+) -> Option<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let mut last = None;
+    let stream = watcher::watch_object(api, name).default_backoff();
+    let found = tokio::time::timeout(SOON, async {
+        let mut stream = std::pin::pin!(stream);
+        while let Some(object) = stream.next().await {
+            let Ok(object) = object else { continue };
+            if condition(object.as_ref()) {
+                return object;
+            }
+            last = object;
+        }
+        None
+    });
+    match found.await {
+        Ok(found) => found,
+        Err(_) => {
+            let log = world.operator().log();
+            let log = log.lines().filter(|line| line.contains(&world.namespace) || line.contains("WARN"));
+            let log = log.collect::<Vec<_>>().join("\n");
+            panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
+        }
     }
 }
 
