@@ -17,7 +17,7 @@ use crate::state::{Claim, NetworkKey, SecretIndex, StoredMeta};
 pub fn claim_of(resource: &WebhookEndpoint, secrets: &SecretIndex) -> Claim {
     let uid = resource.uid().unwrap_or_default();
     let namespace = resource.namespace().unwrap_or_default();
-    let stored = secrets.owned_by(&uid).collect::<Vec<_>>();
+    let stored = secrets.owned_by(&namespace, &uid).collect::<Vec<_>>();
     let endpoints = stored.iter().filter_map(|(_, secret)| secret.endpoint.clone());
     let latest = stored.iter().map(|(_, secret)| secret.attempt).max().unwrap_or(0).max(resolved(resource));
     let held = recorded(resource).into_iter().chain(endpoints).collect();
@@ -66,7 +66,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         None => SecretState::Absent,
     };
     let former_secrets = secrets
-        .owned_by(&uid)
+        .owned_by(&key.namespace, &uid)
         .filter(|(name, _)| *name != declared_name)
         .map(|(name, meta)| (name.to_owned(), held(view, name, meta)))
         .collect::<BTreeMap<_, _>>();
