@@ -76,6 +76,8 @@ struct Activation<'a> {
     /// The resource as its latest write, or the cache, shows it.
     view: WebhookEndpoint,
     network: Result<(Arc<Network>, Access), Unavailable>,
+    /// The networks among which an id means one endpoint.
+    networks: BTreeSet<NetworkKey>,
     url_locks: Vec<OwnedMutexGuard<()>>,
 }
 
@@ -89,7 +91,8 @@ async fn activate(
     let network_key = NetworkKey::referred(&view.spec.network_ref, &key.namespace);
     let network = context.networks.get(&network_key);
     mind.begin(&view);
-    let mut activation = Activation { context, key, mind, view, network, url_locks: Vec::new() };
+    let networks = context.networks.of_same_api(&network_key);
+    let mut activation = Activation { context, key, mind, view, network, networks, url_locks: Vec::new() };
     let outcome = activation.run().await;
     let retry = activation.settle(outcome).await;
     context.note_waiting(key, retry.waiting);
@@ -153,10 +156,12 @@ impl Activation<'_> {
         Some(Rest::stalled(Reason::UrlNotAllowed, refusal.to_string()))
     }
 
-    /// The URLs that this resource creates endpoints with, or may have.
-    fn urls(&self) -> BTreeSet<String> {
+    /// The URLs that this resource creates endpoints with, or may have, each with its API.
+    fn urls(&self) -> BTreeSet<(NetworkKey, String)> {
         let attempted = observe::attempt(&self.view).map(|attempt| attempt.url);
-        attempted.into_iter().chain([self.view.spec.url.clone()]).collect()
+        let urls = attempted.into_iter().chain([self.view.spec.url.clone()]);
+        let first = self.networks.first();
+        urls.filter_map(|url| Some((first?.clone(), url))).collect()
     }
 
     /// The time by the API's clock.

@@ -120,7 +120,7 @@ impl Activation<'_> {
             return Err(error.into());
         }
         network.inventory().saw_gone(id);
-        self.context.claims().deleted(id);
+        self.context.claims().deleted(self.key, id);
         self.mind.memory.deleted(id, cause, attempt(&self.view).as_ref());
         if cause == DeleteCause::InHand {
             self.mind.secret = None;
@@ -164,7 +164,9 @@ impl Activation<'_> {
         }));
         while let Some(page) = pages.try_next().await.map_err(failed("list the resources"))? {
             if page.iter().any(|other| {
-                other.uid().as_deref() != Some(&own) && claim_of(other, &nothing).held.contains(id)
+                let claim = claim_of(other, &nothing);
+                let same_api = claim.network.is_some_and(|network| self.networks.contains(&network));
+                other.uid().as_deref() != Some(&own) && same_api && claim.held.contains(id)
             }) {
                 return Err(Failure::Outdated);
             }
