@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::mind::Minds;
 use super::observe::claim_of;
+use super::slots::Slots;
 use crate::network::{Network, Networks};
 use crate::resources::WebhookEndpoint;
 use crate::state::{Claims, NetworkKey, ResourceKey, SecretIndex, version};
@@ -24,7 +25,7 @@ pub struct Settings {
     pub settle: Duration,
     /// Non-public addresses that namespaced networks may connect to nevertheless.
     pub address_exceptions: Vec<ipnet::IpNet>,
-    /// How many resources are reconciled at once.
+    /// How many resources of a network are reconciled at once.
     pub concurrency: u16,
     /// A label selector: resources and networks without these labels are another deployment's.
     pub selector: Option<String>,
@@ -44,6 +45,7 @@ pub struct Context {
     /// else's creates.
     pub(super) urls: Locks<(NetworkKey, String)>,
     pub(super) namespaces: Locks<String>,
+    pub(super) slots: Slots,
     claims: Mutex<Claims>,
     secrets: Mutex<SecretIndex>,
     labels: Mutex<HashMap<String, BTreeMap<String, String>>>,
@@ -73,6 +75,7 @@ impl Context {
         };
         Self {
             recorder: Recorder::new(client.clone(), reporter),
+            slots: Slots::new(settings.concurrency),
             client,
             settings,
             networks: Networks::default(),
@@ -88,6 +91,11 @@ impl Context {
             drifted: Mutex::default(),
             queue,
         }
+    }
+
+    /// Begins no more activations: those that wait for their turn are not needed any more.
+    pub fn stop(&self) {
+        self.slots.close();
     }
 
     /// The claims of all resources.

@@ -12,6 +12,7 @@ mod remote;
 mod report;
 mod resource;
 mod secrets;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,10 +52,21 @@ pub async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Requeue, std::convert::Infallible> {
     let key = context::key_of(&resource);
+    let network = NetworkKey::referred(&resource.spec.network_ref, &key.namespace);
+    let Some(_slot) = context.slots.enter(&network).await else { return Ok(Requeue::await_change()) };
+    // Thousands may be waiting above; only those that are in have the size of an activation.
+    Box::pin(in_turn(&key, &resource, &context)).await
+}
+
+async fn in_turn(
+    key: &ResourceKey,
+    resource: &WebhookEndpoint,
+    context: &Context,
+) -> Result<Requeue, std::convert::Infallible> {
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
-    let mind = context.minds.of(&key);
+    let mind = context.minds.of(key);
     let mut mind = mind.lock().await;
-    let activation = activate(&context, &key, &mut mind, &resource).instrument(span);
+    let activation = activate(context, key, &mut mind, resource).instrument(span);
     let pause = match tokio::time::timeout(LIMIT, activation).await {
         Ok(pause) => pause,
         Err(_) => Some(mind.backoff.pause()),
