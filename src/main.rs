@@ -47,7 +47,7 @@ struct Run {
     /// may be given several times.
     #[arg(long = "allow-address", value_name = "CIDR", value_parser = address)]
     allowed_addresses: Vec<IpNet>,
-    /// How many resources are reconciled at once.
+    /// How many resources of each network are reconciled at once.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
     /// Only look after WebhookEndpoints and networks with these labels, e.g. region=eu; for several

@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt as _};
 use kube::Client;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::{Config, Controller};
+use kube::runtime::controller::Controller;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
@@ -78,11 +78,14 @@ pub(super) async fn run(
     shutdown: CancellationToken,
 ) {
     let woken = received(woken).map(|key| key.reference());
-    let concurrency = context.settings.concurrency;
+    let stopping = Arc::clone(&context);
+    let stop = async move {
+        shutdown.cancelled_owned().await;
+        stopping.stop();
+    };
     Controller::for_stream(changed, store)
-        .with_config(Config::default().concurrency(concurrency))
         .reconcile_on(woken)
-        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .graceful_shutdown_on(stop)
         .run(reconcile, on_error, context)
         .for_each(|outcome| async move {
             if let Err(error) = outcome {

@@ -1,5 +1,6 @@
 //! The controllers of the two kinds of network.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -279,7 +280,7 @@ impl Shared {
         let reading = self.credentials.begin_read(key);
         let (auth, versions) = match read_credentials(&self.parts.context.client, &declared.auth).await {
             Ok(read) => read,
-            Err(error) => return self.fail(key, access, "CredentialsNotFound", &error),
+            Err(error) => return self.fail(key, &declared, "CredentialsNotFound", &error),
         };
         let fingerprint = fingerprint(&declared, &versions);
         self.credentials.end_read(key, reading, versions);
@@ -289,13 +290,14 @@ impl Shared {
         let client =
             match self.configure(&declared, auth).and_then(|config| Ok(provider::Client::new(config)?)) {
                 Ok(client) => client,
-                Err(error) => return self.fail(key, access, "InvalidConfiguration", &error),
+                Err(error) => return self.fail(key, &declared, "InvalidConfiguration", &error),
             };
         let timeout = declared.settings.timeout.into();
         let interval = declared.settings.resync_interval.into();
         let network = Arc::new(Network::new(key.clone(), client, timeout, interval));
         let lister = tokio::spawn(self.keep_listing(Arc::clone(&network)));
-        let entry = Entry { access, fingerprint, network: Ok(network), tasks: vec![lister] };
+        let entry =
+            Entry { access, api: declared.api(), fingerprint, network: Ok(network), tasks: vec![lister] };
         self.parts.context.networks.put(key.clone(), entry);
         self.verdict(key)
     }
@@ -332,14 +334,26 @@ impl Shared {
         })
     }
 
-    fn fail(&self, key: &NetworkKey, access: Access, reason: &str, error: &dyn std::error::Error) -> Verdict {
+    fn fail(
+        &self,
+        key: &NetworkKey,
+        declared: &Declared,
+        reason: &str,
+        error: &dyn std::error::Error,
+    ) -> Verdict {
+        let access = Access::declared(&declared.settings, declared.namespaces.clone());
         let message = error.to_string();
         let unavailable = Unavailable {
             reason: Reason::NetworkNotReady,
             message: format!("{key} is not ready: {message}"),
         };
-        let entry =
-            Entry { access, fingerprint: String::new(), network: Err(unavailable), tasks: Vec::new() };
+        let entry = Entry {
+            access,
+            api: declared.api(),
+            fingerprint: String::new(),
+            network: Err(unavailable),
+            tasks: Vec::new(),
+        };
         if self.parts.context.networks.put(key.clone(), entry) {
             self.parts.context.wake_network(key);
         }
@@ -351,11 +365,16 @@ impl Shared {
         let (held, listed) = (Arc::clone(&self.parts.context), Arc::clone(&self.parts.context));
         let wake = self.parts.wake.clone();
         let key = network.key.clone();
+        let of_network = key.clone();
         network.keep_listing(
-            move |id| held.claims().is_held(id),
+            move |id| {
+                let networks = held.networks.of_same_api(&of_network);
+                held.claims().is_held(id, &networks)
+            },
             move |seen| {
+                let networks = BTreeSet::from([key.clone()]);
                 for id in &seen.news {
-                    let holders = listed.claims().holders(id).cloned().collect::<Vec<_>>();
+                    let holders = listed.claims().holders(id, &networks).cloned().collect::<Vec<_>>();
                     for holder in holders {
                         listed.wake(holder);
                     }

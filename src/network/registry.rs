@@ -25,6 +25,8 @@ pub struct Networks {
 pub struct Entry {
     /// Who may use it.
     pub access: Access,
+    /// The base URL of its API.
+    pub api: String,
     /// Tells apart two declarations that need two clients.
     pub fingerprint: String,
     /// The network, or why there is none.
@@ -82,8 +84,13 @@ impl Networks {
     pub fn expect(&self, key: NetworkKey) {
         self.with(|entries| {
             let network = Err(not_seen(&key));
-            let entry =
-                Entry { access: Access::default(), fingerprint: String::new(), network, tasks: Vec::new() };
+            let entry = Entry {
+                access: Access::default(),
+                api: String::new(),
+                fingerprint: String::new(),
+                network,
+                tasks: Vec::new(),
+            };
             entries.entry(key).or_insert(entry);
         });
     }
@@ -97,6 +104,19 @@ impl Networks {
 
     fn is_complete(&self) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).len() == KINDS
+    }
+
+    /// The networks that lead to the same API as this one, itself included: among them, one id means one
+    /// endpoint.
+    #[must_use]
+    pub fn of_same_api(&self, key: &NetworkKey) -> BTreeSet<NetworkKey> {
+        let mut found = self.with(|entries| {
+            let api = entries.get(key).map(|entry| entry.api.as_str()).filter(|api| !api.is_empty());
+            let same = entries.iter().filter(|(_, entry)| api == Some(&entry.api));
+            same.map(|(key, _)| key.clone()).collect::<BTreeSet<_>>()
+        });
+        found.insert(key.clone());
+        found
     }
 
     /// The network as it is registered, whether or not it can be used.

@@ -22,6 +22,16 @@ pub struct Declared {
     pub confined: bool,
 }
 
+impl Declared {
+    /// The base URL of the API, in the spelling that all its spellings have in common.
+    #[must_use]
+    pub fn api(&self) -> String {
+        let text = &self.settings.api_url;
+        let text = url::Url::parse(text).map_or_else(|_| text.clone(), String::from);
+        text.trim_end_matches('/').to_owned()
+    }
+}
+
 /// A resource that declares a network.
 pub trait NetworkResource: HasStatus<Status = WebhookNetworkStatus> {
     /// Its name in the registry.

@@ -1,6 +1,7 @@
 //! What all activations share.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tracing::warn;
 
 use super::mind::Minds;
 use super::observe::claim_of;
+use super::slots::Slots;
 use crate::network::{Network, Networks};
 use crate::resources::WebhookEndpoint;
 use crate::state::{Claims, NetworkKey, ResourceKey, SecretIndex, version};
@@ -23,7 +25,7 @@ pub struct Settings {
     pub settle: Duration,
     /// Non-public addresses that namespaced networks may connect to nevertheless.
     pub address_exceptions: Vec<ipnet::IpNet>,
-    /// How many resources are reconciled at once.
+    /// How many resources of a network are reconciled at once.
     pub concurrency: u16,
     /// A label selector: resources and networks without these labels are another deployment's.
     pub selector: Option<String>,
@@ -39,8 +41,11 @@ pub struct Context {
     pub networks: Networks,
     pub(super) recorder: Recorder,
     pub(super) minds: Minds,
-    pub(super) urls: Locks,
-    pub(super) namespaces: Locks,
+    /// By the API, as the first of its networks, and the URL: an API that does not answer holds up nobody
+    /// else's creates.
+    pub(super) urls: Locks<(NetworkKey, String)>,
+    pub(super) namespaces: Locks<String>,
+    pub(super) slots: Slots,
     claims: Mutex<Claims>,
     secrets: Mutex<SecretIndex>,
     labels: Mutex<HashMap<String, BTreeMap<String, String>>>,
@@ -70,6 +75,7 @@ impl Context {
         };
         Self {
             recorder: Recorder::new(client.clone(), reporter),
+            slots: Slots::new(settings.concurrency),
             client,
             settings,
             networks: Networks::default(),
@@ -85,6 +91,11 @@ impl Context {
             drifted: Mutex::default(),
             queue,
         }
+    }
+
+    /// Begins no more activations: those that wait for their turn are not needed any more.
+    pub fn stop(&self) {
+        self.slots.close();
     }
 
     /// The claims of all resources.
@@ -162,10 +173,12 @@ impl Context {
     /// How many endpoints of a network there are, as last listed.
     #[must_use]
     pub fn count(&self, network: &Network) -> crate::resources::EndpointCounts {
+        let networks = self.networks.of_same_api(&network.key);
         let inventory = network.inventory();
         let claims = self.claims();
         let present = inventory.all_present().count();
-        let managed = inventory.all_present().filter(|endpoint| claims.is_held(&endpoint.id)).count();
+        let managed = inventory.all_present().filter(|endpoint| claims.is_held(&endpoint.id, &networks));
+        let managed = managed.count();
         let drifted = locked(&self.drifted);
         let drifted = claims.of_network(&network.key).filter(|(key, _)| drifted.contains(*key)).count();
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -250,30 +263,36 @@ fn is_newer(own: &WebhookEndpoint, cached: &WebhookEndpoint) -> bool {
     version(own.metadata.resource_version.as_deref()) > version(cached.metadata.resource_version.as_deref())
 }
 
-/// One lock per text.
-#[derive(Debug, Default)]
-pub(super) struct Locks {
-    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+/// One lock for each of some things.
+#[derive(Debug)]
+pub(super) struct Locks<T> {
+    locks: Mutex<HashMap<T, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-impl Locks {
-    /// Waits for the lock of `text`.
-    pub(super) async fn lock(&self, text: &str) -> OwnedMutexGuard<()> {
+impl<T> Default for Locks<T> {
+    fn default() -> Self {
+        Self { locks: Mutex::default() }
+    }
+}
+
+impl<T: Clone + Eq + Hash + Ord> Locks<T> {
+    /// Waits for the lock of `thing`.
+    pub(super) async fn lock(&self, thing: &T) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = locked(&self.locks);
             // Locks that nobody holds or waits for are dropped here.
-            locks.retain(|other, lock| other == text || Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(text.to_owned()).or_default())
+            locks.retain(|other, lock| other == thing || Arc::strong_count(lock) > 1);
+            Arc::clone(locks.entry(thing.clone()).or_default())
         };
         lock.lock_owned().await
     }
 
-    /// Waits for the locks of several texts, one after the other in their order, so that nobody waits
+    /// Waits for the locks of several things, one after the other in their order, so that nobody waits
     /// in a circle.
-    pub(super) async fn lock_all(&self, texts: BTreeSet<String>) -> Vec<OwnedMutexGuard<()>> {
-        let mut guards = Vec::with_capacity(texts.len());
-        for text in texts {
-            guards.push(self.lock(&text).await);
+    pub(super) async fn lock_all(&self, things: BTreeSet<T>) -> Vec<OwnedMutexGuard<()>> {
+        let mut guards = Vec::with_capacity(things.len());
+        for thing in things {
+            guards.push(self.lock(&thing).await);
         }
         guards
     }

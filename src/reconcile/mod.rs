@@ -12,6 +12,7 @@ mod remote;
 mod report;
 mod resource;
 mod secrets;
+mod slots;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,10 +52,21 @@ pub async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Requeue, std::convert::Infallible> {
     let key = context::key_of(&resource);
+    let network = NetworkKey::referred(&resource.spec.network_ref, &key.namespace);
+    let Some(_slot) = context.slots.enter(&network).await else { return Ok(Requeue::await_change()) };
+    // Thousands may be waiting above; only those that are in have the size of an activation.
+    Box::pin(in_turn(&key, &resource, &context)).await
+}
+
+async fn in_turn(
+    key: &ResourceKey,
+    resource: &WebhookEndpoint,
+    context: &Context,
+) -> Result<Requeue, std::convert::Infallible> {
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
-    let mind = context.minds.of(&key);
+    let mind = context.minds.of(key);
     let mut mind = mind.lock().await;
-    let activation = activate(&context, &key, &mut mind, &resource).instrument(span);
+    let activation = activate(context, key, &mut mind, resource).instrument(span);
     let pause = match tokio::time::timeout(LIMIT, activation).await {
         Ok(pause) => pause,
         Err(_) => Some(mind.backoff.pause()),
@@ -76,6 +88,8 @@ struct Activation<'a> {
     /// The resource as its latest write, or the cache, shows it.
     view: WebhookEndpoint,
     network: Result<(Arc<Network>, Access), Unavailable>,
+    /// The networks among which an id means one endpoint.
+    networks: BTreeSet<NetworkKey>,
     url_locks: Vec<OwnedMutexGuard<()>>,
 }
 
@@ -89,7 +103,8 @@ async fn activate(
     let network_key = NetworkKey::referred(&view.spec.network_ref, &key.namespace);
     let network = context.networks.get(&network_key);
     mind.begin(&view);
-    let mut activation = Activation { context, key, mind, view, network, url_locks: Vec::new() };
+    let networks = context.networks.of_same_api(&network_key);
+    let mut activation = Activation { context, key, mind, view, network, networks, url_locks: Vec::new() };
     let outcome = activation.run().await;
     let retry = activation.settle(outcome).await;
     context.note_waiting(key, retry.waiting);
@@ -156,10 +171,12 @@ impl Activation<'_> {
         Some(Rest::stalled(Reason::UrlNotAllowed, refusal.to_string()))
     }
 
-    /// The URLs that this resource creates endpoints with, or may have.
-    fn urls(&self) -> BTreeSet<String> {
+    /// The URLs that this resource creates endpoints with, or may have, each with its API.
+    fn urls(&self) -> BTreeSet<(NetworkKey, String)> {
         let attempted = observe::attempt(&self.view).map(|attempt| attempt.url);
-        attempted.into_iter().chain([self.view.spec.url.clone()]).collect()
+        let urls = attempted.into_iter().chain([self.view.spec.url.clone()]);
+        let first = self.networks.first();
+        urls.filter_map(|url| Some((first?.clone(), url))).collect()
     }
 
     /// The time by the API's clock.

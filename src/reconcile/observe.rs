@@ -17,7 +17,7 @@ use crate::state::{Claim, NetworkKey, SecretIndex, StoredMeta};
 pub fn claim_of(resource: &WebhookEndpoint, secrets: &SecretIndex) -> Claim {
     let uid = resource.uid().unwrap_or_default();
     let namespace = resource.namespace().unwrap_or_default();
-    let stored = secrets.owned_by(&uid).collect::<Vec<_>>();
+    let stored = secrets.owned_by(&namespace, &uid).collect::<Vec<_>>();
     let endpoints = stored.iter().filter_map(|(_, secret)| secret.endpoint.clone());
     let latest = stored.iter().map(|(_, secret)| secret.attempt).max().unwrap_or(0).max(resolved(resource));
     let held = recorded(resource).into_iter().chain(endpoints).collect();
@@ -52,7 +52,7 @@ fn reached(resource: &WebhookEndpoint) -> bool {
 }
 
 pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed {
-    let Activation { context, key, mind, view, network, url_locks: _ } = activation;
+    let Activation { context, key, mind, view, network, networks, url_locks: _ } = activation;
     let network = network.as_ref().ok().map(|(network, _)| network);
     let inventory = network.map(|network| network.inventory());
     let claims = context.claims();
@@ -66,7 +66,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         None => SecretState::Absent,
     };
     let former_secrets = secrets
-        .owned_by(&uid)
+        .owned_by(&key.namespace, &uid)
         .filter(|(name, _)| *name != declared_name)
         .map(|(name, meta)| (name.to_owned(), held(view, name, meta)))
         .collect::<BTreeMap<_, _>>();
@@ -83,7 +83,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         former_secrets,
         unproven: mind.doubtful || !context.is_proven(&key.namespace),
         listed_at: inventory.as_ref().and_then(|inventory| inventory.listed_at()),
-        rival_posts: attempt.as_ref().map_or(0, |attempt| claims.rival_posts(key, attempt)),
+        rival_posts: attempt.as_ref().map_or(0, |attempt| claims.rival_posts(key, attempt, networks)),
         reactivation: mind.memory.reactivation(),
         attempt,
         uid,
@@ -93,7 +93,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
     let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
     let ids = stored.chain(observed.recorded.clone()).collect::<Vec<_>>();
     for id in ids {
-        if claims.held_by_another(&id, key) {
+        if claims.held_by_another(&id, key, networks) {
             observed.contested.insert(id.clone());
         }
         if let Some(presence) = inventory.as_ref().and_then(|inventory| inventory.presence(&id)) {
@@ -109,8 +109,10 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         let mut urls = wanted.into_iter().chain(attempted).collect::<Vec<_>>();
         urls.dedup();
         let endpoints = urls.into_iter().flat_map(|url| inventory.with_url(url));
-        let unheld: Vec<Endpoint> =
-            endpoints.filter(|endpoint| !claims.held_by_another(&endpoint.id, key)).cloned().collect();
+        let unheld: Vec<Endpoint> = endpoints
+            .filter(|endpoint| !claims.held_by_another(&endpoint.id, key, networks))
+            .cloned()
+            .collect();
         observed.unheld = unheld;
     }
     observed

@@ -15,7 +15,7 @@ use crate::network::Network;
 use crate::planning::DeleteCause;
 use crate::provider::{EndpointId, EndpointPatch, ErrorClass, Priority};
 use crate::resources::{SECRET_TYPE, WebhookEndpoint};
-use crate::state::{SecretIndex, StoredMeta};
+use crate::state::{Claim, SecretIndex, StoredMeta};
 
 impl Activation<'_> {
     fn remote(&self) -> Result<Arc<Network>, Failure> {
@@ -120,7 +120,7 @@ impl Activation<'_> {
             return Err(error.into());
         }
         network.inventory().saw_gone(id);
-        self.context.claims().deleted(id);
+        self.context.claims().deleted(self.key, id);
         self.mind.memory.deleted(id, cause, attempt(&self.view).as_ref());
         if cause == DeleteCause::InHand {
             self.mind.secret = None;
@@ -164,9 +164,10 @@ impl Activation<'_> {
             async move { resources.list(&params).await }
         }));
         while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the resources"))? {
-            let claims =
-                page.iter().map(|other| claim_of(other, &no_secrets)).filter(|claim| claim.uid != own);
-            for claim in claims {
+            let same_api =
+                |claim: &Claim| claim.network.as_ref().is_some_and(|key| self.networks.contains(key));
+            let claims = page.iter().map(|other| claim_of(other, &no_secrets));
+            for claim in claims.filter(|claim| claim.uid != own && same_api(claim)) {
                 if claim.held.contains(id) {
                     return Err(Failure::Outdated);
                 }
@@ -174,7 +175,7 @@ impl Activation<'_> {
                 rivals = rivals.saturating_add(rival.map_or(0, |rival| rival.posts));
             }
         }
-        if rivals > self.context.claims().rival_posts(self.key, &attempt) {
+        if rivals > self.context.claims().rival_posts(self.key, &attempt, &self.networks) {
             return Err(Failure::Outdated);
         }
         let secrets = Api::<Secret>::all(self.context.client.clone());

@@ -134,9 +134,9 @@ impl Activation<'_> {
 
     /// Deletes a Secret of ours.
     pub(super) async fn delete_secret(&mut self, name: &str) -> Result<(), Failure> {
-        let version =
-            self.context.secrets().get(&self.key.namespace, name).and_then(|s| s.resource_version.clone());
-        let preconditions = Preconditions { resource_version: version, uid: None };
+        // Only what was seen to be ours, and has not changed since, is deleted.
+        let Some(known) = self.known(name) else { return Err(Failure::Outdated) };
+        let preconditions = Preconditions { resource_version: known.resource_version, uid: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.secrets().delete(name, &params).await {
             Err(error) if !is_code(&error, 404) => {
@@ -152,7 +152,9 @@ impl Activation<'_> {
     /// Lets go of a Secret, so that it outlives the resource.
     pub(super) async fn release_secret(&mut self, name: Option<String>) -> Result<(), Failure> {
         let name = name.unwrap_or_else(|| super::intent::secret_name(&self.view));
-        let body = Patch::Merge(json!({ "metadata": { "ownerReferences": null } }));
+        let Some(known) = self.known(&name) else { return Err(Failure::Outdated) };
+        let metadata = json!({ "ownerReferences": null, "resourceVersion": known.resource_version });
+        let body = Patch::Merge(json!({ "metadata": metadata }));
         match self.secrets().patch_metadata(&name, &PatchParams::default(), &body).await {
             Ok(stored) => {
                 self.context.secrets().put(&stored.metadata);

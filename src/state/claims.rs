@@ -22,10 +22,13 @@ pub struct Claim {
 /// The claims of all resources.
 ///
 /// What this process created is claimed from the moment of the API's answer, before any watch shows it.
+///
+/// An id counts among the networks of one API only: an API of a tenant's own may answer with any id, also
+/// with that of another tenant's endpoint.
 #[derive(Debug, Default)]
 pub struct Claims {
     seen: BTreeMap<ResourceKey, Claim>,
-    created: HashMap<EndpointId, ResourceKey>,
+    created: HashMap<EndpointId, BTreeSet<ResourceKey>>,
     holders: HashMap<EndpointId, BTreeSet<ResourceKey>>,
 }
 
@@ -48,7 +51,10 @@ impl Claims {
             return;
         }
         self.release(key);
-        self.created.retain(|_, holder| holder != key);
+        self.created.retain(|_, holders| {
+            holders.remove(key);
+            !holders.is_empty()
+        });
     }
 
     fn release(&mut self, key: &ResourceKey) {
@@ -65,41 +71,62 @@ impl Claims {
 
     /// Claims an endpoint that was just created.
     pub fn created(&mut self, key: &ResourceKey, id: &EndpointId) {
-        self.created.insert(id.clone(), key.clone());
+        self.created.entry(id.clone()).or_default().insert(key.clone());
     }
 
-    /// Ends the claim to an endpoint that was deleted.
-    pub fn deleted(&mut self, id: &EndpointId) {
-        self.created.remove(id);
+    /// Ends a resource's claim to an endpoint that was deleted.
+    pub fn deleted(&mut self, key: &ResourceKey, id: &EndpointId) {
+        if let Some(holders) = self.created.get_mut(id) {
+            holders.remove(key);
+            if holders.is_empty() {
+                self.created.remove(id);
+            }
+        }
     }
 
-    /// The resources that hold an endpoint.
-    pub fn holders(&self, id: &EndpointId) -> impl Iterator<Item = &ResourceKey> {
-        self.holders.get(id).into_iter().flatten().chain(self.created.get(id))
+    /// The resources of `networks` that hold an endpoint.
+    pub fn holders<'a>(
+        &'a self,
+        id: &EndpointId,
+        networks: &'a BTreeSet<NetworkKey>,
+    ) -> impl Iterator<Item = &'a ResourceKey> {
+        let holders = self.holders.get(id).into_iter().chain(self.created.get(id)).flatten();
+        holders.filter(|holder| self.is_of(holder, networks))
     }
 
-    /// Whether any resource holds an endpoint.
+    fn is_of(&self, key: &ResourceKey, networks: &BTreeSet<NetworkKey>) -> bool {
+        let network = self.seen.get(key).and_then(|claim| claim.network.as_ref());
+        network.is_some_and(|network| networks.contains(network))
+    }
+
+    /// Whether any resource of `networks` holds an endpoint.
     #[must_use]
-    pub fn is_held(&self, id: &EndpointId) -> bool {
-        self.holders(id).next().is_some()
+    pub fn is_held(&self, id: &EndpointId, networks: &BTreeSet<NetworkKey>) -> bool {
+        self.holders(id, networks).next().is_some()
     }
 
-    /// Whether a resource other than `key` holds an endpoint.
+    /// Whether a resource of `networks` other than `key` holds an endpoint.
     #[must_use]
-    pub fn held_by_another(&self, id: &EndpointId, key: &ResourceKey) -> bool {
-        self.holders(id).any(|holder| holder != key)
+    pub fn held_by_another(
+        &self,
+        id: &EndpointId,
+        key: &ResourceKey,
+        networks: &BTreeSet<NetworkKey>,
+    ) -> bool {
+        self.holders(id, networks).any(|holder| holder != key)
     }
 
-    /// How many creates of other resources' open attempts may have made what `attempt` would make.
+    /// How many creates of open attempts of other resources of `networks` may have made what `attempt`
+    /// would make.
     #[must_use]
-    pub fn rival_posts(&self, key: &ResourceKey, attempt: &Attempt) -> u32 {
+    pub fn rival_posts(&self, key: &ResourceKey, attempt: &Attempt, networks: &BTreeSet<NetworkKey>) -> u32 {
         self.seen
             .iter()
-            .filter(|(other, _)| *other != key)
+            .filter(|(other, _)| *other != key && self.is_of(other, networks))
             .filter_map(|(_, claim)| claim.attempt.as_ref())
             .filter(|rival| rival.sends(&attempt.request()))
             .map(|rival| rival.posts)
-            .sum()
+            .fold(0, u32::saturating_add)
     }
 
     /// All resources.
@@ -129,8 +156,20 @@ mod tests {
         ResourceKey { namespace: "billing".to_owned(), name: name.to_owned() }
     }
 
+    fn network(name: &str) -> NetworkKey {
+        NetworkKey::Cluster { name: name.to_owned() }
+    }
+
+    fn networks(names: &[&str]) -> BTreeSet<NetworkKey> {
+        names.iter().map(|name| network(name)).collect()
+    }
+
     fn holding(ids: &[&str]) -> Claim {
-        Claim { held: ids.iter().map(|id| EndpointId::from(*id)).collect(), ..Claim::default() }
+        Claim {
+            held: ids.iter().map(|id| EndpointId::from(*id)).collect(),
+            network: Some(network("a")),
+            ..Claim::default()
+        }
     }
 
     #[test]
@@ -138,32 +177,50 @@ mod tests {
         let mut claims = Claims::default();
         claims.see(&key("a"), holding(&["wh_1"]));
         claims.see(&key("a"), holding(&["wh_2"]));
-        assert!(!claims.is_held(&"wh_1".into()));
-        assert!(claims.is_held(&"wh_2".into()));
+        assert!(!claims.is_held(&"wh_1".into(), &networks(&["a"])));
+        assert!(claims.is_held(&"wh_2".into(), &networks(&["a"])));
     }
 
     #[test]
     fn what_was_just_created_is_claimed_before_a_watch_shows_it() {
         let mut claims = Claims::default();
-        claims.created(&key("a"), &"wh_1".into());
-        assert!(claims.held_by_another(&"wh_1".into(), &key("b")));
-        assert!(!claims.held_by_another(&"wh_1".into(), &key("a")));
+        let networks = networks(&["a"]);
         claims.see(&key("a"), holding(&[]));
-        assert!(claims.is_held(&"wh_1".into()), "an old view must not end the claim");
-        claims.deleted(&"wh_1".into());
-        assert!(!claims.is_held(&"wh_1".into()));
+        claims.created(&key("a"), &"wh_1".into());
+        assert!(claims.held_by_another(&"wh_1".into(), &key("b"), &networks));
+        assert!(!claims.held_by_another(&"wh_1".into(), &key("a"), &networks));
+        claims.see(&key("a"), holding(&[]));
+        assert!(claims.is_held(&"wh_1".into(), &networks), "an old view must not end the claim");
+        claims.deleted(&key("a"), &"wh_1".into());
+        assert!(!claims.is_held(&"wh_1".into(), &networks));
     }
 
     #[test]
     fn two_holders_are_both_known_and_let_go_one_by_one() {
         let mut claims = Claims::default();
+        let networks = networks(&["a"]);
         claims.see(&key("a"), holding(&["wh_1"]));
         claims.see(&key("b"), holding(&["wh_1"]));
-        assert!(claims.held_by_another(&"wh_1".into(), &key("a")));
+        assert!(claims.held_by_another(&"wh_1".into(), &key("a"), &networks));
         claims.forget(&key("b"), "another uid");
-        assert!(claims.held_by_another(&"wh_1".into(), &key("a")));
+        assert!(claims.held_by_another(&"wh_1".into(), &key("a"), &networks));
         claims.forget(&key("b"), "");
-        assert!(!claims.held_by_another(&"wh_1".into(), &key("a")));
-        assert!(claims.is_held(&"wh_1".into()));
+        assert!(!claims.held_by_another(&"wh_1".into(), &key("a"), &networks));
+        assert!(claims.is_held(&"wh_1".into(), &networks));
+    }
+
+    #[test]
+    fn an_id_of_another_api_is_another_id() {
+        let mut claims = Claims::default();
+        claims.see(&key("a"), holding(&["wh_1"]));
+        claims.see(&key("evil"), Claim { network: Some(network("evil")), ..holding(&["wh_1"]) });
+        claims.created(&key("evil"), &"wh_1".into());
+        claims.created(&key("a"), &"wh_1".into());
+
+        assert!(!claims.held_by_another(&"wh_1".into(), &key("a"), &networks(&["a"])));
+        claims.deleted(&key("evil"), &"wh_1".into());
+        claims.see(&key("a"), holding(&[]));
+        assert!(claims.is_held(&"wh_1".into(), &networks(&["a"])), "its own claim stands");
+        assert!(claims.held_by_another(&"wh_1".into(), &key("a"), &networks(&["a", "evil"])));
     }
 }

@@ -73,7 +73,10 @@ fn pick(all: Option<&BTreeMap<String, String>>, keys: &BTreeSet<String>) -> BTre
 #[derive(Debug, Default)]
 pub struct SecretIndex {
     secrets: HashMap<ResourceKey, (StoredMeta, u64)>,
-    owned: HashMap<String, BTreeSet<ResourceKey>>,
+    /// By the owner's namespace and uid. Owners are in the namespace of what they own
+    /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/>): whoever writes
+    /// the uid of another namespace's resource on a Secret gains nothing.
+    owned: HashMap<(String, String), BTreeSet<String>>,
     round: u64,
     complete: bool,
 }
@@ -116,7 +119,8 @@ impl SecretIndex {
         }
         let before = self.drop_entry(&key);
         let owner = stored.owner.as_ref().map(|(name, uid)| {
-            self.owned.entry(uid.clone()).or_default().insert(key.clone());
+            let owned = self.owned.entry((key.namespace.clone(), uid.clone())).or_default();
+            owned.insert(key.name.clone());
             ResourceKey { namespace: key.namespace.clone(), name: name.clone() }
         });
         self.secrets.insert(key, (stored, self.round));
@@ -148,10 +152,11 @@ impl SecretIndex {
     fn drop_entry(&mut self, key: &ResourceKey) -> Option<ResourceKey> {
         let (stored, _) = self.secrets.remove(key)?;
         let (name, uid) = stored.owner?;
-        if let Some(owned) = self.owned.get_mut(&uid) {
-            owned.remove(key);
+        let owner = (key.namespace.clone(), uid);
+        if let Some(owned) = self.owned.get_mut(&owner) {
+            owned.remove(&key.name);
             if owned.is_empty() {
-                self.owned.remove(&uid);
+                self.owned.remove(&owner);
             }
         }
         Some(ResourceKey { namespace: key.namespace.clone(), name })
@@ -164,11 +169,13 @@ impl SecretIndex {
         self.secrets.get(&key).map(|(stored, _)| stored)
     }
 
-    /// The Secrets that the resource with this uid owns, by name.
-    pub fn owned_by(&self, uid: &str) -> impl Iterator<Item = (&str, &StoredMeta)> {
-        self.owned.get(uid).into_iter().flatten().filter_map(|key| {
-            let (stored, _) = self.secrets.get(key)?;
-            Some((key.name.as_str(), stored))
+    /// The Secrets of a namespace that the resource with this uid owns, by name.
+    pub fn owned_by(&self, namespace: &str, uid: &str) -> impl Iterator<Item = (&str, &StoredMeta)> {
+        let owner = (namespace.to_owned(), uid.to_owned());
+        self.owned.get(&owner).into_iter().flatten().filter_map(move |name| {
+            let key = ResourceKey { namespace: owner.0.clone(), name: name.clone() };
+            let (stored, _) = self.secrets.get(&key)?;
+            Some((name.as_str(), stored))
         })
     }
 }
@@ -177,5 +184,43 @@ fn key_of(meta: &ObjectMeta) -> ResourceKey {
     ResourceKey {
         namespace: meta.namespace.clone().unwrap_or_default(),
         name: meta.name.clone().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn put(index: &mut SecretIndex, namespace: &str, name: &str, uid: &str) -> Vec<ResourceKey> {
+        let meta = json!({
+            "namespace": namespace, "name": name, "resourceVersion": "1",
+            "ownerReferences": [{
+                "apiVersion": "webhookoperator.dev/v1alpha1", "kind": "WebhookEndpoint", "name": "e", "uid": uid,
+            }],
+        });
+        index.put(&serde_json::from_value(meta).unwrap())
+    }
+
+    #[test]
+    fn a_secret_that_names_the_owner_of_another_namespace_is_not_its() {
+        let mut index = SecretIndex::default();
+        put(&mut index, "billing", "own", "uid");
+        put(&mut index, "evil", "database-password", "uid");
+        let names = |namespace: &str| {
+            index.owned_by(namespace, "uid").map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("billing"), ["own"]);
+        assert_eq!(names("evil"), ["database-password"]);
+    }
+
+    #[test]
+    fn a_secret_that_goes_is_owned_no_more() {
+        let mut index = SecretIndex::default();
+        put(&mut index, "billing", "own", "uid");
+        index.drop_named("billing", "own");
+        assert_eq!(index.owned_by("billing", "uid").count(), 0);
+        assert!(index.owned.is_empty());
     }
 }
