@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use kube::Client;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Controller;
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::Store;
+use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -19,23 +20,23 @@ use crate::reconcile::{Context, on_error, reconcile};
 use crate::resources::WebhookEndpoint;
 use crate::state::ResourceKey;
 
-/// Watches the resources: the cache, and a stream of those to reconcile.
+/// Watches the resources: fills the cache, and yields those to reconcile.
 pub(super) fn watch(
     client: &Client,
+    writer: Writer<WebhookEndpoint>,
     context: &Arc<Context>,
-) -> (Store<WebhookEndpoint>, impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + use<>) {
-    let (store, writer) = reflector::store();
+) -> impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + use<> {
     let api = Api::<DeserializeGuard<WebhookEndpoint>>::all(client.clone());
     let context = Arc::clone(context);
     let events = steady("WebhookEndpoints", watcher(api, selected(&context.settings)))
         .filter_map(|event| futures::future::ready(readable(event)))
-        .inspect(move |event| feed(&context, event))
         .map(Ok);
-    let changed = events.reflect(writer).touched_objects().predicate_filter(
+    // Fed after the cache, so that a write of ours is kept in mind until the cache shows it.
+    let events = events.reflect(writer).inspect_ok(move |event| feed(&context, event));
+    events.touched_objects().predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),
-    );
-    (store, changed)
+    )
 }
 
 /// A resource that can't be read, which the CRD's schema rules out, must not end the watch of all.
@@ -63,7 +64,11 @@ fn readable(event: Event<DeserializeGuard<WebhookEndpoint>>) -> Option<Event<Web
 
 fn feed(context: &Context, event: &Event<WebhookEndpoint>) {
     match event {
-        Event::InitApply(resource) | Event::Apply(resource) => context.see(resource),
+        Event::InitApply(resource) => context.see(resource),
+        Event::Apply(resource) => {
+            context.see(resource);
+            context.note_cached(resource);
+        }
         Event::Delete(resource) => context.see_deleted(resource),
         Event::Init | Event::InitDone => {}
     }
@@ -93,10 +98,4 @@ pub(super) async fn run(
             }
         })
         .await;
-}
-
-/// A resource, as cached.
-pub(super) fn cached(store: &Store<WebhookEndpoint>, key: &ResourceKey) -> Option<Arc<WebhookEndpoint>> {
-    let reference: ObjectRef<WebhookEndpoint> = key.reference();
-    store.get(&reference)
 }

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::runtime::reflector;
 use kube::{Client, Config};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -52,15 +53,15 @@ pub async fn run(
     let health = Health::default();
     let listener = health::serve(health_address, health.clone(), shutdown.clone()).await?;
 
+    let (store, writer) = reflector::store();
     let (wake, woken) = mpsc::unbounded_channel();
     let (wake_network, woken_networks) = mpsc::unbounded_channel();
-    let context = Arc::new(Context::new(calls, settings, wake));
+    let context = Arc::new(Context::new(calls, settings, store.clone(), wake));
     let parts =
         networks::Parts { context: Arc::clone(&context), watches: watches.clone(), wake: wake_network };
 
-    let (store, endpoints) = endpoints::watch(&watches, &context);
-    let secrets =
-        tokio::spawn(secrets::watch(watches.clone(), Arc::clone(&context), store.clone(), health.secrets()));
+    let endpoints = endpoints::watch(&watches, writer, &context);
+    let secrets = tokio::spawn(secrets::watch(watches.clone(), Arc::clone(&context), health.secrets()));
     let namespaces = tokio::spawn(namespaces::watch(watches.clone(), Arc::clone(&context)));
     let networks = tokio::spawn(networks::run(parts, woken_networks, shutdown.clone()));
     info!("the operator is running");

@@ -5,23 +5,16 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PartialObjectMeta;
-use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
 use tokio::sync::watch::Sender;
 
-use super::endpoints::cached;
 use super::streams::steady;
 use crate::reconcile::Context;
-use crate::resources::{SECRET_TYPE, WebhookEndpoint};
+use crate::resources::SECRET_TYPE;
 
 /// Feeds the index, and wakes the owner of each Secret that changes; tells when all were seen once.
-pub(super) async fn watch(
-    client: Client,
-    context: Arc<Context>,
-    store: Store<WebhookEndpoint>,
-    seen: Sender<bool>,
-) {
+pub(super) async fn watch(client: Client, context: Arc<Context>, seen: Sender<bool>) {
     let config = watcher::Config::default().fields(&format!("type={SECRET_TYPE}"));
     let events = steady("Secrets", watcher(Api::<PartialObjectMeta<Secret>>::all(client), config));
     let mut events = std::pin::pin!(events);
@@ -31,7 +24,7 @@ pub(super) async fn watch(
             (secrets.apply(&event), secrets.is_complete())
         };
         for key in concerned {
-            if let Some(resource) = cached(&store, &key) {
+            if let Some(resource) = context.cached(&key) {
                 context.see(&resource);
             }
             context.wake(key);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 use tokio::sync::mpsc::UnboundedSender;
@@ -37,6 +38,8 @@ pub struct Context {
     pub client: Client,
     /// The operator's own settings.
     pub settings: Settings,
+    /// The resources, as the watch shows them.
+    cache: Store<WebhookEndpoint>,
     /// The networks that there are.
     pub networks: Networks,
     pub(super) recorder: Recorder,
@@ -66,9 +69,14 @@ pub(super) fn key_of(resource: &WebhookEndpoint) -> ResourceKey {
 }
 
 impl Context {
-    /// A context; resources that something happened to are sent to `queue`.
+    /// A context that looks resources up in `cache`; those that something happened to are sent to `queue`.
     #[must_use]
-    pub fn new(client: Client, settings: Settings, queue: UnboundedSender<ResourceKey>) -> Self {
+    pub fn new(
+        client: Client,
+        settings: Settings,
+        cache: Store<WebhookEndpoint>,
+        queue: UnboundedSender<ResourceKey>,
+    ) -> Self {
         let reporter = Reporter {
             controller: "webhookoperator.dev/webhook-operator".to_owned(),
             instance: std::env::var("POD_NAME").ok(),
@@ -78,6 +86,7 @@ impl Context {
             slots: Slots::new(settings.concurrency),
             client,
             settings,
+            cache,
             networks: Networks::default(),
             minds: Minds::default(),
             urls: Locks::default(),
@@ -202,6 +211,12 @@ impl Context {
         }
     }
 
+    /// A resource, as the watch shows it.
+    #[must_use]
+    pub fn cached(&self, key: &ResourceKey) -> Option<Arc<WebhookEndpoint>> {
+        self.cache.get(&key.reference())
+    }
+
     /// The newest that is known of a resource: what a watch shows may be older than our own writes.
     #[must_use]
     pub fn freshest(&self, key: &ResourceKey, cached: &WebhookEndpoint) -> WebhookEndpoint {
@@ -221,12 +236,18 @@ impl Context {
     /// Takes in a resource as the watch shows it.
     pub fn see(&self, resource: &WebhookEndpoint) {
         let key = key_of(resource);
-        let fresh = self.freshest(&key, resource);
-        if fresh.resource_version() == resource.resource_version() {
-            locked(&self.latest).remove(&key);
-        }
-        let claim = claim_of(&fresh, &self.secrets());
+        let claim = claim_of(&self.freshest(&key, resource), &self.secrets());
         self.claims().see(&key, claim);
+    }
+
+    /// Takes in that the cache shows a resource as it is here: a write of ours that is no newer need not
+    /// be kept in mind.
+    pub fn note_cached(&self, resource: &WebhookEndpoint) {
+        let key = key_of(resource);
+        let mut latest = locked(&self.latest);
+        if latest.get(&key).is_some_and(|own| !is_newer(own, resource)) {
+            latest.remove(&key);
+        }
     }
 
     /// Says which endpoints are left whose secret is in memory and could not be stored: the next
@@ -243,7 +264,11 @@ impl Context {
     }
 
     pub(super) fn forget(&self, key: &ResourceKey, uid: &str) {
-        locked(&self.latest).retain(|other, own| other != key || own.uid().as_deref() != Some(uid));
+        let mut latest = locked(&self.latest);
+        if latest.get(key).is_some_and(|own| own.uid().as_deref() == Some(uid)) {
+            latest.remove(key);
+        }
+        drop(latest);
         note(&self.waiting, key, false);
         note(&self.drifted, key, false);
         self.claims().forget(key, uid);
