@@ -1,16 +1,19 @@
 //! The controllers of the two kinds of network.
 
-use std::collections::{BTreeSet, HashMap};
+mod configure;
+mod credentials;
+mod finalizer;
+
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{PartialObjectMeta, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
@@ -21,20 +24,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use url::Url;
 
+use self::configure::{client, fingerprint};
+use self::credentials::CredentialWatches;
 use super::streams::{received, selected, steady};
 use crate::network::{
-    Access, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict, credential_secrets,
-    read_credentials, report,
+    CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable, Verdict,
+    credential_secrets, read_credentials, report,
 };
 use crate::planning::Reason;
-use crate::provider::{self, AddressPolicy, ClientConfig, ErrorClass};
+use crate::provider::ErrorClass;
 use crate::reconcile::Context;
-use crate::resources::{ClusterWebhookNetwork, FINALIZER, WebhookNetwork};
+use crate::resources::{ClusterWebhookNetwork, WebhookNetwork};
 use crate::state::NetworkKey;
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
@@ -112,7 +115,8 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
             let _ = lane.send(key);
         }
     });
-    let shared = Arc::new(Shared { parts, watches: Mutex::default() });
+    let watches = CredentialWatches::new(parts.watches.clone(), parts.wake.clone());
+    let shared = Arc::new(Shared { parts, watches });
     future::join(
         control::<ClusterWebhookNetwork>(&shared, woken_cluster, shutdown.clone()),
         control::<WebhookNetwork>(&shared, woken_namespaced, shutdown.clone()),
@@ -124,20 +128,8 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
 /// What the reconciliations of networks share.
 struct Shared {
     parts: Parts,
-    /// The watches of credentials' Secrets, by network.
-    watches: Mutex<HashMap<NetworkKey, CredentialWatches>>,
-}
-
-/// Watches of the Secrets that a network's credentials are in.
-struct CredentialWatches {
-    secrets: BTreeSet<(String, String)>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-impl Drop for CredentialWatches {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
+    /// The watches of the Secrets that the credentials are in.
+    watches: CredentialWatches,
 }
 
 fn control<K>(
@@ -218,7 +210,7 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
             return shared.let_go(&*network, &key).await;
         }
         shared.hold(&*network, &key).await?;
-        let verdict = shared.establish(&key, network.declared()).await;
+        let verdict = shared.establish(&key, network.declared(), Openness::Open).await?;
         let failed = matches!(verdict, Verdict::Failed { .. });
         shared.report(&*network, &key, &verdict).await?;
         Ok(if failed { Action::requeue(crate::backoff::jittered(RETRY * 6)) } else { Action::await_change() })
@@ -232,78 +224,46 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
 impl Shared {
     /// Ends a network that is gone.
     fn end(&self, key: &NetworkKey) {
-        self.watches.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.watches.end(key);
         if self.parts.context.networks.remove(key) {
             self.parts.context.wake_network(key);
         }
     }
 
-    /// A network may go once no endpoint refers to it: without it, none could be deleted remotely.
-    async fn let_go<K: Kind>(&self, network: &K, key: &NetworkKey) -> Result<Action, kube::Error> {
-        let endpoints = self.parts.context.claims().of_network(key).count();
-        if endpoints > 0 {
-            self.establish(key, network.declared()).await;
-            self.report(network, key, &Verdict::InUse { endpoints }).await?;
-            return Ok(Action::requeue(RETRY));
-        }
-        let mut finalizers = network.finalizers().to_vec();
-        finalizers.retain(|finalizer| finalizer != FINALIZER);
-        self.patch_finalizers(network, key, finalizers).await?;
-        self.end(key);
-        Ok(Action::await_change())
-    }
-
-    async fn hold<K: Kind>(&self, network: &K, key: &NetworkKey) -> Result<(), kube::Error> {
-        if network.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-            return Ok(());
-        }
-        let mut finalizers = network.finalizers().to_vec();
-        finalizers.push(FINALIZER.to_owned());
-        self.patch_finalizers(network, key, finalizers).await
-    }
-
-    async fn patch_finalizers<K: Kind>(
-        &self,
-        network: &K,
-        key: &NetworkKey,
-        finalizers: Vec<String>,
-    ) -> Result<(), kube::Error> {
-        let body = json!({ "metadata": {
-            "uid": network.uid(),
-            "resourceVersion": network.resource_version(),
-            "finalizers": finalizers,
-        }});
-        let api = K::api(self.parts.context.client.clone(), key);
-        match api.patch_metadata(&network.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
-            // Gone already, or looked at again when the watch shows what changed.
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
     /// Makes the network that is declared, unless it is there, and says how it stands.
-    async fn establish(&self, key: &NetworkKey, declared: Declared) -> Verdict {
-        self.watch_credentials(key, credential_secrets(&declared.auth));
+    ///
+    /// A network that works goes on when Kubernetes does not hand out its credentials for a moment.
+    async fn establish(
+        &self,
+        key: &NetworkKey,
+        declared: Declared,
+        openness: Openness,
+    ) -> Result<Verdict, kube::Error> {
+        self.watches.watch(key, credential_secrets(&declared.auth));
         let networks = &self.parts.context.networks;
-        let access = Access::declared(&declared.settings, declared.namespaces.clone());
+        let access = declared.access(openness);
         let (auth, versions) = match read_credentials(&self.parts.context.client, &declared.auth).await {
             Ok(read) => read,
-            Err(error) => return self.fail(key, &declared, "CredentialsNotFound", &error),
+            Err(CredentialsError::Kubernetes { source, .. })
+                if matches!(networks.registered(key), Some(Ok(_))) =>
+            {
+                return Err(*source);
+            }
+            Err(error) => return Ok(self.fail(key, &declared, "CredentialsNotFound", &error)),
         };
         let fingerprint = fingerprint(&declared, &versions);
         match networks.keep(key, &fingerprint, &access) {
-            Kept::Same => return self.verdict(key),
+            Kept::Same => return Ok(self.verdict(key)),
             Kept::NewAccess => {
                 self.parts.context.wake_network(key);
-                return self.verdict(key);
+                return Ok(self.verdict(key));
             }
             Kept::No => {}
         }
-        let client =
-            match self.configure(&declared, auth).and_then(|config| Ok(provider::Client::new(config)?)) {
-                Ok(client) => client,
-                Err(error) => return self.fail(key, &declared, "InvalidConfiguration", &error),
-            };
+        let client = match client(&declared, auth, &self.parts.context.settings.address_exceptions) {
+            Ok(client) => client,
+            Err(error) => return Ok(self.fail(key, &declared, "InvalidConfiguration", &error)),
+        };
         let timeout = declared.settings.timeout.into();
         let interval = declared.settings.resync_interval.into();
         let network = Arc::new(Network::new(key.clone(), client, timeout, interval));
@@ -311,29 +271,7 @@ impl Shared {
         let entry =
             Entry { access, api: declared.api(), fingerprint, network: Ok(network), tasks: vec![lister] };
         networks.put(key.clone(), entry);
-        self.verdict(key)
-    }
-
-    fn configure(&self, declared: &Declared, auth: provider::Auth) -> Result<ClientConfig, InvalidNetwork> {
-        let settings = &declared.settings;
-        let exceptions = self.parts.context.settings.address_exceptions.clone();
-        Ok(ClientConfig {
-            api_url: Url::parse(&settings.api_url)?,
-            auth,
-            timeout: settings.timeout.into(),
-            limits: provider::Limits {
-                requests_per_second: settings.limits.requests_per_second.into(),
-                burst: settings.limits.burst,
-                in_flight: settings.limits.in_flight,
-            },
-            ca_bundle: settings.ca_bundle.as_ref().map(|pem| pem.clone().into_bytes()),
-            allow_http: settings.allow_http,
-            address_policy: if declared.confined {
-                AddressPolicy::PublicOnly { exceptions }
-            } else {
-                AddressPolicy::Any
-            },
-        })
+        Ok(self.verdict(key))
     }
 
     fn fail(
@@ -343,7 +281,7 @@ impl Shared {
         reason: &str,
         error: &dyn std::error::Error,
     ) -> Verdict {
-        let access = Access::declared(&declared.settings, declared.namespaces.clone());
+        let access = declared.access(Openness::Open);
         let message = error.to_string();
         let unavailable = Unavailable {
             reason: Reason::NetworkNotReady,
@@ -440,45 +378,4 @@ impl Shared {
         self.parts.context.networks.note_reported(key, &network.uid().unwrap_or_default(), after);
         Ok(())
     }
-
-    /// Watches the Secrets that the credentials are in, one by one and by their metadata only.
-    fn watch_credentials(&self, key: &NetworkKey, secrets: BTreeSet<(String, String)>) {
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        if watches.get(key).is_some_and(|watches| watches.secrets == secrets) {
-            return;
-        }
-        let tasks = secrets
-            .iter()
-            .map(|(namespace, name)| {
-                let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.parts.watches.clone(), namespace);
-                let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-                let (wake, key) = (self.parts.wake.clone(), key.clone());
-                tokio::spawn(steady("credentials", watcher(api, config)).for_each(move |event| {
-                    if !matches!(event, Event::Init | Event::InitApply(_)) {
-                        // The receiver ends with the controllers.
-                        let _ = wake.send(key.clone());
-                    }
-                    future::ready(())
-                }))
-            })
-            .collect();
-        watches.insert(key.clone(), CredentialWatches { secrets, tasks });
-    }
-}
-
-/// Why a declared network can't be worked with.
-#[derive(Debug, thiserror::Error)]
-enum InvalidNetwork {
-    #[error("spec.apiUrl is not a URL: {0}")]
-    ApiUrl(#[from] url::ParseError),
-    #[error(transparent)]
-    Config(#[from] provider::ConfigError),
-}
-
-/// A text that differs when two declarations need two clients. It holds no credential.
-fn fingerprint(declared: &Declared, versions: &str) -> String {
-    let Declared { settings, auth, namespaces: _, confined } = declared;
-    let mut settings = settings.clone();
-    settings.allowed_url_hosts.clear();
-    json!([settings, auth, confined, versions]).to_string()
 }

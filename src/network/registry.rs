@@ -40,6 +40,9 @@ impl Drop for Entry {
         for task in &self.tasks {
             task.abort();
         }
+        if let Ok(network) = &self.network {
+            network.end();
+        }
     }
 }
 

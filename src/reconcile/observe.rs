@@ -23,7 +23,11 @@ pub fn claim_of(resource: &WebhookEndpoint, secrets: &SecretIndex) -> Claim {
     let held = recorded(resource).into_iter().chain(endpoints).collect();
     let attempt = attempt(resource).filter(|attempt| attempt.uid == uid && attempt.number > latest);
     let network = Some(NetworkKey::referred(&resource.spec.network_ref, &namespace));
-    Claim { uid, network, held, attempt }
+    Claim { uid, network, is_finalized: is_finalized(resource), held, attempt }
+}
+
+fn is_finalized(resource: &WebhookEndpoint) -> bool {
+    resource.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
 /// The attempt that is recorded on a resource.
@@ -52,7 +56,7 @@ fn reached(resource: &WebhookEndpoint) -> bool {
 }
 
 pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed {
-    let Activation { context, key, mind, view, network, networks, url_locks: _ } = activation;
+    let Activation { context, key, mind, view, network_key: _, network, networks, url_locks: _ } = activation;
     let network = network.as_ref().ok().map(|(network, _)| network);
     let inventory = network.map(|network| network.inventory());
     let claims = context.claims();
@@ -73,7 +77,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
 
     let attempt = attempt(view);
     let mut observed = Observed {
-        finalizer: view.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+        finalizer: is_finalized(view),
         progress: attempt.as_ref().map_or(Progress::Unknown, |attempt| mind.memory.progress(attempt)),
         resolved_attempt: resolved(view),
         recorded: recorded(view),
