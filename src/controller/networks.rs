@@ -31,8 +31,8 @@ use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
 use super::streams::{received, selected, steady};
 use crate::network::{
-    CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable, Verdict,
-    credential_secrets, read_credentials, report,
+    Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable,
+    Verdict, credential_secrets, read_credentials, report,
 };
 use crate::planning::Reason;
 use crate::provider::ErrorClass;
@@ -115,8 +115,8 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
             let _ = lane.send(key);
         }
     });
-    let watches = CredentialWatches::new(parts.watches.clone(), parts.wake.clone());
-    let shared = Arc::new(Shared { parts, watches });
+    let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone());
+    let shared = Arc::new(Shared { parts, credentials });
     future::join(
         control::<ClusterWebhookNetwork>(&shared, woken_cluster, shutdown.clone()),
         control::<WebhookNetwork>(&shared, woken_namespaced, shutdown.clone()),
@@ -128,8 +128,7 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
 /// What the reconciliations of networks share.
 struct Shared {
     parts: Parts,
-    /// The watches of the Secrets that the credentials are in.
-    watches: CredentialWatches,
+    credentials: CredentialWatches,
 }
 
 fn control<K>(
@@ -224,7 +223,7 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
 impl Shared {
     /// Ends a network that is gone.
     fn end(&self, key: &NetworkKey) {
-        self.watches.end(key);
+        self.credentials.end(key);
         if self.parts.context.networks.remove(key) {
             self.parts.context.wake_network(key);
         }
@@ -239,26 +238,26 @@ impl Shared {
         declared: Declared,
         openness: Openness,
     ) -> Result<Verdict, kube::Error> {
-        self.watches.watch(key, credential_secrets(&declared.auth));
-        let networks = &self.parts.context.networks;
+        self.credentials.watch(key, credential_secrets(&declared.auth));
         let access = declared.access(openness);
+        if let Some(versions) = self.credentials.versions(key)
+            && let Some(verdict) = self.keep(key, &fingerprint(&declared, &versions), &access)
+        {
+            return Ok(verdict);
+        }
+        let reading = self.credentials.begin_read(key);
         let (auth, versions) = match read_credentials(&self.parts.context.client, &declared.auth).await {
             Ok(read) => read,
-            Err(CredentialsError::Kubernetes { source, .. })
-                if matches!(networks.registered(key), Some(Ok(_))) =>
-            {
-                return Err(*source);
+            Err(CredentialsError::Kubernetes { source, .. }) if self.works(key) => return Err(*source),
+            Err(error @ CredentialsError::NoSecret { .. }) if self.works(key) => {
+                return Ok(self.withdraw(key, &error));
             }
             Err(error) => return Ok(self.fail(key, &declared, "CredentialsNotFound", &error)),
         };
         let fingerprint = fingerprint(&declared, &versions);
-        match networks.keep(key, &fingerprint, &access) {
-            Kept::Same => return Ok(self.verdict(key)),
-            Kept::NewAccess => {
-                self.parts.context.wake_network(key);
-                return Ok(self.verdict(key));
-            }
-            Kept::No => {}
+        self.credentials.end_read(key, reading, versions);
+        if let Some(verdict) = self.keep(key, &fingerprint, &access) {
+            return Ok(verdict);
         }
         let client = match client(&declared, auth, &self.parts.context.settings.address_exceptions) {
             Ok(client) => client,
@@ -270,8 +269,31 @@ impl Shared {
         let lister = tokio::spawn(self.keep_listing(Arc::clone(&network)));
         let entry =
             Entry { access, api: declared.api(), fingerprint, network: Ok(network), tasks: vec![lister] };
-        networks.put(key.clone(), entry);
+        self.parts.context.networks.put(key.clone(), entry);
         Ok(self.verdict(key))
+    }
+
+    fn works(&self, key: &NetworkKey) -> bool {
+        matches!(self.parts.context.networks.registered(key), Some(Ok(_)))
+    }
+
+    /// How the network stands that is there already, if the declaration needs no other client.
+    fn keep(&self, key: &NetworkKey, fingerprint: &str, access: &Access) -> Option<Verdict> {
+        match self.parts.context.networks.keep(key, fingerprint, access) {
+            Kept::Same => {}
+            Kept::NewAccess => self.parts.context.wake_network(key),
+            Kept::No => return None,
+        }
+        Some(self.verdict(key))
+    }
+
+    /// Without credentials nothing new is begun; what is being deleted goes on with the last ones.
+    fn withdraw(&self, key: &NetworkKey, error: &CredentialsError) -> Verdict {
+        let message = error.to_string();
+        if self.parts.context.networks.withdraw(key, unavailable(key, &message)) {
+            self.parts.context.wake_network(key);
+        }
+        Verdict::Failed { reason: "CredentialsNotFound".to_owned(), message, stalled: true }
     }
 
     fn fail(
@@ -283,15 +305,11 @@ impl Shared {
     ) -> Verdict {
         let access = declared.access(Openness::Open);
         let message = error.to_string();
-        let unavailable = Unavailable {
-            reason: Reason::NetworkNotReady,
-            message: format!("{key} is not ready: {message}"),
-        };
         let entry = Entry {
             access,
             api: declared.api(),
             fingerprint: String::new(),
-            network: Err(unavailable),
+            network: Err(unavailable(key, &message)),
             tasks: Vec::new(),
         };
         if self.parts.context.networks.put(key.clone(), entry) {
@@ -378,4 +396,8 @@ impl Shared {
         self.parts.context.networks.note_reported(key, &network.uid().unwrap_or_default(), after);
         Ok(())
     }
+}
+
+fn unavailable(key: &NetworkKey, message: &str) -> Unavailable {
+    Unavailable { reason: Reason::NetworkNotReady, message: format!("{key} is not ready: {message}") }
 }

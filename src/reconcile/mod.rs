@@ -103,7 +103,7 @@ async fn activate(
 ) -> Option<Duration> {
     let view = context.freshest(key, cached);
     let network_key = NetworkKey::referred(&view.spec.network_ref, &key.namespace);
-    let network = context.networks.get(&network_key);
+    let network = look_up(context, &view, &network_key);
     mind.begin(&view);
     let networks = context.networks.of_same_api(&network_key);
     let url_locks = Vec::new();
@@ -112,6 +112,17 @@ async fn activate(
     let retry = activation.settle(outcome).await;
     context.note_waiting(key, retry.waiting);
     retry.pause
+}
+
+fn look_up(
+    context: &Context,
+    view: &WebhookEndpoint,
+    network: &NetworkKey,
+) -> Result<(Arc<Network>, Access), Unavailable> {
+    match view.metadata.deletion_timestamp {
+        Some(_) => context.networks.get_for_removal(network),
+        None => context.networks.get(network),
+    }
 }
 
 /// When to look again.
@@ -129,7 +140,7 @@ impl Activation<'_> {
             }
             // What a step before this one took long for may have been overtaken: other credentials, or the
             // network's deletion, which counts those that hold the finalizer by now.
-            self.network = self.context.networks.get(&self.network_key);
+            self.network = look_up(self.context, &self.view, &self.network_key);
             let intent = intent::of(&self.view);
             let gate = self.gate(&intent);
             let observed = observe::observe(self, &intent);
