@@ -46,6 +46,12 @@ fn every_object_is_accepted() {
             "role.rbac.authorization.k8s.io/webhook-operator-lease",
             "rolebinding.rbac.authorization.k8s.io/webhook-operator-lease",
             "serviceaccount/webhook-operator",
+            "validatingadmissionpolicy.admissionregistration.k8s.io/webhook-operator-credentials",
+            "validatingadmissionpolicy.admissionregistration.k8s.io/webhook-operator-marks",
+            "validatingadmissionpolicy.admissionregistration.k8s.io/webhook-operator-signing-secrets",
+            "validatingadmissionpolicybinding.admissionregistration.k8s.io/webhook-operator-credentials",
+            "validatingadmissionpolicybinding.admissionregistration.k8s.io/webhook-operator-marks",
+            "validatingadmissionpolicybinding.admissionregistration.k8s.io/webhook-operator-signing-secrets",
         ]
     );
 }
@@ -105,6 +111,7 @@ fn the_operator_may_do_what_it_needs_and_no_more() {
         (true, "patch", "webhooknetworks.webhookoperator.dev/status", everywhere),
         (true, "watch", "clusterwebhooknetworks.webhookoperator.dev", everywhere),
         (true, "patch", "clusterwebhooknetworks.webhookoperator.dev/status", everywhere),
+        (true, "operate", "webhookendpoints.webhookoperator.dev", everywhere),
         (true, "get", "secrets", everywhere),
         (true, "create", "secrets", everywhere),
         (true, "delete", "secrets", everywhere),

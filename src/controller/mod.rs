@@ -1,6 +1,5 @@
 //! The wiring: watches feed what is known, what changes wakes a resource, shutdown drains.
 
-mod credentials;
 mod endpoints;
 mod health;
 mod namespaces;

@@ -1,5 +1,9 @@
 //! The controllers of the two kinds of network.
 
+mod configure;
+mod credentials;
+mod finalizer;
+
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -22,18 +26,18 @@ use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use url::Url;
 
-use super::credentials::CredentialWatches;
+use self::configure::{client, fingerprint};
+use self::credentials::CredentialWatches;
 use super::streams::{received, selected, steady};
 use crate::network::{
-    Access, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict, credential_secrets,
-    read_credentials, report,
+    Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable,
+    Verdict, credential_secrets, read_credentials, report,
 };
 use crate::planning::Reason;
-use crate::provider::{self, AddressPolicy, ClientConfig, ErrorClass};
+use crate::provider::ErrorClass;
 use crate::reconcile::Context;
-use crate::resources::{ClusterWebhookNetwork, FINALIZER, WebhookNetwork};
+use crate::resources::{ClusterWebhookNetwork, WebhookNetwork};
 use crate::state::NetworkKey;
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
@@ -205,7 +209,7 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
             return shared.let_go(&*network, &key).await;
         }
         shared.hold(&*network, &key).await?;
-        let verdict = shared.establish(&key, network.declared()).await;
+        let verdict = shared.establish(&key, network.declared(), Openness::Open).await?;
         let failed = matches!(verdict, Verdict::Failed { .. });
         shared.report(&*network, &key, &verdict).await?;
         Ok(if failed { Action::requeue(crate::backoff::jittered(RETRY * 6)) } else { Action::await_change() })
@@ -225,73 +229,40 @@ impl Shared {
         }
     }
 
-    /// A network may go once no endpoint refers to it: without it, none could be deleted remotely.
-    async fn let_go<K: Kind>(&self, network: &K, key: &NetworkKey) -> Result<Action, kube::Error> {
-        let endpoints = self.parts.context.claims().of_network(key).count();
-        if endpoints > 0 {
-            self.establish(key, network.declared()).await;
-            self.report(network, key, &Verdict::InUse { endpoints }).await?;
-            return Ok(Action::requeue(RETRY));
-        }
-        let mut finalizers = network.finalizers().to_vec();
-        finalizers.retain(|finalizer| finalizer != FINALIZER);
-        self.patch_finalizers(network, key, finalizers).await?;
-        self.end(key);
-        Ok(Action::await_change())
-    }
-
-    async fn hold<K: Kind>(&self, network: &K, key: &NetworkKey) -> Result<(), kube::Error> {
-        if network.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-            return Ok(());
-        }
-        let mut finalizers = network.finalizers().to_vec();
-        finalizers.push(FINALIZER.to_owned());
-        self.patch_finalizers(network, key, finalizers).await
-    }
-
-    async fn patch_finalizers<K: Kind>(
-        &self,
-        network: &K,
-        key: &NetworkKey,
-        finalizers: Vec<String>,
-    ) -> Result<(), kube::Error> {
-        let body = json!({ "metadata": {
-            "uid": network.uid(),
-            "resourceVersion": network.resource_version(),
-            "finalizers": finalizers,
-        }});
-        let api = K::api(self.parts.context.client.clone(), key);
-        match api.patch_metadata(&network.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
-            // Gone already, or looked at again when the watch shows what changed.
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
     /// Makes the network that is declared, unless it is there, and says how it stands.
-    async fn establish(&self, key: &NetworkKey, declared: Declared) -> Verdict {
+    ///
+    /// A network that works goes on when Kubernetes does not hand out its credentials for a moment.
+    async fn establish(
+        &self,
+        key: &NetworkKey,
+        declared: Declared,
+        openness: Openness,
+    ) -> Result<Verdict, kube::Error> {
         self.credentials.watch(key, credential_secrets(&declared.auth));
-        let access = Access::declared(&declared.settings, declared.namespaces.clone());
+        let access = declared.access(openness);
         if let Some(versions) = self.credentials.versions(key)
             && let Some(verdict) = self.keep(key, &fingerprint(&declared, &versions), &access)
         {
-            return verdict;
+            return Ok(verdict);
         }
         let reading = self.credentials.begin_read(key);
         let (auth, versions) = match read_credentials(&self.parts.context.client, &declared.auth).await {
             Ok(read) => read,
-            Err(error) => return self.fail(key, &declared, "CredentialsNotFound", &error),
+            Err(CredentialsError::Kubernetes { source, .. }) if self.works(key) => return Err(*source),
+            Err(error @ CredentialsError::NoSecret { .. }) if self.works(key) => {
+                return Ok(self.withdraw(key, &error));
+            }
+            Err(error) => return Ok(self.fail(key, &declared, "CredentialsNotFound", &error)),
         };
         let fingerprint = fingerprint(&declared, &versions);
         self.credentials.end_read(key, reading, versions);
         if let Some(verdict) = self.keep(key, &fingerprint, &access) {
-            return verdict;
+            return Ok(verdict);
         }
-        let client =
-            match self.configure(&declared, auth).and_then(|config| Ok(provider::Client::new(config)?)) {
-                Ok(client) => client,
-                Err(error) => return self.fail(key, &declared, "InvalidConfiguration", &error),
-            };
+        let client = match client(&declared, auth, &self.parts.context.settings.address_exceptions) {
+            Ok(client) => client,
+            Err(error) => return Ok(self.fail(key, &declared, "InvalidConfiguration", &error)),
+        };
         let timeout = declared.settings.timeout.into();
         let interval = declared.settings.resync_interval.into();
         let network = Arc::new(Network::new(key.clone(), client, timeout, interval));
@@ -299,7 +270,11 @@ impl Shared {
         let entry =
             Entry { access, api: declared.api(), fingerprint, network: Ok(network), tasks: vec![lister] };
         self.parts.context.networks.put(key.clone(), entry);
-        self.verdict(key)
+        Ok(self.verdict(key))
+    }
+
+    fn works(&self, key: &NetworkKey) -> bool {
+        matches!(self.parts.context.networks.registered(key), Some(Ok(_)))
     }
 
     /// How the network stands that is there already, if the declaration needs no other client.
@@ -312,26 +287,13 @@ impl Shared {
         Some(self.verdict(key))
     }
 
-    fn configure(&self, declared: &Declared, auth: provider::Auth) -> Result<ClientConfig, InvalidNetwork> {
-        let settings = &declared.settings;
-        let exceptions = self.parts.context.settings.address_exceptions.clone();
-        Ok(ClientConfig {
-            api_url: Url::parse(&settings.api_url)?,
-            auth,
-            timeout: settings.timeout.into(),
-            limits: provider::Limits {
-                requests_per_second: settings.limits.requests_per_second.into(),
-                burst: settings.limits.burst,
-                in_flight: settings.limits.in_flight,
-            },
-            ca_bundle: settings.ca_bundle.as_ref().map(|pem| pem.clone().into_bytes()),
-            allow_http: settings.allow_http,
-            address_policy: if declared.confined {
-                AddressPolicy::PublicOnly { exceptions }
-            } else {
-                AddressPolicy::Any
-            },
-        })
+    /// Without credentials nothing new is begun; what is being deleted goes on with the last ones.
+    fn withdraw(&self, key: &NetworkKey, error: &CredentialsError) -> Verdict {
+        let message = error.to_string();
+        if self.parts.context.networks.withdraw(key, unavailable(key, &message)) {
+            self.parts.context.wake_network(key);
+        }
+        Verdict::Failed { reason: "CredentialsNotFound".to_owned(), message, stalled: true }
     }
 
     fn fail(
@@ -341,17 +303,13 @@ impl Shared {
         reason: &str,
         error: &dyn std::error::Error,
     ) -> Verdict {
-        let access = Access::declared(&declared.settings, declared.namespaces.clone());
+        let access = declared.access(Openness::Open);
         let message = error.to_string();
-        let unavailable = Unavailable {
-            reason: Reason::NetworkNotReady,
-            message: format!("{key} is not ready: {message}"),
-        };
         let entry = Entry {
             access,
             api: declared.api(),
             fingerprint: String::new(),
-            network: Err(unavailable),
+            network: Err(unavailable(key, &message)),
             tasks: Vec::new(),
         };
         if self.parts.context.networks.put(key.clone(), entry) {
@@ -440,19 +398,6 @@ impl Shared {
     }
 }
 
-/// Why a declared network can't be worked with.
-#[derive(Debug, thiserror::Error)]
-enum InvalidNetwork {
-    #[error("spec.apiUrl is not a URL: {0}")]
-    ApiUrl(#[from] url::ParseError),
-    #[error(transparent)]
-    Config(#[from] provider::ConfigError),
-}
-
-/// A text that differs when two declarations need two clients. It holds no credential.
-fn fingerprint(declared: &Declared, versions: &str) -> String {
-    let Declared { settings, auth, namespaces: _, confined } = declared;
-    let mut settings = settings.clone();
-    settings.allowed_url_hosts.clear();
-    json!([settings, auth, confined, versions]).to_string()
+fn unavailable(key: &NetworkKey, message: &str) -> Unavailable {
+    Unavailable { reason: Reason::NetworkNotReady, message: format!("{key} is not ready: {message}") }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use url::Url;
 
-use crate::resources::{AllowedNamespaces, NetworkSettings};
+use crate::resources::AllowedNamespaces;
 
 /// Who may use a network, and for which URLs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,18 @@ pub struct Access {
     pub allow_http: bool,
     /// Host patterns; any host when empty.
     pub hosts: Vec<String>,
+    /// Whether new endpoints are taken.
+    pub openness: Openness,
+}
+
+/// Whether a network takes new endpoints.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Openness {
+    /// It does.
+    #[default]
+    Open,
+    /// It is being deleted, and serves those it has.
+    Closing,
 }
 
 /// Why a network does not take an endpoint.
@@ -27,6 +39,12 @@ pub enum Refusal {
          spec.allowedNamespaces"
     )]
     Namespace {
+        /// The namespace.
+        namespace: String,
+    },
+    /// The labels of the namespace were not seen yet.
+    #[error("waits for the labels of namespace {namespace:?}, by which the network selects who may use it")]
+    UnknownNamespace {
         /// The namespace.
         namespace: String,
     },
@@ -54,22 +72,26 @@ pub enum Refusal {
 }
 
 impl Access {
-    /// The access that a network declares.
-    #[must_use]
-    pub fn declared(settings: &NetworkSettings, namespaces: Option<AllowedNamespaces>) -> Self {
-        Self { namespaces, allow_http: settings.allow_http, hosts: settings.allowed_url_hosts.clone() }
-    }
-
     /// Checks that endpoints of a namespace, with these labels, may use the network.
     ///
     /// # Errors
     ///
-    /// When the namespace is neither named nor selected.
-    pub fn check_namespace(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    /// When the namespace is neither named nor selected, or its labels are not known yet and count.
+    pub fn check_namespace(
+        &self,
+        namespace: &str,
+        labels: Option<&BTreeMap<String, String>>,
+    ) -> Result<(), Refusal> {
         let Some(allowed) = &self.namespaces else { return Ok(()) };
-        let named = allowed.names.iter().any(|name| name == namespace);
-        let selected = allowed.selector.as_ref().is_some_and(|selector| selects(selector, labels));
-        if named || selected { Ok(()) } else { Err(Refusal::Namespace { namespace: namespace.to_owned() }) }
+        if allowed.names.iter().any(|name| name == namespace) {
+            return Ok(());
+        }
+        let namespace = namespace.to_owned();
+        match (&allowed.selector, labels) {
+            (Some(_), None) => Err(Refusal::UnknownNamespace { namespace }),
+            (Some(selector), Some(labels)) if selects(selector, labels) => Ok(()),
+            _ => Err(Refusal::Namespace { namespace }),
+        }
     }
 
     /// Checks that the network takes endpoints with this URL.
@@ -169,12 +191,12 @@ mod tests {
             ("other", labels(&[("team", "b")]), false),
         ] {
             assert_eq!(
-                access.check_namespace(namespace, &its_labels).is_ok(),
+                access.check_namespace(namespace, Some(&its_labels)).is_ok(),
                 ok,
                 "{namespace} {its_labels:?}"
             );
         }
         let none = Access { namespaces: Some(AllowedNamespaces::default()), ..Access::default() };
-        assert!(none.check_namespace("billing", &labels(&[])).is_err(), "an empty list allows nobody");
+        assert!(none.check_namespace("billing", Some(&labels(&[]))).is_err(), "an empty list allows nobody");
     }
 }

@@ -8,12 +8,16 @@ use std::time::Duration;
 use futures::TryStreamExt as _;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::inventory::Inventory;
 use crate::backoff::{Backoff, jittered};
-use crate::provider::{Client, Endpoint, EndpointId, Error, Priority};
+use crate::provider::{Client, Endpoint, EndpointId, Error, ErrorClass, Priority};
 use crate::state::NetworkKey;
+
+/// The longest pause between lists while the API is down.
+const LONGEST_OUTAGE_PAUSE: Duration = Duration::from_secs(30);
 
 /// One network: its client, its inventory, and the lister that keeps the inventory fresh.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct Network {
     tickets: AtomicU64,
     wake: Notify,
     rounds: watch::Sender<Round>,
+    /// Whether another network has taken its place, or none.
+    ended: CancellationToken,
 }
 
 /// How the latest list ended.
@@ -46,7 +52,8 @@ pub struct Listed {
     pub news: BTreeSet<EndpointId>,
     /// Whether it succeeded.
     pub succeeded: bool,
-    /// Whether it is the first one that succeeded, or ends or begins a time without access.
+    /// Whether it is the first one that succeeded, or ends or begins a time without access, or shows
+    /// another reason for it.
     pub turn: bool,
 }
 
@@ -64,6 +71,7 @@ impl Network {
             tickets: AtomicU64::new(0),
             wake: Notify::new(),
             rounds: watch::Sender::new(Round::default()),
+            ended: CancellationToken::new(),
         }
     }
 
@@ -78,10 +86,7 @@ impl Network {
     pub fn failure(&self) -> Option<Error> {
         let round = self.rounds.borrow();
         let failure = round.failure.as_ref()?;
-        let shut = matches!(
-            failure.class(),
-            crate::provider::ErrorClass::Unauthorized | crate::provider::ErrorClass::Forbidden
-        );
+        let shut = matches!(failure.class(), ErrorClass::Unauthorized | ErrorClass::Forbidden);
         (shut || !round.succeeded).then(|| failure.clone())
     }
 
@@ -95,7 +100,13 @@ impl Network {
         }
     }
 
-    /// Waits for a list that is begun after this call. Callers that wait at the same time share one.
+    /// Sends those away that wait for a list: there will be none.
+    pub fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// Waits for a list that is begun after this call. Callers that wait at the same time share one. It
+    /// also ends when the network does.
     ///
     /// # Errors
     ///
@@ -104,10 +115,9 @@ impl Network {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst) + 1;
         let mut rounds = self.rounds.subscribe();
         self.wake.notify_one();
-        let Ok(round) = rounds.wait_for(|round| round.served >= ticket).await else {
-            // The sender lives as long as `self`.
-            return Ok(());
-        };
+        let served = rounds.wait_for(|round| round.served >= ticket);
+        // The sender lives as long as `self`.
+        let Some(Ok(round)) = self.ended.run_until_cancelled(served).await else { return Ok(()) };
         match &round.failure {
             Some(failure) => Err(failure.clone()),
             None => Ok(()),
@@ -131,7 +141,7 @@ impl Network {
                     () = self.wake.notified() => continue,
                 }
             }
-            let before = self.failure().is_some();
+            let before = self.failure().map(|failure| failure.reason());
             let never = !self.rounds.borrow().succeeded;
             let outcome = self.list(if asked { Priority::Change } else { Priority::Resync }, &is_held).await;
             let pause = match &outcome {
@@ -141,7 +151,7 @@ impl Network {
                 }
                 Err(failure) => {
                     warn!(network = %self.key, reason = failure.reason(), "can't list the network: {failure}");
-                    failure.retry_after().unwrap_or_default().max(backoff.pause())
+                    failure.retry_after().unwrap_or_default().max(longest(failure).min(backoff.pause()))
                 }
             };
             due = Instant::now() + pause;
@@ -155,7 +165,7 @@ impl Network {
                 round.succeeded |= failure.is_none();
                 round.failure = failure;
             });
-            let turn = before != self.failure().is_some() || (never && succeeded);
+            let turn = before != self.failure().map(|failure| failure.reason()) || (never && succeeded);
             on_listed(Listed { news, succeeded, turn });
         }
     }
@@ -176,5 +186,14 @@ impl Network {
             .await?;
         debug!(network = %self.key, endpoints = items.len(), "listed");
         Ok(self.inventory().end_list(token, items, is_held))
+    }
+}
+
+/// How long to wait at most before listing again: not long when the API is down, which its circuit keeps
+/// gentle, since so many wait for it; else as long as the regular interval.
+fn longest(failure: &Error) -> Duration {
+    match failure.class() {
+        ErrorClass::Retry | ErrorClass::Ambiguous => jittered(LONGEST_OUTAGE_PAUSE),
+        _ => Duration::MAX,
     }
 }

@@ -8,7 +8,7 @@ mod registry;
 mod resource;
 mod status;
 
-pub use access::{Access, Refusal};
+pub use access::{Access, Openness, Refusal};
 pub use credentials::{CredentialsError, read as read_credentials, secrets as credential_secrets};
 pub use inventory::{Inventory, ListToken};
 pub use lister::{Listed, Network};

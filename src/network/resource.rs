@@ -3,6 +3,7 @@
 use kube::ResourceExt as _;
 use kube::core::object::HasStatus;
 
+use super::access::{Access, Openness};
 use crate::resources::{
     AllowedNamespaces, Auth, ClusterWebhookNetwork, NetworkSettings, OAuth2ClientCredentials, SecretKey,
     SecretSource, WebhookNetwork, WebhookNetworkStatus,
@@ -23,6 +24,17 @@ pub struct Declared {
 }
 
 impl Declared {
+    /// Who may use it, and for which URLs.
+    #[must_use]
+    pub fn access(&self, openness: Openness) -> Access {
+        Access {
+            namespaces: self.namespaces.clone(),
+            allow_http: self.settings.allow_http && !self.confined,
+            hosts: self.settings.allowed_url_hosts.clone(),
+            openness,
+        }
+    }
+
     /// The base URL of the API, in the spelling that all its spellings have in common.
     #[must_use]
     pub fn api(&self) -> String {

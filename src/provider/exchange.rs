@@ -147,6 +147,9 @@ impl Exchange {
         if response.status() != StatusCode::UNAUTHORIZED {
             self.tokens.accepted(token);
         }
+        if response.status() == StatusCode::FORBIDDEN {
+            self.tokens.lacks_scope(token);
+        }
         if response.status().is_success() {
             let body = body::read(response, cap).await.map_err(|error| unread(&error, self.timeout));
             return Ok(Success { body });

@@ -6,12 +6,15 @@ use futures::{Stream, stream};
 
 use super::client::Client;
 use super::config::Priority;
-use super::endpoint::Page;
+use super::endpoint::{Endpoint, Page};
 use super::error::{Detail, Error, Failure, Operation};
 use super::ids::EndpointId;
 
 /// The most pages that a list may have: a million endpoints.
 const MAX_PAGES: usize = 10_000;
+/// The largest list that is believed, by the bytes of its texts: a hundred thousand usual endpoints. An API
+/// of a tenant's own must not fill the memory of the process that all tenants share.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 impl Client {
     /// All pages of the list, each read when the stream is asked for it. The first error is the
@@ -36,11 +39,17 @@ struct Cursor {
     after: Option<EndpointId>,
     /// Every cursor so far: one that comes back would go round for ever.
     used: HashSet<EndpointId>,
+    /// How much the pages so far hold.
+    bytes: usize,
 }
 
 impl Cursor {
     /// The cursor after `page`, or none when it was the last page.
     fn next(mut self, page: &Page) -> Result<Option<Self>, Failure> {
+        self.bytes += page.items.iter().map(bytes).sum::<usize>();
+        if self.bytes > MAX_BYTES {
+            return Err(invalid("the whole list is larger than 32 MiB"));
+        }
         if !page.has_more {
             return Ok(None);
         }
@@ -57,6 +66,13 @@ impl Cursor {
     }
 }
 
+fn bytes(endpoint: &Endpoint) -> usize {
+    let Endpoint { id, network_id, url, enabled_events, status, created_at: _ } = endpoint;
+    let network_id = network_id.as_ref().map_or(0, |id| id.as_str().len());
+    let events = enabled_events.iter().map(|event| event.as_str().len()).sum::<usize>();
+    id.as_str().len() + network_id + url.len() + events + status.as_str().len()
+}
+
 fn invalid(detail: &str) -> Failure {
     Failure::InvalidResponse { detail: Detail::new(detail) }
 }
@@ -66,7 +82,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::provider::{Endpoint, EndpointStatus};
+    use crate::provider::EndpointStatus;
 
     fn page(ids: &[&str], has_more: bool) -> Page {
         let items = ids.iter().map(|id| Endpoint {
@@ -87,6 +103,18 @@ mod tests {
 
         assert!(cursor.next(&page(&["c"], false)).unwrap().is_none());
         assert!(Cursor::default().next(&page(&[], false)).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_list_that_would_fill_the_memory_is_an_error() {
+        let mut large = page(&["a"], true);
+        large.items[0].url = "x".repeat(MAX_BYTES / 2);
+        let cursor = Cursor::default().next(&large).unwrap().unwrap();
+
+        large.items[0].id = "b".into();
+        let error = cursor.next(&large).map(drop).unwrap_err();
+
+        assert!(error.to_string().contains("larger than 32 MiB"), "{error}");
     }
 
     #[test]

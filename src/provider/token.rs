@@ -131,6 +131,14 @@ impl TokenSource {
         }
     }
 
+    /// Notes that the API said that the token lacks a scope.
+    pub(super) fn lacks_scope(&self, token: &Token) {
+        match self {
+            Self::Fixed(_) => {}
+            Self::Issued(issuer) => issuer.life().lacks_scope(token, Instant::now()),
+        }
+    }
+
     /// The secrets, beside the token, that an answer might echo.
     pub(super) fn secrets(&self) -> Vec<&SecretString> {
         match self {

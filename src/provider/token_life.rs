@@ -19,6 +19,9 @@ const MAX_MARGIN: Duration = Duration::from_mins(1);
 /// count requests, and some charge for them.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+/// How old a token has to be to be given up because it lacks a scope. Scopes are fixed when a token is
+/// issued, so one that was granted since is in the next token only.
+const SCOPES_AGE: Duration = Duration::from_mins(5);
 
 /// A token as it is sent.
 #[derive(Clone, Debug)]
@@ -76,6 +79,7 @@ pub(super) struct TokenLife {
 #[derive(Debug)]
 struct Held {
     token: Token,
+    asked_at: Instant,
     renew_at: Instant,
     expires_at: Instant,
     /// Whether the API has ever accepted it.
@@ -126,7 +130,8 @@ impl TokenLife {
         let renew_at = asked + lifetime.saturating_sub(MAX_MARGIN.min(lifetime / 5));
         self.fetched += 1;
         let token = Token { secret, header, number: self.fetched };
-        self.current = Some(Held { token: token.clone(), renew_at, expires_at, accepted: false });
+        self.current =
+            Some(Held { token: token.clone(), asked_at: asked, renew_at, expires_at, accepted: false });
         self.failure = None;
         self.issuer_pause.reset();
         token
@@ -147,6 +152,17 @@ impl TokenLife {
         if let Some(held) = self.current.as_mut().filter(|held| held.token.number == token.number) {
             held.accepted = true;
             self.refusal_pause.reset();
+        }
+    }
+
+    /// Notes that the API said that `token` lacks a scope: the next call fetches another one, unless this
+    /// one is young.
+    pub(super) fn lacks_scope(&mut self, token: &Token, now: Instant) {
+        let stale = |held: &Held| {
+            held.token.number == token.number && now.saturating_duration_since(held.asked_at) >= SCOPES_AGE
+        };
+        if self.current.as_ref().is_some_and(stale) {
+            self.current = None;
         }
     }
 
@@ -215,6 +231,23 @@ mod tests {
                 assert_eq!(word(&life.decide(start + at * SECOND)), expected, "{lifetime:?} after {at}s");
             }
         }
+    }
+
+    #[test]
+    fn a_token_that_lacks_a_scope_is_given_up_when_it_is_not_young() {
+        let start = Instant::now();
+        let mut life = TokenLife::default();
+        let token = fetch(&mut life, Some(86_400), start);
+        life.lacks_scope(&token, start + 10 * SECOND);
+        assert_eq!(word(&life.decide(start + 10 * SECOND)), "use");
+
+        let late = start + SCOPES_AGE;
+        life.lacks_scope(&token, late);
+        assert_eq!(word(&life.decide(late)), "fetch");
+
+        fetch(&mut life, Some(86_400), late);
+        life.lacks_scope(&token, late + SCOPES_AGE);
+        assert_eq!(word(&life.decide(late + SCOPES_AGE)), "use", "that was said of an earlier token");
     }
 
     #[test]

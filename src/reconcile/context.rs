@@ -117,9 +117,9 @@ impl Context {
         locked(&self.secrets)
     }
 
-    /// The labels of a namespace.
-    pub(super) fn namespace_labels(&self, namespace: &str) -> BTreeMap<String, String> {
-        locked(&self.labels).get(namespace).cloned().unwrap_or_default()
+    /// The labels of a namespace; `None` before the watch has shown it.
+    pub(super) fn namespace_labels(&self, namespace: &str) -> Option<BTreeMap<String, String>> {
+        locked(&self.labels).get(namespace).cloned()
     }
 
     /// Takes in the labels of a namespace; tells whether they are new.

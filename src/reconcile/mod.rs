@@ -26,9 +26,10 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 pub use context::{Context, Settings};
 pub use observe::claim_of;
+pub use remote::pages;
 
 use crate::backoff::jittered;
-use crate::network::{Access, Network, Unavailable};
+use crate::network::{Access, Network, Openness, Refusal, Unavailable};
 use crate::planning::{Action, Intent, Reason, Rest, State, Step, Timing, plan};
 use crate::resources::WebhookEndpoint;
 use crate::state::{NetworkKey, ResourceKey};
@@ -89,6 +90,7 @@ struct Activation<'a> {
     mind: &'a mut Mind,
     /// The resource as its latest write, or the cache, shows it.
     view: WebhookEndpoint,
+    network_key: NetworkKey,
     network: Result<(Arc<Network>, Access), Unavailable>,
     /// The networks among which an id means one endpoint.
     networks: BTreeSet<NetworkKey>,
@@ -103,14 +105,26 @@ async fn activate(
 ) -> Option<Duration> {
     let view = context.freshest(key, cached);
     let network_key = NetworkKey::referred(&view.spec.network_ref, &key.namespace);
-    let network = context.networks.get(&network_key);
+    let network = look_up(context, &view, &network_key);
     mind.begin(&view);
     let networks = context.networks.of_same_api(&network_key);
-    let mut activation = Activation { context, key, mind, view, network, networks, url_locks: Vec::new() };
+    let url_locks = Vec::new();
+    let mut activation = Activation { context, key, mind, view, network_key, network, networks, url_locks };
     let outcome = activation.run().await;
     let retry = activation.settle(outcome).await;
     context.note_waiting(key, retry.waiting);
     retry.pause
+}
+
+fn look_up(
+    context: &Context,
+    view: &WebhookEndpoint,
+    network: &NetworkKey,
+) -> Result<(Arc<Network>, Access), Unavailable> {
+    match view.metadata.deletion_timestamp {
+        Some(_) => context.networks.get_for_removal(network),
+        None => context.networks.get(network),
+    }
 }
 
 /// When to look again.
@@ -126,13 +140,17 @@ impl Activation<'_> {
             if let Some(rest) = intent::paused(&self.view) {
                 return Ok(rest);
             }
+            // What a step before this one took long for may have been overtaken: other credentials, or the
+            // network's deletion, which counts those that hold the finalizer by now.
+            self.network = look_up(self.context, &self.view, &self.network_key);
             let intent = intent::of(&self.view);
             let gate = self.gate(&intent);
             let observed = observe::observe(self, &intent);
             match plan(&intent, &observed, self.now(), &self.timing()) {
                 Step::Rest(rest) => return Ok(gate.filter(|_| rest.state != State::Gone).unwrap_or(rest)),
                 Step::Act(action) => {
-                    if let Some(rest) = gate.filter(|_| concerns_network(&action)) {
+                    let gate = gate.filter(|_| concerns_network(&action));
+                    if let Some(rest) = gate.or_else(|| self.closed_to(&action)) {
                         return Ok(rest);
                     }
                     if concerns_creates(&action) && self.url_locks.is_empty() {
@@ -166,11 +184,26 @@ impl Activation<'_> {
         // A resource that is being deleted may take its endpoint along, whoever is allowed by now.
         let Intent::Keep(desired) = intent else { return None };
         let labels = self.context.namespace_labels(&self.key.namespace);
-        if let Err(refusal) = access.check_namespace(&self.key.namespace, &labels) {
-            return Some(Rest::stalled(Reason::NamespaceNotAllowed, refusal.to_string()));
-        }
-        let refusal = access.check_url(&desired.endpoint.url).err()?;
-        Some(Rest::stalled(Reason::UrlNotAllowed, refusal.to_string()))
+        let allowed = access.check_namespace(&self.key.namespace, labels.as_ref());
+        let refusal = allowed.and_then(|()| access.check_url(&desired.endpoint.url)).err()?;
+        let message = refusal.to_string();
+        Some(match refusal {
+            Refusal::UnknownNamespace { .. } => Rest::reconciling(Reason::AwaitingList, message, None),
+            Refusal::Namespace { .. } => Rest::stalled(Reason::NamespaceNotAllowed, message),
+            Refusal::Unreadable { .. } | Refusal::Http | Refusal::Host { .. } => {
+                Rest::stalled(Reason::UrlNotAllowed, message)
+            }
+        })
+    }
+
+    /// Why a network that is being deleted makes nothing new, if so.
+    fn closed_to(&self, action: &Action) -> Option<Rest> {
+        let (_, access) = self.network.as_ref().ok()?;
+        let makes_new = matches!(action, Action::RecordAttempt(_) | Action::Create);
+        (makes_new && access.openness == Openness::Closing).then(|| {
+            let message = format!("{} is being deleted: it takes no new endpoints", self.network_key);
+            Rest::reconciling(Reason::NetworkNotReady, message, None)
+        })
     }
 
     /// The URLs that this resource creates endpoints with, or may have, each with its API.

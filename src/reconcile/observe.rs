@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
 use super::Activation;
@@ -11,6 +12,9 @@ use crate::planning::{Attempt, HeldSecret, Intent, Observed, Presence, Progress,
 use crate::provider::{Endpoint, EndpointId};
 use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, WebhookEndpoint};
 use crate::state::{Claim, NetworkKey, SecretIndex, StoredMeta};
+
+/// How far the clocks of the cluster's machines may disagree.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a resource lays claim to.
 #[must_use]
@@ -23,12 +27,29 @@ pub fn claim_of(resource: &WebhookEndpoint, secrets: &SecretIndex) -> Claim {
     let held = recorded(resource).into_iter().chain(endpoints).collect();
     let attempt = attempt(resource).filter(|attempt| attempt.uid == uid && attempt.number > latest);
     let network = Some(NetworkKey::referred(&resource.spec.network_ref, &namespace));
-    Claim { uid, network, held, attempt }
+    Claim { uid, network, is_finalized: is_finalized(resource), held, attempt }
+}
+
+fn is_finalized(resource: &WebhookEndpoint) -> bool {
+    resource.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
 /// The attempt that is recorded on a resource.
 pub(super) fn attempt(resource: &WebhookEndpoint) -> Option<Attempt> {
     serde_json::from_str(resource.annotations().get(ATTEMPT_ANNOTATION)?).ok()
+}
+
+/// The recorded attempt, as far as it can be believed: whoever may write the resource's annotations could
+/// have an attempt begin before the resource did, and so lay claim to whatever was there.
+fn credible(resource: &WebhookEndpoint, now: Timestamp, local_now: Timestamp) -> Option<Attempt> {
+    let mut attempt = attempt(resource)?;
+    if let Some(created) = &resource.metadata.creation_timestamp {
+        // The creation is told by the cluster's clock, and the attempt by the API's, which may be behind.
+        let behind = now.duration_since(local_now).min(SignedDuration::ZERO);
+        let earliest = created.0.checked_add(behind).and_then(|time| time.checked_sub(CLOCK_SKEW));
+        attempt.since = attempt.since.max(earliest.unwrap_or(Timestamp::MIN));
+    }
+    Some(attempt)
 }
 
 fn recorded(resource: &WebhookEndpoint) -> Option<EndpointId> {
@@ -52,7 +73,7 @@ fn reached(resource: &WebhookEndpoint) -> bool {
 }
 
 pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed {
-    let Activation { context, key, mind, view, network, networks, url_locks: _ } = activation;
+    let Activation { context, key, mind, view, network_key: _, network, networks, url_locks: _ } = activation;
     let network = network.as_ref().ok().map(|(network, _)| network);
     let inventory = network.map(|network| network.inventory());
     let claims = context.claims();
@@ -71,9 +92,9 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         .map(|(name, meta)| (name.to_owned(), held(view, name, meta)))
         .collect::<BTreeMap<_, _>>();
 
-    let attempt = attempt(view);
+    let attempt = credible(view, activation.now(), Timestamp::now());
     let mut observed = Observed {
-        finalizer: view.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+        finalizer: is_finalized(view),
         progress: attempt.as_ref().map_or(Progress::Unknown, |attempt| mind.memory.progress(attempt)),
         resolved_attempt: resolved(view),
         recorded: recorded(view),
@@ -144,5 +165,50 @@ pub(super) fn seen(activation: &Activation<'_>, id: &EndpointId) -> Option<Endpo
     match network.inventory().presence(id)? {
         Presence::Present(endpoint) => Some(endpoint),
         Presence::Unlisted | Presence::Gone => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + 60 * minute).unwrap()
+    }
+
+    /// A resource of minute 0 with an attempt that began at `since`.
+    fn resource(since: Timestamp) -> WebhookEndpoint {
+        let attempt = json!({
+            "uid": "u", "number": 1, "since": since, "startedAt": since, "posts": 1,
+            "url": "https://example.com", "enabledEvents": ["ocpp.message"], "status": "active",
+        });
+        serde_json::from_value(json!({
+            "apiVersion": "webhookoperator.dev/v1alpha1",
+            "kind": "WebhookEndpoint",
+            "metadata": {
+                "name": "e",
+                "creationTimestamp": at(0),
+                "annotations": { ATTEMPT_ANNOTATION: attempt.to_string() },
+            },
+            "spec": { "url": "https://example.com", "enabledEvents": ["ocpp.message"] },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_attempt_does_not_begin_before_its_resource() {
+        for (since, api_is_ahead, believed, why) in [
+            (5, 0, 5, "a usual one"),
+            (-1, 0, -1, "clocks may disagree a little"),
+            (-600, 0, -1, "forged"),
+            (-600, 10, -1, "forged, and the API's clock is ahead"),
+            (-9, -10, -9, "the API's clock is behind"),
+            (-600, -10, -11, "forged, and the API's clock is behind"),
+        ] {
+            let attempt = credible(&resource(at(since)), at(20 + api_is_ahead), at(20)).unwrap();
+            assert_eq!(attempt.since, at(believed), "{why}");
+        }
     }
 }

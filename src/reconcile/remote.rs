@@ -193,7 +193,7 @@ impl Activation<'_> {
 }
 
 /// The pages of a consistent list.
-fn pages<K, F, R>(list: F) -> impl futures::Stream<Item = kube::Result<Vec<K>>>
+pub fn pages<K, F, R>(list: F) -> impl futures::Stream<Item = kube::Result<Vec<K>>>
 where
     K: Clone,
     F: Fn(ListParams) -> R,

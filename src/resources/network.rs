@@ -80,6 +80,14 @@ pub struct ClusterWebhookNetworkSpec {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.allowHttp) || !self.allowHttp").field_path(".allowHttp").message(
+        "a WebhookNetwork may not allow http: ask the operator's administrator for a ClusterWebhookNetwork"),
+    validation = Rule::new("!isURL(self.apiUrl) || url(self.apiUrl).getScheme() == 'https'").field_path(".apiUrl").message(
+        "a WebhookNetwork's apiUrl must be https"),
+    validation = Rule::new("!has(self.auth.oauth2ClientCredentials) || !isURL(self.auth.oauth2ClientCredentials.tokenUrl) || url(self.auth.oauth2ClientCredentials.tokenUrl).getScheme() == 'https'").message(
+        "a WebhookNetwork's tokenUrl must be https"),
+)]
 pub struct WebhookNetworkSpec {
     /// How the operator authenticates, with Secrets of this namespace.
     pub auth: Auth<LocalSecretKey>,
@@ -121,6 +129,7 @@ pub struct NetworkSettings {
         "caBundle must hold at least one PEM block: -----BEGIN CERTIFICATE-----"))]
     pub ca_bundle: Option<String>,
     /// Allow http: for the API and for endpoints' URLs. For tests: the production API delivers to https only.
+    /// A `WebhookNetwork` may not, since credentials and signing secrets would cross the network in clear.
     #[serde(default)]
     pub allow_http: bool,
     /// The hosts that endpoints may deliver to, e.g. `hooks.example.com` or `*.example.com`; any, when left out.

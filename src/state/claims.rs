@@ -13,6 +13,8 @@ pub struct Claim {
     pub uid: String,
     /// The network it belongs to.
     pub network: Option<NetworkKey>,
+    /// Whether it holds the finalizer, and so may have an endpoint.
+    pub is_finalized: bool,
     /// Endpoints that its status or its Secrets name.
     pub held: BTreeSet<EndpointId>,
     /// A create whose outcome is not on record.

@@ -15,7 +15,7 @@ use kube::{Api, Client};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
-use super::streams::steady;
+use super::super::streams::steady;
 use crate::state::NetworkKey;
 
 /// The watches of all networks' credentials.
@@ -40,7 +40,9 @@ struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 

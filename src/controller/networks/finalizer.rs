@@ -1,0 +1,95 @@
+//! What keeps a network from vanishing under its endpoints: without it, none could be deleted remotely.
+
+use futures::TryStreamExt as _;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::runtime::controller::Action;
+use kube::{Api, ResourceExt as _};
+use serde_json::json;
+
+use super::{Kind, RETRY, Shared};
+use crate::network::{Openness, Verdict};
+use crate::reconcile::pages;
+use crate::resources::{FINALIZER, WebhookEndpoint};
+use crate::state::NetworkKey;
+
+impl Shared {
+    /// Lets a network go once no endpoint needs it. From now on it takes no new ones.
+    pub(super) async fn let_go<K: Kind>(&self, network: &K, key: &NetworkKey) -> Result<Action, kube::Error> {
+        if !is_held(network) {
+            self.end(key);
+            return Ok(Action::await_change());
+        }
+        self.establish(key, network.declared(), Openness::Closing).await?;
+        let endpoints = self.users(key).await?;
+        if endpoints > 0 {
+            self.report(network, key, &Verdict::InUse { endpoints }).await?;
+            return Ok(Action::requeue(RETRY));
+        }
+        let mut finalizers = network.finalizers().to_vec();
+        finalizers.retain(|finalizer| finalizer != FINALIZER);
+        self.patch_finalizers(network, key, finalizers).await?;
+        self.end(key);
+        Ok(Action::await_change())
+    }
+
+    /// How many endpoints need a network: those with the finalizer, which is set before anything is
+    /// created. A resource that merely names it, maybe one that the network does not allow, needs nothing.
+    ///
+    /// What is known may be incomplete just after a start, so before it is believed that there is none,
+    /// the API server is asked.
+    async fn users(&self, key: &NetworkKey) -> Result<usize, kube::Error> {
+        let context = &self.parts.context;
+        let known = context.claims().of_network(key).filter(|(_, claim)| claim.is_finalized).count();
+        if known > 0 {
+            return Ok(known);
+        }
+        let api = match key {
+            NetworkKey::Cluster { .. } => Api::<WebhookEndpoint>::all(context.client.clone()),
+            NetworkKey::Namespaced { namespace, .. } => Api::namespaced(context.client.clone(), namespace),
+        };
+        let uses = |endpoint: &WebhookEndpoint| {
+            let namespace = endpoint.namespace().unwrap_or_default();
+            is_held(endpoint) && NetworkKey::referred(&endpoint.spec.network_ref, &namespace) == *key
+        };
+        let pages = pages(|params: ListParams| {
+            let api = api.clone();
+            async move { api.list(&params).await }
+        });
+        let count = |users, page: Vec<WebhookEndpoint>| async move {
+            Ok(users + page.iter().filter(|endpoint| uses(endpoint)).count())
+        };
+        pages.try_fold(0, count).await
+    }
+
+    pub(super) async fn hold<K: Kind>(&self, network: &K, key: &NetworkKey) -> Result<(), kube::Error> {
+        if is_held(network) {
+            return Ok(());
+        }
+        let mut finalizers = network.finalizers().to_vec();
+        finalizers.push(FINALIZER.to_owned());
+        self.patch_finalizers(network, key, finalizers).await
+    }
+
+    async fn patch_finalizers<K: Kind>(
+        &self,
+        network: &K,
+        key: &NetworkKey,
+        finalizers: Vec<String>,
+    ) -> Result<(), kube::Error> {
+        let body = json!({ "metadata": {
+            "uid": network.uid(),
+            "resourceVersion": network.resource_version(),
+            "finalizers": finalizers,
+        }});
+        let api = K::api(self.parts.context.client.clone(), key);
+        match api.patch_metadata(&network.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
+            // Gone already, or looked at again when the watch shows what changed.
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+            other => other.map(drop),
+        }
+    }
+}
+
+fn is_held(object: &impl kube::Resource) -> bool {
+    object.meta().finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+}
