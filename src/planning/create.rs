@@ -14,7 +14,7 @@ use crate::provider::{Endpoint, EndpointId};
 /// Begins a create, or sends the one that was recorded.
 ///
 /// The caller has made sure that nothing is held and that no endpoint of an earlier attempt is left.
-pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
+pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp, timing: &Timing) -> Step {
     match observed.secret {
         SecretState::Absent | SecretState::Held(_) => {}
         SecretState::Foreign => return Step::Rest(secret_not_ours(desired)),
@@ -27,8 +27,11 @@ pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> S
         return Step::Act(Action::ProveSecretWritable);
     }
     let open = observed.open_attempt();
+    let sendable = |attempt: &Attempt| {
+        attempt.sends(&desired.endpoint) && now <= timing.sendable_until(attempt.started_at)
+    };
     match (open, observed.progress) {
-        (Some(attempt), Progress::Unsent) if attempt.sends(&desired.endpoint) => Step::Act(Action::Create),
+        (Some(attempt), Progress::Unsent) if sendable(attempt) => Step::Act(Action::Create),
         _ => Step::Act(Action::RecordAttempt(next(desired, observed, open, now))),
     }
 }

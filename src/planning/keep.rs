@@ -24,10 +24,10 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, timin
     }
     if let Some(attempt) = observed.open_attempt() {
         return create::resolve(attempt, observed, now, timing)
-            .unwrap_or_else(|| create::begin(desired, observed, now));
+            .unwrap_or_else(|| create::begin(desired, observed, now, timing));
     }
     match holding(observed) {
-        Holding::Nothing => create::begin(desired, observed, now),
+        Holding::Nothing => create::begin(desired, observed, now, timing),
         Holding::Endpoint { id, secret, at } => held(desired, observed, id, secret, at, now, timing),
         Holding::WithoutSecret(id) => without_secret(desired, observed, id, now, timing),
     }
@@ -87,7 +87,7 @@ fn held(
     let endpoint = match look(observed, id, now, timing) {
         Look::Seen(endpoint) => endpoint,
         Look::Step(step) => return step,
-        Look::Gone => return gone(desired, observed, id, now),
+        Look::Gone => return gone(desired, observed, id, now, timing),
     };
     if let Some(step) = store_as_declared(desired, observed, secret, at) {
         return step;
@@ -129,9 +129,9 @@ fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp, timing: &Ti
     )))
 }
 
-fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
+fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp, timing: &Timing) -> Step {
     match desired.drift {
-        Drift::Correct => create::begin(desired, observed, now),
+        Drift::Correct => create::begin(desired, observed, now, timing),
         Drift::Report => Step::Rest(deleted_remotely(id)),
     }
 }
@@ -146,7 +146,7 @@ fn without_secret(
     match look(observed, id, now, timing) {
         Look::Seen(_) => Step::Rest(secret_lost(desired, id)),
         Look::Step(step) => step,
-        Look::Gone => gone(desired, observed, id, now),
+        Look::Gone => gone(desired, observed, id, now, timing),
     }
 }
 

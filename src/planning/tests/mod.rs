@@ -1,0 +1,5 @@
+//! The planner in tables.
+
+mod found;
+mod given;
+mod show;
