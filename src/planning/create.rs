@@ -84,12 +84,9 @@ pub(super) fn resolve(
     };
 
     let traces = Traces::of(attempt, observed, timing);
-    if !traces.doubtful.is_empty() {
-        return Some(Step::Rest(uncertain(attempt, &traces.doubtful)));
-    }
     let possible = attempt.posts.saturating_add(observed.rival_posts) as usize;
-    if traces.ours.len() > possible {
-        return Some(Step::Rest(uncertain(attempt, &traces.ours)));
+    if !traces.doubtful.is_empty() || traces.ours.len() > possible {
+        return Some(Step::Rest(uncertain(attempt, &traces)));
     }
     if let Some(id) = traces.ours.first() {
         let last = attempt.posts == 1 && observed.rival_posts == 0;
@@ -160,8 +157,8 @@ fn judge(attempt: &Attempt, endpoint: &Endpoint, timing: &Timing) -> Verdict {
     Verdict::Doubtful
 }
 
-fn uncertain(attempt: &Attempt, ids: &BTreeSet<EndpointId>) -> Rest {
-    let ids = ids.iter().map(EndpointId::as_str).collect::<Vec<_>>().join(", ");
+fn uncertain(attempt: &Attempt, traces: &Traces) -> Rest {
+    let ids = traces.ours.union(&traces.doubtful).map(EndpointId::as_str).collect::<Vec<_>>().join(", ");
     Rest::stalled(
         Reason::CreateUncertain,
         format!(

@@ -19,3 +19,14 @@ fn an_attempt_is_sent_at_once_or_begun_anew() {
         ),
     ]);
 }
+
+/// A person has to look at all that is left, not only at what is doubtful.
+#[test]
+fn an_uncertain_create_names_all_that_it_may_have_made() {
+    let given =
+        attempted(Progress::Unanswered(at(95))).finds(endpoint("wh_1", 92)).finds(endpoint("wh_2", 89));
+    let Step::Rest(rest) = plan(&given.intent, &given.observed, given.now, &super::given::TIMING) else {
+        panic!("{given:?} has a step to take");
+    };
+    assert!(rest.message.contains("wh_1, wh_2"), "{}", rest.message);
+}
