@@ -45,6 +45,16 @@ impl Attempt {
             && self.status == endpoint.status
     }
 
+    /// Whether `endpoint` is what this attempt would have made, but for having been set inactive since: the
+    /// API does that by itself to an endpoint that it can't deliver to.
+    #[must_use]
+    pub fn would_make_disabled(&self, endpoint: &Endpoint) -> bool {
+        self.url == endpoint.url
+            && self.enabled_events == endpoint.enabled_events
+            && self.status == EndpointStatus::Active
+            && endpoint.status == EndpointStatus::Inactive
+    }
+
     /// Whether this attempt sends exactly `wanted`.
     #[must_use]
     pub fn sends(&self, wanted: &NewEndpoint) -> bool {

@@ -142,13 +142,14 @@ enum Verdict {
 }
 
 fn judge(attempt: &Attempt, endpoint: &Endpoint, timing: &Timing) -> Verdict {
-    if attempt.known.contains(&endpoint.id) || !attempt.would_make(endpoint) {
+    let as_made = attempt.would_make(endpoint);
+    if attempt.known.contains(&endpoint.id) || !(as_made || attempt.would_make_disabled(endpoint)) {
         return Verdict::NotOurs;
     }
     let Some(created) = endpoint.created_at else {
         return Verdict::Doubtful;
     };
-    if timing.certain(attempt.since, attempt.started_at).contains(&created) {
+    if as_made && timing.certain(attempt.since, attempt.started_at).contains(&created) {
         return Verdict::Ours;
     }
     if created < Timing::doubtful_from(attempt.since) {

@@ -30,3 +30,26 @@ fn an_uncertain_create_names_all_that_it_may_have_made() {
     };
     assert!(rest.message.contains("wh_1, wh_2"), "{}", rest.message);
 }
+
+/// The API sets an endpoint inactive by itself when it can't deliver, and nobody receives what an
+/// orphan sends.
+#[test]
+fn an_orphan_that_was_set_inactive_is_not_taken_for_somebody_elses() {
+    let disabled = || Endpoint { status: EndpointStatus::Inactive, ..endpoint("wh_1", 92) };
+    let unanswered = || attempted(Progress::Unanswered(at(95)));
+    check([
+        ("it can't be told", unanswered().finds(disabled()), "Stalled: CreateUncertain"),
+        (
+            "one that was there before is not meant",
+            unanswered().finds(Endpoint { created_at: Some(at(84)), ..disabled() }),
+            "Reconciling: ResolvingCreate until 130s",
+        ),
+        (
+            "one that was known before is not meant",
+            unanswered()
+                .finds(disabled())
+                .attempt(Attempt { known: ["wh_1".into()].into(), ..attempt(1, 90) }),
+            "Reconciling: ResolvingCreate until 130s",
+        ),
+    ]);
+}
