@@ -41,11 +41,14 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         Progress::Undone => None,
         // It was never sent: it hands on what came before it, if anything did.
         Progress::Unsent if attempt.posts <= 1 => None,
-        Progress::Unsent => Some((attempt.since, attempt.posts - 1)),
-        Progress::Unknown | Progress::Unanswered(_) => Some((attempt.since, attempt.posts)),
+        Progress::Unsent => Some((attempt, attempt.posts - 1)),
+        Progress::Unknown | Progress::Unanswered(_) => Some((attempt, attempt.posts)),
     });
-    let (since, posts) = unresolved.unwrap_or((now, 0));
-    let known = observed.unheld.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
+    let (since, posts) = unresolved.map_or((now, 0), |(attempt, posts)| (attempt.since, posts));
+    let listed = observed.unheld.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
+    let listed = listed.map(|endpoint| &endpoint.id);
+    // What was there before the series stays known, even if this list happens to leave it out.
+    let known = unresolved.into_iter().flat_map(|(attempt, _)| &attempt.known).chain(listed);
     Attempt {
         uid: observed.uid.clone(),
         number: observed.next_number(),
@@ -55,7 +58,7 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         url: desired.endpoint.url.clone(),
         enabled_events: desired.endpoint.enabled_events.clone(),
         status: desired.endpoint.status.clone(),
-        known: known.map(|endpoint| endpoint.id.clone()).collect(),
+        known: known.cloned().collect(),
     }
 }
 

@@ -53,3 +53,23 @@ fn an_orphan_that_was_set_inactive_is_not_taken_for_somebody_elses() {
         ),
     ]);
 }
+
+/// A list may leave out, by a moved page boundary, what was there before the first attempt.
+#[test]
+fn what_a_series_knows_it_goes_on_knowing() {
+    let known = Attempt { known: ["wh_7".into()].into(), ..attempt(1, 90) };
+    let settled = |progress| attempted(progress).attempt(known.clone()).listed(130).at(131);
+    check([
+        (
+            "the list leaves it out",
+            settled(Progress::Unknown),
+            "record attempt 2, post 2 since 90s, knowing wh_7",
+        ),
+        (
+            "the list shows another one",
+            settled(Progress::Unknown).finds(endpoint("wh_8", 0)),
+            "record attempt 2, post 2 since 90s, knowing wh_7 wh_8",
+        ),
+        ("a new series starts afresh", settled(Progress::Undone), "record attempt 2"),
+    ]);
+}
