@@ -73,3 +73,30 @@ fn what_a_series_knows_it_goes_on_knowing() {
         ("a new series starts afresh", settled(Progress::Undone), "record attempt 2"),
     ]);
 }
+
+/// A Secret may turn up late: restored from a backup, or hidden by an outdated cache.
+#[test]
+fn the_only_secret_of_a_live_endpoint_is_not_overwritten() {
+    let hand = || new().attempt(attempt(2, 90)).in_hand("wh_2", 2, true);
+    let late = || hand().secret(holding("wh_1", 1));
+    let undone = || new().attempt(attempt(2, 90)).progress(Progress::Undone).secret(holding("wh_1", 1));
+    check([
+        ("the new endpoint goes instead", late().sees(endpoint("wh_1", 0)), "delete wh_2 (in hand)"),
+        (
+            "also when it is under another name",
+            hand().former("old", holding("wh_1", 1)).sees(endpoint("wh_1", 0)),
+            "delete wh_2 (in hand)",
+        ),
+        ("then the stored one is kept", undone().sees(endpoint("wh_1", 0)), "Ready: Available"),
+        (
+            "one whose endpoint is gone is overwritten",
+            late().misses("wh_1", Presence::Gone),
+            "store the secret",
+        ),
+        (
+            "and is what another attempt is begun for",
+            undone().misses("wh_1", Presence::Gone),
+            "record attempt 3",
+        ),
+    ]);
+}
