@@ -22,6 +22,9 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, timin
         }
         return Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
     }
+    if !observed.finalizer && has_something_to_lose(observed) {
+        return Step::Act(Action::SetFinalizer);
+    }
     if let Some(attempt) = observed.open_attempt()
         && let Some(step) = create::resolve(attempt, observed, now, timing)
     {
@@ -32,6 +35,14 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, timin
         Holding::Endpoint { id, secret, at } => held(desired, observed, id, secret, at, now, timing),
         Holding::WithoutSecret(id) => without_secret(desired, observed, id, now, timing),
     }
+}
+
+/// Whether an endpoint would be left behind if the resource were deleted now. A resource that came back from
+/// a backup may have lost the finalizer.
+fn has_something_to_lose(observed: &Observed) -> bool {
+    observed.open_attempt().is_some()
+        || observed.recorded.is_some()
+        || observed.held_secrets().any(|secret| secret.endpoint.is_some())
 }
 
 /// Whether a Secret of this resource holds the secret of another endpoint, and that one is there: a Secret

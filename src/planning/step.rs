@@ -24,6 +24,8 @@ pub enum Action {
     ProveSecretWritable,
     /// Set the finalizer and record the attempt, in one write that an outdated view loses.
     RecordAttempt(Attempt),
+    /// Set the finalizer of a resource that has lost it, in a write that an outdated view loses.
+    SetFinalizer,
     /// Send the recorded attempt.
     Create,
     /// Write the secret in hand.

@@ -100,3 +100,30 @@ fn the_only_secret_of_a_live_endpoint_is_not_overwritten() {
         ),
     ]);
 }
+
+/// A backup may bring a resource back without finalizers, and people remove them.
+#[test]
+fn what_has_something_to_lose_has_the_finalizer() {
+    let bare = |given: super::given::Given| given.with(|observed| observed.finalizer = false);
+    check([
+        ("a stored endpoint", bare(ready()), "set the finalizer"),
+        ("an endpoint in the status only", bare(new().recorded("wh_1")), "set the finalizer"),
+        (
+            "a Secret under another name only",
+            bare(new().former("old", holding("wh_1", 1))),
+            "set the finalizer",
+        ),
+        ("an open attempt", bare(attempted(Progress::Unknown)), "set the finalizer"),
+        (
+            "a secret in hand is stored first",
+            bare(attempted(Progress::Unsent).in_hand("wh_1", 1, true)),
+            "store the secret",
+        ),
+        ("nothing yet", bare(new()), "record attempt 1"),
+        (
+            "nothing any more",
+            bare(attempted(Progress::Unknown).with(|observed| observed.uid = "another".to_owned())),
+            "record attempt 2",
+        ),
+    ]);
+}

@@ -39,6 +39,7 @@ fn act(action: &Action) -> String {
     match action {
         Action::ProveSecretWritable => "prove the Secret writable".to_owned(),
         Action::RecordAttempt(attempt) => record(attempt),
+        Action::SetFinalizer => "set the finalizer".to_owned(),
         Action::Create => "create".to_owned(),
         Action::StoreSecret => "store the secret".to_owned(),
         Action::CopySecret { from } => format!("copy Secret {from}"),
