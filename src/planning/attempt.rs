@@ -12,7 +12,7 @@ use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoi
 /// It holds all that is needed to recognise the endpoint of a create whose answer was lost. Attempts
 /// whose outcome was never learnt form a series: the next one carries on its `since` and its `posts`,
 /// so that an endpoint that turns up late is still recognised as one of them.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// The resource it was made for: a copy on another resource means nothing.
@@ -43,6 +43,16 @@ impl Attempt {
         self.url == endpoint.url
             && self.enabled_events == endpoint.enabled_events
             && self.status == endpoint.status
+    }
+
+    /// Whether `endpoint` is what this attempt would have made, but for having been set inactive since: the
+    /// API does that by itself to an endpoint that it can't deliver to.
+    #[must_use]
+    pub fn would_make_disabled(&self, endpoint: &Endpoint) -> bool {
+        self.url == endpoint.url
+            && self.enabled_events == endpoint.enabled_events
+            && self.status == EndpointStatus::Active
+            && endpoint.status == EndpointStatus::Inactive
     }
 
     /// Whether this attempt sends exactly `wanted`.

@@ -14,7 +14,7 @@ use crate::provider::{Endpoint, EndpointId};
 /// Begins a create, or sends the one that was recorded.
 ///
 /// The caller has made sure that nothing is held and that no endpoint of an earlier attempt is left.
-pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
+pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp, timing: &Timing) -> Step {
     match observed.secret {
         SecretState::Absent | SecretState::Held(_) => {}
         SecretState::Foreign => return Step::Rest(secret_not_ours(desired)),
@@ -27,8 +27,11 @@ pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> S
         return Step::Act(Action::ProveSecretWritable);
     }
     let open = observed.open_attempt();
+    let sendable = |attempt: &Attempt| {
+        attempt.sends(&desired.endpoint) && now <= timing.sendable_until(attempt.started_at)
+    };
     match (open, observed.progress) {
-        (Some(attempt), Progress::Unsent) if attempt.sends(&desired.endpoint) => Step::Act(Action::Create),
+        (Some(attempt), Progress::Unsent) if sendable(attempt) => Step::Act(Action::Create),
         _ => Step::Act(Action::RecordAttempt(next(desired, observed, open, now))),
     }
 }
@@ -38,11 +41,14 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         Progress::Undone => None,
         // It was never sent: it hands on what came before it, if anything did.
         Progress::Unsent if attempt.posts <= 1 => None,
-        Progress::Unsent => Some((attempt.since, attempt.posts - 1)),
-        Progress::Unknown | Progress::Unanswered(_) => Some((attempt.since, attempt.posts)),
+        Progress::Unsent => Some((attempt, attempt.posts - 1)),
+        Progress::Unknown | Progress::Unanswered(_) => Some((attempt, attempt.posts)),
     });
-    let (since, posts) = unresolved.unwrap_or((now, 0));
-    let known = observed.unheld.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
+    let (since, posts) = unresolved.map_or((now, 0), |(attempt, posts)| (attempt.since, posts));
+    let listed = observed.unheld.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
+    let listed = listed.map(|endpoint| &endpoint.id);
+    // What was there before the series stays known, even if this list happens to leave it out.
+    let known = unresolved.into_iter().flat_map(|(attempt, _)| &attempt.known).chain(listed);
     Attempt {
         uid: observed.uid.clone(),
         number: observed.next_number(),
@@ -52,7 +58,7 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         url: desired.endpoint.url.clone(),
         enabled_events: desired.endpoint.enabled_events.clone(),
         status: desired.endpoint.status.clone(),
-        known: known.map(|endpoint| endpoint.id.clone()).collect(),
+        known: known.cloned().collect(),
     }
 }
 
@@ -81,12 +87,9 @@ pub(super) fn resolve(
     };
 
     let traces = Traces::of(attempt, observed, timing);
-    if !traces.doubtful.is_empty() {
-        return Some(Step::Rest(uncertain(attempt, &traces.doubtful)));
-    }
     let possible = attempt.posts.saturating_add(observed.rival_posts) as usize;
-    if traces.ours.len() > possible {
-        return Some(Step::Rest(uncertain(attempt, &traces.ours)));
+    if !traces.doubtful.is_empty() || traces.ours.len() > possible {
+        return Some(Step::Rest(uncertain(attempt, &traces)));
     }
     if let Some(id) = traces.ours.first() {
         let last = attempt.posts == 1 && observed.rival_posts == 0;
@@ -142,13 +145,14 @@ enum Verdict {
 }
 
 fn judge(attempt: &Attempt, endpoint: &Endpoint, timing: &Timing) -> Verdict {
-    if attempt.known.contains(&endpoint.id) || !attempt.would_make(endpoint) {
+    let as_made = attempt.would_make(endpoint);
+    if attempt.known.contains(&endpoint.id) || !(as_made || attempt.would_make_disabled(endpoint)) {
         return Verdict::NotOurs;
     }
     let Some(created) = endpoint.created_at else {
         return Verdict::Doubtful;
     };
-    if timing.certain(attempt.since, attempt.started_at).contains(&created) {
+    if as_made && timing.certain(attempt.since, attempt.started_at).contains(&created) {
         return Verdict::Ours;
     }
     if created < Timing::doubtful_from(attempt.since) {
@@ -157,8 +161,8 @@ fn judge(attempt: &Attempt, endpoint: &Endpoint, timing: &Timing) -> Verdict {
     Verdict::Doubtful
 }
 
-fn uncertain(attempt: &Attempt, ids: &BTreeSet<EndpointId>) -> Rest {
-    let ids = ids.iter().map(EndpointId::as_str).collect::<Vec<_>>().join(", ");
+fn uncertain(attempt: &Attempt, traces: &Traces) -> Rest {
+    let ids = traces.ours.union(&traces.doubtful).map(EndpointId::as_str).collect::<Vec<_>>().join(", ");
     Rest::stalled(
         Reason::CreateUncertain,
         format!(

@@ -17,20 +17,39 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, timin
     }
     if let Some(hand) = &observed.in_hand {
         let writable = matches!(observed.secret, SecretState::Absent | SecretState::Held(_));
-        if hand.has_secret && writable {
+        if hand.has_secret && writable && !guards_another(observed, &hand.id) {
             return Step::Act(Action::StoreSecret);
         }
         return Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
     }
-    if let Some(attempt) = observed.open_attempt() {
-        return create::resolve(attempt, observed, now, timing)
-            .unwrap_or_else(|| create::begin(desired, observed, now));
+    if !observed.finalizer && has_something_to_lose(observed) {
+        return Step::Act(Action::SetFinalizer);
+    }
+    if let Some(attempt) = observed.open_attempt()
+        && let Some(step) = create::resolve(attempt, observed, now, timing)
+    {
+        return step;
     }
     match holding(observed) {
-        Holding::Nothing => create::begin(desired, observed, now),
+        Holding::Nothing => create::begin(desired, observed, now, timing),
         Holding::Endpoint { id, secret, at } => held(desired, observed, id, secret, at, now, timing),
         Holding::WithoutSecret(id) => without_secret(desired, observed, id, now, timing),
     }
+}
+
+/// Whether an endpoint would be left behind if the resource were deleted now. A resource that came back from
+/// a backup may have lost the finalizer.
+fn has_something_to_lose(observed: &Observed) -> bool {
+    observed.open_attempt().is_some()
+        || observed.recorded.is_some()
+        || observed.held_secrets().any(|secret| secret.endpoint.is_some())
+}
+
+/// Whether a Secret of this resource holds the secret of another endpoint, and that one is there: a Secret
+/// that came back from a backup, or that the cache showed late. It must not be overwritten.
+fn guards_another(observed: &Observed, in_hand: &EndpointId) -> bool {
+    let mut stored = observed.held_secrets().filter_map(|secret| secret.endpoint.as_ref());
+    stored.any(|id| id != in_hand && matches!(observed.remote.get(id), Some(Presence::Present(_))))
 }
 
 /// Where the Secret that counts is.
@@ -87,7 +106,7 @@ fn held(
     let endpoint = match look(observed, id, now, timing) {
         Look::Seen(endpoint) => endpoint,
         Look::Step(step) => return step,
-        Look::Gone => return gone(desired, observed, id, now),
+        Look::Gone => return gone(desired, observed, id, now, timing),
     };
     if let Some(step) = store_as_declared(desired, observed, secret, at) {
         return step;
@@ -104,7 +123,8 @@ enum Look<'a> {
     Step(Step),
 }
 
-/// Looks at an endpoint, and believes that it is gone only after the settling time of its create.
+/// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An
+/// attempt that is open did not create it: it was begun because the endpoint is gone.
 fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp, timing: &Timing) -> Look<'a> {
     let unseen = match observed.remote.get(id) {
         None => return Look::Step(Step::Rest(create::awaiting_list())),
@@ -112,7 +132,7 @@ fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp, timing: &Ti
         Some(Presence::Unlisted) => Look::Step(Step::Act(Action::Confirm { id: id.clone() })),
         Some(Presence::Gone) => Look::Gone,
     };
-    let Some(attempt) = &observed.attempt else {
+    let Some(attempt) = observed.attempt.as_ref().filter(|_| observed.open_attempt().is_none()) else {
         return unseen;
     };
     let settled = timing.settled(attempt.started_at);
@@ -129,9 +149,9 @@ fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp, timing: &Ti
     )))
 }
 
-fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
+fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp, timing: &Timing) -> Step {
     match desired.drift {
-        Drift::Correct => create::begin(desired, observed, now),
+        Drift::Correct => create::begin(desired, observed, now, timing),
         Drift::Report => Step::Rest(deleted_remotely(id)),
     }
 }
@@ -146,7 +166,7 @@ fn without_secret(
     match look(observed, id, now, timing) {
         Look::Seen(_) => Step::Rest(secret_lost(desired, id)),
         Look::Step(step) => step,
-        Look::Gone => gone(desired, observed, id, now),
+        Look::Gone => gone(desired, observed, id, now, timing),
     }
 }
 

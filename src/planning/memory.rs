@@ -12,7 +12,7 @@ use crate::provider::EndpointId;
 /// Each method is called at the moment it names, so that dropping a call half-way (a time-out, a
 /// shutdown) leaves what is remembered on the safe side: a create counts as unanswered from the moment
 /// before it is sent.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Memory {
     attempt: Option<(u64, Timestamp)>,
     progress: Progress,

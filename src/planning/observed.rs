@@ -47,7 +47,7 @@ pub struct Observed {
 }
 
 /// A created endpoint whose secret is in memory and nowhere else.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct InHand {
     /// The attempt that made it.
     pub attempt: u64,
@@ -96,7 +96,7 @@ pub enum Presence {
 }
 
 /// Earlier reactivations of an endpoint.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Reactivation {
     /// How many in a row.
     pub count: u32,

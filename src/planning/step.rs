@@ -24,6 +24,8 @@ pub enum Action {
     ProveSecretWritable,
     /// Set the finalizer and record the attempt, in one write that an outdated view loses.
     RecordAttempt(Attempt),
+    /// Set the finalizer of a resource that has lost it, in a write that an outdated view loses.
+    SetFinalizer,
     /// Send the recorded attempt.
     Create,
     /// Write the secret in hand.
@@ -99,9 +101,15 @@ impl Timing {
     /// How far the API's clocks may disagree with each other: `createdAt` is compared with `Date`.
     const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
-    /// When a create begun at `start` has either taken effect or never will.
+    /// Until when an attempt begun at `start` may be sent. Later it is begun anew: what is concluded from
+    /// its times would no longer hold for what it makes.
+    pub(super) fn sendable_until(&self, start: Timestamp) -> Timestamp {
+        later(start, self.call)
+    }
+
+    /// When a create begun at `start` has either taken effect, and every list shows it, or never will.
     pub(super) fn settled(&self, start: Timestamp) -> Timestamp {
-        later(later(start, self.call), self.settle)
+        later(later(self.sendable_until(start), self.call), self.settle)
     }
 
     /// The times at which a series of creates may have made an endpoint for certain.

@@ -1,0 +1,102 @@
+//! Deleting a resource.
+
+use super::given::{Given, at, attempt, attempted, check, endpoint, holding, new, ready};
+use crate::planning::Removal::{Delete, Retain};
+use crate::planning::{Presence, Progress, SecretState};
+
+#[test]
+fn nothing_is_left_of_a_deleted_resource() {
+    let deleted = |given: Given| given.removed(Delete);
+    check([
+        ("the endpoint goes first", deleted(ready()), "delete wh_1 (removed)"),
+        ("then the finalizer", deleted(ready().misses("wh_1", Presence::Gone)), "remove the finalizer"),
+        ("then it is gone", deleted(ready().with(|o| o.finalizer = false)), "Gone: Deleted"),
+        ("before the first list", deleted(ready().never_listed()), "delete wh_1 (removed)"),
+        (
+            "not listed: asked to be deleted all the same",
+            deleted(ready().misses("wh_1", Presence::Unlisted)),
+            "delete wh_1 (removed)",
+        ),
+        ("the status was lost", deleted(ready().with(|o| o.recorded = None)), "delete wh_1 (removed)"),
+        ("the Secret was lost", deleted(ready().secret_is(SecretState::Absent)), "delete wh_1 (removed)"),
+        (
+            "the Secret was never moved",
+            deleted(
+                ready()
+                    .secret_is(SecretState::Absent)
+                    .with(|o| o.recorded = None)
+                    .former("old", holding("wh_1", 1)),
+            ),
+            "delete wh_1 (removed)",
+        ),
+        ("status and Secret name two", deleted(ready().recorded("wh_2")), "delete wh_2 (removed)"),
+        (
+            "and one of them is gone",
+            deleted(ready().recorded("wh_2").misses("wh_2", Presence::Gone)),
+            "delete wh_1 (removed)",
+        ),
+        ("nothing was ever made", deleted(new().with(|o| o.finalizer = true)), "remove the finalizer"),
+        (
+            "somebody else's Secret is no reason to stay",
+            deleted(new().with(|o| o.finalizer = true).secret_is(SecretState::Foreign)),
+            "remove the finalizer",
+        ),
+        (
+            "another resource holds the endpoint too: it stays",
+            deleted(ready().contested("wh_1")),
+            "remove the finalizer",
+        ),
+    ]);
+}
+
+#[test]
+fn an_open_attempt_is_resolved_first() {
+    let deleted = |progress| attempted(progress).removed(Delete);
+    let unanswered = || deleted(Progress::Unanswered(at(95)));
+    check([
+        ("its list is waited for", unanswered().listed(90), "list"),
+        ("its endpoint is found", unanswered().finds(endpoint("wh_1", 92)), "delete wh_1 (last orphan)"),
+        ("nothing shows yet", unanswered(), "Reconciling: ResolvingCreate until 130s"),
+        ("it can't be told", unanswered().finds(endpoint("wh_1", 89)), "Stalled: CreateUncertain"),
+        ("nothing shows for good", unanswered().listed(130).at(131), "remove the finalizer"),
+        ("it was never sent", deleted(Progress::Unsent), "remove the finalizer"),
+        ("its endpoint was deleted", deleted(Progress::Undone), "remove the finalizer"),
+        (
+            "another process recorded it",
+            deleted(Progress::Unknown),
+            "Reconciling: ResolvingCreate until 130s",
+        ),
+    ]);
+}
+
+#[test]
+fn an_endpoint_whose_secret_is_stored_nowhere_goes_whatever_the_policy() {
+    let hand = || new().attempt(attempt(1, 90)).in_hand("wh_1", 1, true);
+    check([
+        ("policy Delete", hand().removed(Delete), "delete wh_1 (in hand)"),
+        ("policy Retain", hand().removed(Retain), "delete wh_1 (in hand)"),
+    ]);
+}
+
+#[test]
+fn what_is_retained_is_let_go() {
+    let retained = |given: Given| given.removed(Retain);
+    check([
+        ("the Secret is released", retained(ready()), "release the Secret"),
+        (
+            "and so is one under another name",
+            retained(ready().secret_is(SecretState::Absent).former("old", holding("wh_1", 1))),
+            "release Secret old",
+        ),
+        (
+            "then the finalizer goes, and the endpoint stays",
+            retained(ready().secret_is(SecretState::Foreign)),
+            "remove the finalizer",
+        ),
+        (
+            "without a network, too",
+            retained(ready().never_listed().secret_is(SecretState::Foreign)),
+            "remove the finalizer",
+        ),
+    ]);
+}

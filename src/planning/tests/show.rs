@@ -1,0 +1,94 @@
+//! Steps in words, as tables and traces show them.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::given::{URL, at};
+use crate::planning::{Action, Attempt, DeleteCause, Step};
+use crate::provider::{EndpointPatch, EventType};
+
+/// A step on one line, without what a rest tells people.
+pub(super) fn short(step: &Step) -> String {
+    match step {
+        Step::Act(action) => act(action),
+        Step::Rest(rest) => {
+            let until = rest.wake.map(|wake| format!(" until {}", time(wake))).unwrap_or_default();
+            format!("{:?}: {}{until}", rest.state, rest.reason.as_str())
+        }
+    }
+}
+
+/// A step with all that it says.
+pub(super) fn long(step: &Step) -> String {
+    match step {
+        Step::Act(_) => short(step),
+        Step::Rest(rest) => format!("{}\n{:>8}{}", short(step), "", rest.message),
+    }
+}
+
+pub(super) fn time(time: Timestamp) -> String {
+    let since = time.duration_since(at(0));
+    match (since.as_secs(), since.subsec_millis()) {
+        (seconds, 0) => format!("{seconds}s"),
+        (seconds, millis) => format!("{seconds}.{millis:03}s"),
+    }
+}
+
+fn act(action: &Action) -> String {
+    match action {
+        Action::ProveSecretWritable => "prove the Secret writable".to_owned(),
+        Action::RecordAttempt(attempt) => record(attempt),
+        Action::SetFinalizer => "set the finalizer".to_owned(),
+        Action::Create => "create".to_owned(),
+        Action::StoreSecret => "store the secret".to_owned(),
+        Action::CopySecret { from } => format!("copy Secret {from}"),
+        Action::DressSecret => "dress the Secret".to_owned(),
+        Action::DeleteSecret { name } => format!("delete Secret {name}"),
+        Action::ReleaseSecret { name: None } => "release the Secret".to_owned(),
+        Action::ReleaseSecret { name: Some(name) } => format!("release Secret {name}"),
+        Action::Patch { id, patch, reactivates } => {
+            let why = if *reactivates { ", reactivating" } else { "" };
+            format!("patch {id}:{}{why}", change(patch))
+        }
+        Action::Confirm { id } => format!("confirm {id}"),
+        Action::Delete { id, cause } => {
+            let cause = match cause {
+                DeleteCause::Removed => "removed",
+                DeleteCause::Orphan { last: true } => "last orphan",
+                DeleteCause::Orphan { last: false } => "orphan",
+                DeleteCause::InHand => "in hand",
+            };
+            format!("delete {id} ({cause})")
+        }
+        Action::List => "list".to_owned(),
+        Action::RemoveFinalizer => "remove the finalizer".to_owned(),
+    }
+}
+
+fn record(attempt: &Attempt) -> String {
+    let mut told = format!("record attempt {}", attempt.number);
+    if attempt.posts > 1 {
+        let _ = write!(told, ", post {} since {}", attempt.posts, time(attempt.since));
+    }
+    if attempt.url != URL {
+        let _ = write!(told, ", {}", attempt.url);
+    }
+    if !attempt.known.is_empty() {
+        let known: Vec<_> = attempt.known.iter().map(AsRef::as_ref).collect();
+        let _ = write!(told, ", knowing {}", known.join(" "));
+    }
+    told
+}
+
+fn change(patch: &EndpointPatch) -> String {
+    let mut told = String::new();
+    if let Some(events) = &patch.enabled_events {
+        let events: Vec<_> = events.iter().map(EventType::as_str).collect();
+        let _ = write!(told, " events {}", events.join(" "));
+    }
+    if let Some(status) = &patch.status {
+        let _ = write!(told, " {status}");
+    }
+    told
+}

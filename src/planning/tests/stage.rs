@@ -1,0 +1,272 @@
+//! One resource, a network and a Secret store that do as they are told, and a trace of the steps.
+
+use std::fmt::Write as _;
+
+use jiff::SignedDuration;
+
+use super::given::{Given, TIMING, URL, at};
+use super::show::{long, time};
+use crate::planning::{
+    Action, DeleteCause, HeldSecret, Intent, Memory, Presence, Progress, SecretState, State, Step, plan,
+};
+use crate::provider::{Endpoint, EndpointId, EndpointPatch};
+
+/// What becomes of the next create.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fate {
+    /// It is answered.
+    Answered,
+    /// It makes the endpoint, and the answer is lost.
+    AnswerLost,
+    /// It is lost.
+    Lost,
+    /// It is refused.
+    Refused,
+}
+
+/// One resource, a network and a Secret store.
+pub(super) struct Stage {
+    pub(super) given: Given,
+    pub(super) memory: Memory,
+    /// What the network has.
+    pub(super) network: Vec<Endpoint>,
+    /// What becomes of the next create.
+    pub(super) fate: Fate,
+    /// Whether Secrets can be written.
+    pub(super) writable: bool,
+    trace: String,
+}
+
+impl Stage {
+    /// A stage on which `given` plays, in a network that has what it sees.
+    pub(super) fn new(given: Given) -> Self {
+        let seen = given.observed.remote.values().filter_map(|presence| match presence {
+            Presence::Present(endpoint) => Some(endpoint.clone()),
+            Presence::Unlisted | Presence::Gone => None,
+        });
+        let network = seen.chain(given.observed.unheld.clone()).collect();
+        let memory = Memory::default();
+        Self { given, memory, network, fate: Fate::Answered, writable: true, trace: String::new() }
+    }
+
+    pub(super) fn trace(self) -> String {
+        self.trace
+    }
+
+    fn tell(&mut self, told: &str) {
+        let now = time(self.given.now);
+        let _ = writeln!(self.trace, "{now:>6}  {told}");
+    }
+
+    /// Something happens.
+    pub(super) fn meanwhile(&mut self, told: &str, happens: impl FnOnce(&mut Self)) -> &mut Self {
+        self.tell(&format!("* {told}"));
+        happens(self);
+        self
+    }
+
+    /// The process dies, and another starts and lists the network.
+    pub(super) fn crashes(&mut self) -> &mut Self {
+        self.meanwhile("the process dies; another starts and lists", |stage| {
+            stage.memory = Memory::default();
+            stage.pass(1);
+            stage.list();
+        })
+    }
+
+    pub(super) fn waits_until(&mut self, seconds: i64) -> &mut Self {
+        self.given.now = at(seconds);
+        self
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.given.now += SignedDuration::from_secs(seconds);
+    }
+
+    /// Runs until a create was sent, and no further.
+    pub(super) fn runs_until_sent(&mut self) -> &mut Self {
+        self.runs_while(|action| *action != Action::Create)
+    }
+
+    /// Plans and performs until there is nothing to do, or a step can't be done.
+    pub(super) fn runs(&mut self) -> &mut Self {
+        self.runs_while(|_| true)
+    }
+
+    fn runs_while(&mut self, goes_on_after: impl Fn(&Action) -> bool) -> &mut Self {
+        for _ in 0..20 {
+            self.remember();
+            let step = plan(&self.given.intent, &self.given.observed, self.given.now, &TIMING);
+            self.tell(&long(&step));
+            match step {
+                Step::Act(action) => {
+                    let goes_on = goes_on_after(&action);
+                    if !self.perform(action) || !goes_on {
+                        return self;
+                    }
+                }
+                Step::Rest(rest) => {
+                    self.report(rest.state);
+                    return self;
+                }
+            }
+        }
+        panic!("it does not come to rest:\n{}", self.trace);
+    }
+
+    fn remember(&mut self) {
+        let observed = &mut self.given.observed;
+        let attempt = observed.attempt.as_ref();
+        observed.progress = attempt.map_or(Progress::Unknown, |attempt| self.memory.progress(attempt));
+        observed.in_hand = self.memory.in_hand().cloned();
+        observed.reactivation = self.memory.reactivation();
+    }
+
+    /// Does it; says whether it could.
+    fn perform(&mut self, action: Action) -> bool {
+        let now = self.given.now;
+        match action {
+            Action::ProveSecretWritable if self.writable => self.given.observed.unproven = false,
+            Action::StoreSecret if self.writable => self.store(),
+            Action::ProveSecretWritable | Action::StoreSecret => {
+                self.given.observed.unproven = true;
+                self.tell("* the write of the Secret is refused");
+                return false;
+            }
+            Action::RecordAttempt(attempt) => {
+                self.memory.recording(&attempt);
+                self.given.observed.attempt = Some(attempt);
+                self.given.observed.finalizer = true;
+            }
+            Action::SetFinalizer => self.given.observed.finalizer = true,
+            Action::Create => return self.create(),
+            Action::CopySecret { from } => {
+                let held = self.given.observed.former_secrets[&from].clone();
+                self.given.observed.secret = SecretState::Held(held);
+            }
+            Action::DressSecret => {
+                if let (SecretState::Held(held), Intent::Keep(desired)) =
+                    (&mut self.given.observed.secret, &self.given.intent)
+                {
+                    held.labels = desired.secret.labels.clone();
+                    held.annotations = desired.secret.annotations.clone();
+                }
+            }
+            Action::ReleaseSecret { name: None } => self.given.observed.secret = SecretState::Foreign,
+            Action::DeleteSecret { name } | Action::ReleaseSecret { name: Some(name) } => {
+                self.given.observed.former_secrets.remove(&name);
+            }
+            Action::Patch { id, patch, reactivates } => {
+                self.patch(&id, patch);
+                if reactivates {
+                    self.memory.reactivated(now);
+                }
+            }
+            Action::Confirm { id } => self.see(&id),
+            Action::Delete { id, cause } => self.delete(&id, cause),
+            Action::List => self.list(),
+            Action::RemoveFinalizer => self.given.observed.finalizer = false,
+        }
+        true
+    }
+
+    fn create(&mut self) -> bool {
+        self.memory.sending(self.given.now);
+        self.pass(1);
+        let attempt = self.given.observed.attempt.clone().expect("an attempt is on record");
+        let id = EndpointId::from(format!("wh_{}", attempt.number));
+        let made = Endpoint {
+            id: id.clone(),
+            network_id: None,
+            url: attempt.url,
+            enabled_events: attempt.enabled_events,
+            status: attempt.status,
+            created_at: Some(self.given.now),
+        };
+        match self.fate {
+            Fate::Answered => {
+                self.network.push(made);
+                self.memory.created(id.clone(), true);
+                self.tell(&format!("* answered: {id}"));
+                self.see(&id);
+            }
+            Fate::AnswerLost => {
+                self.network.push(made);
+                self.unanswered();
+            }
+            Fate::Lost => self.unanswered(),
+            Fate::Refused => {
+                self.memory.refused();
+                self.tell("* refused");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn unanswered(&mut self) {
+        self.pass(9);
+        self.memory.unanswered(self.given.now);
+        self.tell("* no answer");
+        self.pass(1);
+    }
+
+    fn store(&mut self) {
+        let hand = self.memory.in_hand().expect("a secret is in hand").clone();
+        let Intent::Keep(desired) = &self.given.intent else { panic!("nothing is stored on the way out") };
+        self.given.observed.secret = SecretState::Held(HeldSecret {
+            endpoint: Some(hand.id),
+            attempt: hand.attempt,
+            labels: desired.secret.labels.clone(),
+            annotations: desired.secret.annotations.clone(),
+        });
+        self.memory.stored();
+    }
+
+    fn patch(&mut self, id: &EndpointId, patch: EndpointPatch) {
+        if let Some(endpoint) = self.network.iter_mut().find(|endpoint| endpoint.id == *id) {
+            endpoint.enabled_events = patch.enabled_events.unwrap_or_else(|| endpoint.enabled_events.clone());
+            endpoint.status = patch.status.unwrap_or_else(|| endpoint.status.clone());
+        }
+        self.see(id);
+    }
+
+    fn delete(&mut self, id: &EndpointId, cause: DeleteCause) {
+        self.network.retain(|endpoint| endpoint.id != *id);
+        self.given.observed.unheld.retain(|endpoint| endpoint.id != *id);
+        self.memory.deleted(id, cause, self.given.observed.attempt.as_ref());
+        self.see(id);
+    }
+
+    /// Looks at one endpoint by a call of its own.
+    fn see(&mut self, id: &EndpointId) {
+        let found = self.network.iter().find(|endpoint| endpoint.id == *id).cloned();
+        let presence = found.map_or(Presence::Gone, Presence::Present);
+        self.given.observed.remote.insert(id.clone(), presence);
+    }
+
+    /// A complete list.
+    pub(super) fn list(&mut self) {
+        let observed = &mut self.given.observed;
+        observed.listed_at = Some(self.given.now);
+        observed.unheld = self.network.iter().filter(|endpoint| endpoint.url == URL).cloned().collect();
+        let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
+        let own: Vec<_> = stored.chain(observed.recorded.clone()).collect();
+        for id in own {
+            let found = self.network.iter().find(|endpoint| endpoint.id == id).cloned();
+            let before = observed.remote.get(&id);
+            let missing = if before == Some(&Presence::Gone) { Presence::Gone } else { Presence::Unlisted };
+            observed.remote.insert(id, found.map_or(missing, Presence::Present));
+        }
+        self.pass(1);
+    }
+
+    fn report(&mut self, state: State) {
+        let observed = &mut self.given.observed;
+        if let (State::Ready, SecretState::Held(held)) = (state, &observed.secret) {
+            observed.recorded.clone_from(&held.endpoint);
+            observed.resolved_attempt = held.attempt;
+            observed.reached = true;
+        }
+    }
+}
