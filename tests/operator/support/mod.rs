@@ -1,8 +1,8 @@
 //! What the tests stand on: one control plane, one operator, and for each test a namespace, a network
 //! and a simulator of its own.
 
-mod operator;
-mod world;
+pub mod operator;
+pub mod world;
 
 pub use operator::{Operator, OperatorOptions};
 pub use world::World;

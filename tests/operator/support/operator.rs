@@ -70,6 +70,8 @@ pub struct OperatorOptions {
 pub struct Operator {
     child: Mutex<Child>,
     log: PathBuf,
+    /// Keeps the thread that started the process.
+    _lease: mpsc::Sender<()>,
     _directory: tempfile::TempDir,
 }
 
@@ -98,6 +100,7 @@ impl Operator {
         let mut command =
             controlplane::bound_command(env!("CARGO_BIN_EXE_webhook-operator")).expect("the shim is there");
         let (started, child) = mpsc::channel();
+        let (lease, ended) = mpsc::channel::<()>();
         std::thread::spawn(move || {
             let child = command
                 .arg("run")
@@ -111,12 +114,11 @@ impl Operator {
                 .spawn()
                 .expect("the operator starts");
             started.send(child).expect("somebody waits for the operator");
-            loop {
-                std::thread::park();
-            }
+            // Nothing is ever sent: this returns when the operator's other end is dropped.
+            let _ = ended.recv();
         });
         let child = Mutex::new(child.recv().expect("the operator was started"));
-        Self { child, log, _directory: directory }
+        Self { child, log, _lease: lease, _directory: directory }
     }
 
     /// What the operator has logged.
