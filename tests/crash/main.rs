@@ -4,6 +4,7 @@
 //!
 //! What is promised, and why, is in `docs/crash-safety.md`.
 
+mod clock;
 mod end;
 mod matrix;
 mod scenario;
