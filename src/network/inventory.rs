@@ -32,6 +32,14 @@ pub struct ListToken {
     at: Timestamp,
 }
 
+impl ListToken {
+    /// The same list, begun no later than `at`: the API's clock was known less well when it was begun.
+    #[must_use]
+    pub fn begun_by(self, at: Timestamp) -> Self {
+        Self { at: self.at.min(at), ..self }
+    }
+}
+
 impl Inventory {
     /// Begins a list at `now`, by the API's clock.
     #[must_use]
@@ -206,6 +214,17 @@ mod tests {
         inventory.end_list(token, vec![endpoint("wh_1")], |_| true);
         assert_eq!(inventory.presence(&"wh_1".into()), Some(Presence::Gone));
         assert!(inventory.present(&"wh_2".into()).is_some());
+    }
+
+    #[test]
+    fn a_list_counts_from_the_earlier_of_two_clocks() {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        for (shown, corrected, listed) in [(100, 40, 40), (40, 100, 40)] {
+            let mut inventory = Inventory::default();
+            let token = inventory.begin_list(second(shown));
+            inventory.end_list(token.begun_by(second(corrected)), Vec::new(), |_| true);
+            assert_eq!(inventory.listed_at(), Some(second(listed)));
+        }
     }
 
     #[test]

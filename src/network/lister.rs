@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -175,6 +176,7 @@ impl Network {
         priority: Priority,
         is_held: &(impl Fn(&EndpointId) -> bool + Send),
     ) -> Result<BTreeSet<EndpointId>, Error> {
+        let begun = Instant::now();
         let token = self.inventory().begin_list(self.client.now());
         let items = self
             .client
@@ -185,7 +187,9 @@ impl Network {
             })
             .await?;
         debug!(network = %self.key, endpoints = items.len(), "listed");
-        Ok(self.inventory().end_list(token, items, is_held))
+        // The answers may have corrected the clock, which showed the local time before the first.
+        let begun = self.client.now().checked_sub(begun.elapsed()).unwrap_or(Timestamp::MIN);
+        Ok(self.inventory().end_list(token.begun_by(begun), items, is_held))
     }
 }
 

@@ -9,12 +9,17 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The longest wait that a `Retry-After` is believed.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// An answer from so much earlier than this clock's time came late; from earlier still, the API's clock
+/// was set back.
+const LATE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Carries the time of the latest answer on by the local monotonic clock, so that neither a wrong
-/// local clock nor a step of it matters once the API has answered.
+/// Carries the time of an answer on by the local monotonic clock, so that neither a wrong local clock
+/// nor a step of it matters once the API has answered.
 ///
 /// A `Date` header counts whole seconds, and the answer takes its time to arrive: the API's true time
-/// is up to a second plus that delay later than what this clock tells.
+/// is up to a second plus that delay later than what this clock tells. For the same reason an answer
+/// that seems to come from a moment ago corrects nothing: if this clock went back, a list could look
+/// newer than the create that followed it.
 #[derive(Debug)]
 pub(super) struct Clock {
     anchor: Mutex<Anchor>,
@@ -26,6 +31,21 @@ struct Anchor {
     time: Timestamp,
     /// When that was, locally.
     seen: Instant,
+    /// Where `time` comes from.
+    source: Source,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Source {
+    Local,
+    Api,
+}
+
+impl Anchor {
+    fn at(&self, now: Instant) -> Timestamp {
+        let elapsed = SignedDuration::try_from(now.saturating_duration_since(self.seen));
+        elapsed.ok().and_then(|elapsed| self.time.checked_add(elapsed).ok()).unwrap_or(self.time)
+    }
 }
 
 impl Clock {
@@ -35,7 +55,7 @@ impl Clock {
     }
 
     fn starting_at(time: Timestamp, seen: Instant) -> Self {
-        Self { anchor: Mutex::new(Anchor { time, seen }) }
+        Self { anchor: Mutex::new(Anchor { time, seen, source: Source::Local }) }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -43,12 +63,7 @@ impl Clock {
     }
 
     fn at(&self, now: Instant) -> Timestamp {
-        let anchor = *self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
-        let elapsed = now.saturating_duration_since(anchor.seen);
-        SignedDuration::try_from(elapsed)
-            .ok()
-            .and_then(|elapsed| anchor.time.checked_add(elapsed).ok())
-            .unwrap_or(anchor.time)
+        self.anchor.lock().unwrap_or_else(PoisonError::into_inner).at(now)
     }
 
     /// Takes the time over from an answer whose head arrived at `seen`; an answer that does not tell
@@ -56,8 +71,10 @@ impl Clock {
     pub(super) fn learn(&self, headers: &HeaderMap, seen: Instant) {
         let Some(time) = date(headers) else { return };
         let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen >= anchor.seen {
-            *anchor = Anchor { time, seen };
+        let shown = anchor.at(seen);
+        let late = anchor.source == Source::Api && time <= shown && shown.duration_since(time) <= LATE;
+        if seen >= anchor.seen && !late {
+            *anchor = Anchor { time, seen, source: Source::Api };
         }
     }
 }
@@ -102,6 +119,25 @@ mod tests {
         clock.learn(&answer, start + Duration::from_secs(10));
 
         assert_eq!(clock.at(start + Duration::from_millis(12_500)).to_string(), "2023-06-07T17:32:30.5Z");
+    }
+
+    #[test]
+    fn it_goes_on_and_not_back_unless_the_api_was_set_back() {
+        let start = Instant::now();
+        let clock = Clock::starting_at("2023-06-07T17:32:00Z".parse().unwrap(), start);
+        for (after_ms, date, shown) in [
+            (0, "Wed, 07 Jun 2023 17:32:28 GMT", "2023-06-07T17:32:28Z"),
+            (900, "Wed, 07 Jun 2023 17:32:28 GMT", "2023-06-07T17:32:28.9Z"),
+            (1900, "Wed, 07 Jun 2023 17:32:29 GMT", "2023-06-07T17:32:29.9Z"),
+            (2000, "Wed, 07 Jun 2023 17:32:30 GMT", "2023-06-07T17:32:30Z"),
+            (2100, "Wed, 07 Jun 2023 17:32:31 GMT", "2023-06-07T17:32:31Z"),
+            (6100, "Wed, 07 Jun 2023 17:32:30 GMT", "2023-06-07T17:32:35Z"),
+            (6200, "Wed, 07 Jun 2023 17:32:30 GMT", "2023-06-07T17:32:30Z"),
+        ] {
+            let seen = start + Duration::from_millis(after_ms);
+            clock.learn(&headers(&[(DATE, date)]), seen);
+            assert_eq!(clock.at(seen).to_string(), shown, "{after_ms} ms");
+        }
     }
 
     #[test]

@@ -294,6 +294,7 @@ fn concerns_network(action: &Action) -> bool {
         | Action::DressSecret
         | Action::DeleteSecret { .. }
         | Action::ReleaseSecret { .. }
+        | Action::SetFinalizer
         | Action::RemoveFinalizer => false,
     }
 }

@@ -92,6 +92,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         .map(|(name, meta)| (name.to_owned(), held(view, name, meta)))
         .collect::<BTreeMap<_, _>>();
 
+    let listed_at = inventory.as_ref().and_then(|inventory| inventory.listed_at());
     let attempt = credible(view, activation.now(), Timestamp::now());
     let mut observed = Observed {
         finalizer: is_finalized(view),
@@ -103,7 +104,9 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         secret,
         former_secrets,
         unproven: mind.doubtful || !context.is_proven(&key.namespace),
-        listed_at: inventory.as_ref().and_then(|inventory| inventory.listed_at()),
+        // A list that seems to lie ahead was begun before the API's clock was set back, and it can't be
+        // told any more what came after it.
+        listed_at: listed_at.filter(|at| *at <= activation.now()),
         rival_posts: attempt.as_ref().map_or(0, |attempt| claims.rival_posts(key, attempt, networks)),
         reactivation: mind.memory.reactivation(),
         attempt,

@@ -12,6 +12,7 @@ impl Activation<'_> {
     pub(super) async fn perform(&mut self, action: Action, intent: &Intent) -> Result<(), Failure> {
         match (action, intent) {
             (Action::RecordAttempt(attempt), _) => self.record_attempt(&attempt).await,
+            (Action::SetFinalizer, _) => self.set_finalizer().await,
             (Action::RemoveFinalizer, _) => self.remove_finalizer().await,
             (Action::Create, _) => self.create().await,
             (Action::Patch { id, patch, reactivates }, _) => self.patch(&id, &patch, reactivates).await,

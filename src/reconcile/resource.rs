@@ -21,14 +21,10 @@ impl Activation<'_> {
 
     /// Sets the finalizer and records the attempt, in one write that an outdated view loses.
     pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
-        let mut finalizers = self.view.finalizers().to_vec();
-        if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
-            finalizers.push(FINALIZER.to_owned());
-        }
         let body = json!({ "metadata": {
             "uid": self.view.uid(),
             "resourceVersion": self.view.resource_version(),
-            "finalizers": finalizers,
+            "finalizers": self.with_finalizer(),
             "annotations": { ATTEMPT_ANNOTATION: serde_json::to_string(attempt).unwrap_or_default() },
         }});
         self.mind.memory.recording(attempt);
@@ -36,6 +32,24 @@ impl Activation<'_> {
             self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
         self.replace_view(patched.map_err(Failure::kubernetes("record the create"))?);
         Ok(())
+    }
+
+    /// Gives the finalizer back to a resource that has lost it.
+    pub(super) async fn set_finalizer(&mut self) -> Result<(), Failure> {
+        let body = json!({ "metadata": {
+            "uid": self.view.uid(),
+            "resourceVersion": self.view.resource_version(),
+            "finalizers": self.with_finalizer(),
+        }});
+        let patched =
+            self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        self.replace_view(patched.map_err(Failure::kubernetes("set the finalizer"))?);
+        Ok(())
+    }
+
+    fn with_finalizer(&self) -> Vec<String> {
+        let others = self.view.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned();
+        others.chain([FINALIZER.to_owned()]).collect()
     }
 
     pub(super) async fn remove_finalizer(&mut self) -> Result<(), Failure> {

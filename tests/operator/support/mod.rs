@@ -1,10 +1,11 @@
 //! What the tests stand on: one control plane, one operator, and for each test a namespace, a network
 //! and a simulator of its own.
+#![allow(dead_code, unused_imports, reason = "several test targets stand on this, each on its part of it")]
 
 pub mod audit;
 mod expect;
-mod operator;
-mod world;
+pub mod operator;
+pub mod world;
 
 pub use expect::{condition, endpoint_id, message};
 pub use operator::{Operator, OperatorOptions, control_plane, operator_command};

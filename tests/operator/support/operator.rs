@@ -100,6 +100,8 @@ pub struct Operator {
     /// How the API server's audit log names its token.
     credential: String,
     log: PathBuf,
+    /// Keeps the thread that started the process.
+    _lease: mpsc::Sender<()>,
     _directory: tempfile::TempDir,
 }
 
@@ -128,6 +130,7 @@ impl Operator {
         let (started, child) = mpsc::channel();
         // Linux ends a process with the thread that started it, when asked to end it with its parent.
         // A test's thread ends early, so a thread of its own starts the operator and stays.
+        let (lease, ended) = mpsc::channel::<()>();
         std::thread::spawn(move || {
             let child = command
                 .arg("run")
@@ -142,12 +145,11 @@ impl Operator {
                 .spawn()
                 .expect("the operator starts");
             started.send(child).expect("somebody waits for the operator");
-            loop {
-                std::thread::park();
-            }
+            // Nothing is ever sent: this returns when the operator's other end is dropped.
+            let _ = ended.recv();
         });
         let child = Mutex::new(child.recv().expect("the operator was started"));
-        Self { child, credential, log, _directory: directory }
+        Self { child, credential, log, _lease: lease, _directory: directory }
     }
 
     /// How the API server's audit log names its token.

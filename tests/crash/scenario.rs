@@ -1,0 +1,186 @@
+//! What a person, or somebody else, does while the operator is watched: the scenarios of the matrix.
+
+use futures::future::BoxFuture;
+use interposer::Call;
+use kube::api::DeleteParams;
+use serde_json::json;
+use simulator::{Fault, FaultKind, Operation};
+use webhook_operator::resources::WebhookEndpoint;
+
+use crate::end::come_to;
+use crate::scene::Scene;
+use crate::support::SOON;
+use crate::support::world::NETWORK;
+
+type Step = for<'a> fn(&'a Scene) -> BoxFuture<'a, ()>;
+
+/// One scenario of the matrix.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// What it is called.
+    pub name: &'static str,
+    /// Brings about what it begins with; the operator runs.
+    pub prepare: Step,
+    /// What happens then.
+    pub act: Step,
+    /// How the world stands when all is done.
+    pub end: &'static [&'static str],
+    /// How many creates take effect after `act`, when nobody is killed.
+    pub creates: usize,
+    /// How many deletes do.
+    pub deletes: usize,
+}
+
+/// All scenarios.
+pub const ALL: [Scenario; 7] = [CREATE, PATCH, DELETE, RENAME, RECOVERY, RECREATION, TWINS];
+
+const READY: &str =
+    "resource hook: Ready=True/Available Synced=True/Available, a live endpoint, its secret in hook";
+const STORED: &str = "secret hook: the true secret of a live endpoint";
+/// The network, with nothing in it.
+pub const EMPTY: &str = "network: Ready=True/Available, 0 managed, 0 drifted, 0 unmanaged";
+const ONE: &str = "network: Ready=True/Available, 1 managed, 0 drifted, 0 unmanaged";
+const LIVE: &str = "endpoint https://hooks.example.com/hook [ocpp.message] active, held by hook";
+
+/// A manifest is applied.
+pub const CREATE: Scenario = Scenario {
+    name: "create",
+    prepare: |_| Box::pin(async {}),
+    act: |scene| Box::pin(declare(scene)),
+    end: &[LIVE, ONE, READY, STORED],
+    creates: 1,
+    deletes: 0,
+};
+
+/// Events and status are changed.
+pub const PATCH: Scenario = Scenario {
+    name: "patch",
+    prepare: |scene| Box::pin(ready(scene)),
+    act: |scene| {
+        Box::pin(async move {
+            let spec = json!({ "spec": { "enabledEvents": ["asset.connectivity"], "status": "inactive" } });
+            scene.world.change("hook", spec).await;
+        })
+    },
+    end: &[
+        "endpoint https://hooks.example.com/hook [asset.connectivity] inactive, held by hook",
+        ONE,
+        READY,
+        STORED,
+    ],
+    creates: 0,
+    deletes: 0,
+};
+
+/// The resource is deleted.
+pub const DELETE: Scenario = Scenario {
+    name: "delete",
+    prepare: |scene| Box::pin(ready(scene)),
+    act: |scene| {
+        Box::pin(async move {
+            let api = scene.world.api::<WebhookEndpoint>();
+            api.delete("hook", &DeleteParams::default()).await.expect("the resource is deleted");
+        })
+    },
+    end: &[EMPTY],
+    creates: 0,
+    deletes: 1,
+};
+
+/// The Secret gets another name.
+pub const RENAME: Scenario = Scenario {
+    name: "rename",
+    prepare: |scene| Box::pin(ready(scene)),
+    act: |scene| {
+        Box::pin(async move {
+            scene.world.change("hook", json!({ "spec": { "secret": { "name": "moved" } } })).await;
+        })
+    },
+    end: &[
+        LIVE,
+        ONE,
+        "resource hook: Ready=True/Available Synced=True/Available, a live endpoint, its secret in moved",
+        "secret moved: the true secret of a live endpoint",
+    ],
+    creates: 0,
+    deletes: 0,
+};
+
+/// The answer to the create is lost: the endpoint is there, its secret is not.
+pub const RECOVERY: Scenario = Scenario {
+    name: "recovery",
+    prepare: |scene| {
+        Box::pin(async move {
+            let lost = FaultKind::status_after_effect(504, "");
+            scene.world.simulator.inject(Fault::on(Operation::Create, lost));
+        })
+    },
+    act: |scene| Box::pin(declare(scene)),
+    end: &[LIVE, ONE, READY, STORED],
+    creates: 2,
+    deletes: 1,
+};
+
+/// Somebody deletes the endpoint.
+pub const RECREATION: Scenario = Scenario {
+    name: "recreation",
+    prepare: |scene| Box::pin(ready(scene)),
+    act: |scene| {
+        Box::pin(async move {
+            for endpoint in scene.world.simulator.endpoints(NETWORK) {
+                scene.world.simulator.delete(&endpoint.id);
+            }
+        })
+    },
+    end: &[LIVE, ONE, READY, STORED],
+    creates: 1,
+    deletes: 0,
+};
+
+/// Two resources with the same URL, events and status are applied, the second while the first is under
+/// way.
+pub const TWINS: Scenario = Scenario {
+    name: "twins",
+    prepare: |_| Box::pin(async {}),
+    act: |scene| {
+        Box::pin(async move {
+            declare(scene).await;
+            // Which of the two comes first should not depend on time.
+            let begun = scene.gate.saw(|call| call.counted && names(call, "hook"), SOON).await;
+            begun.unwrap_or_else(|error| panic!("{error}"));
+            scene.world.endpoint("twin", json!({ "url": "https://hooks.example.com/hook" })).await;
+        })
+    },
+    end: &[
+        LIVE,
+        "endpoint https://hooks.example.com/hook [ocpp.message] active, held by twin",
+        "network: Ready=True/Available, 2 managed, 0 drifted, 0 unmanaged",
+        READY,
+        "resource twin: Ready=True/Available Synced=True/Available, a live endpoint, its secret in twin",
+        STORED,
+        "secret twin: the true secret of a live endpoint",
+    ],
+    creates: 2,
+    deletes: 0,
+};
+
+async fn declare(scene: &Scene) {
+    scene.world.endpoint("hook", json!({})).await;
+}
+
+async fn ready(scene: &Scene) {
+    declare(scene).await;
+    let end = [LIVE, ONE, READY, STORED].map(str::to_owned);
+    come_to(scene, &end, 1).await.unwrap_or_else(|report| panic!("{report}"));
+}
+
+fn names(call: &Call, name: &str) -> bool {
+    call.resource().is_some_and(|resource| resource.name.as_deref() == Some(name))
+}
+
+impl Scenario {
+    /// How the world stands when all is done.
+    pub fn end(&self) -> Vec<String> {
+        self.end.iter().map(|line| (*line).to_owned()).collect()
+    }
+}
