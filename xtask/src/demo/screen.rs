@@ -50,6 +50,11 @@ impl Screen {
         }
     }
 
+    /// A command for the person to copy, on one line.
+    pub(crate) fn advice(&mut self, command: impl Display) {
+        self.line("   ", COMMAND, "$ ", command);
+    }
+
     /// What happens elsewhere.
     pub(crate) fn event(&mut self, text: impl Display) {
         self.line("   ", COMMAND, "» ", text);
