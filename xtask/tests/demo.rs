@@ -19,10 +19,20 @@ const LIMIT: Duration = Duration::from_mins(10);
 
 /// A running demo. Everything that it starts inherits a folder for temporary files that no other process has.
 struct Demo {
-    process: Child,
+    process: Running,
     lines: Receiver<String>,
     seen: Vec<String>,
     temporary: TempDir,
+}
+
+/// A process that ends with the test, however the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Demo {
@@ -46,7 +56,7 @@ impl Demo {
                 }
             }
         });
-        Self { process, lines, seen: Vec::new(), temporary }
+        Self { process: Running(process), lines, seen: Vec::new(), temporary }
     }
 
     /// Reads until a line that contains `text`.
@@ -62,8 +72,8 @@ impl Demo {
                 }
                 Err(error) => {
                     let mut said = String::new();
-                    if self.process.try_wait().unwrap().is_some() {
-                        self.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                    if self.process.0.try_wait().unwrap().is_some() {
+                        self.process.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
                     }
                     panic!("{text:?} was not shown ({error}), but:\n{}\n{said}", self.seen.join("\n"));
                 }
@@ -72,14 +82,14 @@ impl Demo {
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
+        kill_process(Pid::from_child(&self.process.0), signal).unwrap();
     }
 
     /// Waits for the end.
     fn end(mut self) -> Ended {
         let mut stderr = String::new();
-        self.process.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        let status = self.process.wait().unwrap();
+        self.process.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let status = self.process.0.wait().unwrap();
         self.seen.extend(self.lines.iter());
         Ended { status, stderr, stdout: self.seen, temporary: self.temporary }
     }
@@ -168,7 +178,7 @@ fn nothing_outlives_a_killed_one() {
     let mut demo = Demo::start(&[]);
     demo.until("5. Receive");
     demo.signal(Signal::KILL);
-    demo.process.wait().unwrap();
+    demo.process.0.wait().unwrap();
     let killed = Instant::now();
     while left(demo.temporary.path()) != Left::default() {
         assert!(killed.elapsed() < Duration::from_mins(1), "{:?}", left(demo.temporary.path()));

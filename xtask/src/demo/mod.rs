@@ -68,6 +68,7 @@ async fn demo(afterwards: Afterwards) -> Result<(), DemoError> {
     if ended.as_ref().is_err_and(DemoError::concerns_operator)
         && let Some(operator) = &mut stage.operator
     {
+        screen.blank();
         screen.bad("this is not as it should be; the operator's log ends with:");
         screen.output(&operator.tail());
     }
