@@ -1,5 +1,6 @@
 //! The operator's command line.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -112,7 +113,10 @@ async fn run(arguments: Run) -> Result<(), String> {
         concurrency,
         selector,
     } = arguments;
-    let log = tracing_subscriber::fmt().with_env_filter(log_filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(log_filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(wants_colour());
     match log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -128,6 +132,11 @@ async fn run(arguments: Run) -> Result<(), String> {
     };
     let shutdown = stop_on_signal().map_err(|error| format!("can't listen for signals: {error}"))?;
     controller::run(config, settings, health_address, shutdown).await.map_err(|error| error.to_string())
+}
+
+/// A file or a log collector would show the escape sequences of colours as they are.
+fn wants_colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
 /// A token that SIGTERM and SIGINT cancel.

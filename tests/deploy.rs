@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use controlplane::ControlPlane;
 
 const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/samples");
 const OPERATOR: &str = "system:serviceaccount:webhook-operator:webhook-operator";
 
 fn kubectl(arguments: &[&str]) -> Command {
@@ -79,6 +80,29 @@ fn its_pod_passes_the_restricted_pod_security_standard() {
     pod["spec"]["containers"][0]["securityContext"] = serde_json::json!({"privileged": true});
     let refused = create_dry_run(&pod).unwrap_err();
     assert!(refused.contains(r#"violates PodSecurity "restricted:latest": privileged"#), "{refused}");
+}
+
+#[test]
+fn every_sample_is_accepted_as_it_is() {
+    deployed();
+    // An earlier run may have left it; without it, the samples are refused.
+    kubectl(&["create", "namespace", "billing"]).output().unwrap();
+    let mut accepted = Vec::new();
+    for file in std::fs::read_dir(SAMPLES).unwrap() {
+        let path = file.unwrap().path();
+        let arguments =
+            ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "name", "-f"];
+        let said = output(kubectl(&arguments).arg(&path));
+        accepted.push((path.file_name().unwrap().to_str().unwrap().to_owned(), said.trim().to_owned()));
+    }
+    accepted.sort_unstable();
+    let expected = [
+        ("endpoint.yaml", "webhookendpoint.webhookoperator.dev/charge-events"),
+        ("network.yaml", "clusterwebhooknetwork.webhookoperator.dev/default"),
+        ("receiver.yaml", "deployment.apps/charging"),
+        ("team-network.yaml", "webhooknetwork.webhookoperator.dev/billing"),
+    ];
+    assert_eq!(accepted, expected.map(|(file, name)| (file.to_owned(), name.to_owned())));
 }
 
 fn create_dry_run(object: &serde_json::Value) -> Result<String, String> {

@@ -6,9 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::info::{Failure, Info};
+use crate::stop::Stop;
 use crate::version::Binary;
 
 /// The environment variable by which a test run hands its control plane to every test: an [`Info`] in JSON.
@@ -16,6 +18,8 @@ pub const SHARED_VARIABLE: &str = "WEBHOOK_OPERATOR_CONTROLPLANE";
 
 /// How long a control plane may take to stop before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How often a wish to stop is looked for.
+const POLL: Duration = Duration::from_millis(20);
 
 /// How to start a control plane.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +62,9 @@ pub enum StartError {
     /// It ended without a reason, for example killed.
     #[error("the control plane ended before it was ready ({0})")]
     Ended(ExitStatus),
+    /// Somebody asked to stop.
+    #[error("stopped before the control plane was ready")]
+    Stopped,
     /// Something else was in the place of its [`Info`].
     #[error("what the control plane says about itself is not understood ({source}): {said}")]
     Info {
@@ -83,9 +90,13 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct ControlPlane {
     info: Info,
-    /// The process, unless somebody else owns it.
-    process: Option<Child>,
+    /// The process, unless somebody else owns it; held for what its end does.
+    _process: Option<Process>,
 }
+
+/// The process of a control plane; dropping this stops it and waits until it has.
+#[derive(Debug)]
+struct Process(Child);
 
 impl ControlPlane {
     /// Starts a control plane and waits until it is ready.
@@ -96,29 +107,34 @@ impl ControlPlane {
     ///
     /// When the program can't be built or started, or ends before it is ready.
     pub fn start(options: &Options) -> Result<Self, StartError> {
+        Self::start_unless(&Stop::new(), options)
+    }
+
+    /// [`ControlPlane::start`] that gives up once `stop` is raised; nothing of it is left then.
+    ///
+    /// # Errors
+    ///
+    /// As above, and [`StartError::Stopped`].
+    pub fn start_unless(stop: &Stop, options: &Options) -> Result<Self, StartError> {
         let program = match &options.program {
             Some(program) => program.clone(),
             None => program()?,
         };
-        let mut process = command(&program, options)
-            .spawn()
-            .map_err(|source| StartError::Spawn { program: program.clone(), source })?;
-        let mut said = String::new();
-        if let Some(stdout) = process.stdout.take() {
-            BufReader::new(stdout)
-                .read_line(&mut said)
-                .map_err(|source| StartError::Spawn { program: program.clone(), source })?;
-        }
+        let failed = |source| StartError::Spawn { program: program.clone(), source };
+        let mut process = Process(command(&program, options).spawn().map_err(failed)?);
+        let said = match process.0.stdout.take() {
+            Some(stdout) => first_line(stdout, stop).map_err(failed)?.ok_or(StartError::Stopped)?,
+            None => String::new(),
+        };
         if said.is_empty() {
-            let status = process.wait().map_err(|source| StartError::Spawn { program, source })?;
-            return Err(StartError::Ended(status));
+            return Err(StartError::Ended(process.0.wait().map_err(failed)?));
         }
         if let Ok(Failure { error }) = serde_json::from_str(&said) {
             // What it still has to do is to end.
-            let _ = process.wait();
+            let _ = process.0.wait();
             return Err(StartError::Failed(error));
         }
-        Ok(Self { info: parse(&said)?, process: Some(process) })
+        Ok(Self { info: parse(&said)?, _process: Some(process) })
     }
 
     /// The control plane of this test run: the one that [`SHARED_VARIABLE`] names, else one that this process
@@ -130,7 +146,7 @@ impl ControlPlane {
     pub fn shared() -> Result<&'static Self, &'static StartError> {
         static SHARED: OnceLock<Result<ControlPlane, StartError>> = OnceLock::new();
         let shared = SHARED.get_or_init(|| match std::env::var(SHARED_VARIABLE) {
-            Ok(said) => Ok(Self { info: parse(&said)?, process: None }),
+            Ok(said) => Ok(Self { info: parse(&said)?, _process: None }),
             Err(_) => Self::start(&Options::with_crds()),
         });
         shared.as_ref()
@@ -192,20 +208,39 @@ impl ControlPlane {
     }
 }
 
-impl Drop for ControlPlane {
+impl Drop for Process {
     fn drop(&mut self) {
-        let Some(process) = &mut self.process else { return };
+        let Self(process) = self;
         drop(process.stdin.take());
         let asked = Instant::now();
         while asked.elapsed() < STOP_LIMIT {
             if !matches!(process.try_wait(), Ok(None)) {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(POLL);
         }
         // Its children die with it.
         let _ = process.kill();
         let _ = process.wait();
+    }
+}
+
+/// The first line that a process prints, empty when it prints none; `None` once `stop` is raised.
+fn first_line(stdout: impl io::Read + Send + 'static, stop: &Stop) -> io::Result<Option<String>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        // Whoever gave up does not want to hear it.
+        let _ = sender.send(read.map(|_| line));
+    });
+    loop {
+        match receiver.recv_timeout(POLL) {
+            Ok(read) => return read.map(Some),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Some(String::new())),
+            Err(RecvTimeoutError::Timeout) if stop.requested() => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
     }
 }
 
@@ -227,10 +262,7 @@ fn command(program: &Path, options: &Options) -> Command {
     command
 }
 
-/// Builds the `controlplane` program, unless it is up to date, and returns its path.
-///
-/// Cargo is asked even when the file is there: it may be older than its sources.
-/// A command that runs `program` and ends, by SIGKILL, with the thread that spawns it, and so with this
+/// A command that runs `bound` and ends, by SIGKILL, with the thread that spawns it, and so with this
 /// process at the latest, however it ends (on Linux; elsewhere it is the plain command).
 ///
 /// # Errors
@@ -242,6 +274,9 @@ pub fn bound_command(bound: impl AsRef<OsStr>) -> Result<Command, StartError> {
     Ok(command)
 }
 
+/// Builds the `controlplane` program, unless it is up to date, and returns its path.
+///
+/// Cargo is asked even when the file is there: it may be older than its sources.
 fn program() -> Result<PathBuf, StartError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");

@@ -9,9 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use controlplane::{ControlPlane, Info, Options, SHARED_VARIABLE};
+use controlplane::{ControlPlane, Info, Options, SHARED_VARIABLE, StartError, Stop};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{eventually, processes_with};
+use support::{eventually, processes_with, script};
 
 /// Tells the process of [`owner`] what to do.
 const OWNER: &str = "CONTROLPLANE_TEST_OWNER";
@@ -138,6 +138,25 @@ fn an_owner_learns_why_it_did_not_start() {
         error.to_string(),
         format!("the state directory {} is not empty; name a new or an empty one", path.display())
     );
+}
+
+#[test]
+fn a_start_that_is_given_up_leaves_nothing_running() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = folder.path().join("started");
+    let content = format!("touch {}; while read line; do :; done", started.display());
+    let program = script(folder.path().join("controlplane"), &content);
+    let stop = Stop::new();
+    let asked = stop.clone();
+    let person = std::thread::spawn(move || {
+        eventually("the start", || started.exists());
+        asked.request();
+    });
+    let options = Options { program: Some(program), ..Options::default() };
+    let error = ControlPlane::start_unless(&stop, &options).unwrap_err();
+    assert!(matches!(error, StartError::Stopped), "{error}");
+    person.join().unwrap();
+    assert_eq!(processes_with(folder.path()), Vec::<String>::new());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::codegen::{self, CodegenError, Mode};
 use crate::controlplane::{self, ControlPlaneError};
+use crate::demo::{self, Afterwards, DemoError};
 use crate::deny::{self, DenyError};
 use crate::lint::{self, LintError};
 use crate::test::{self, TestError};
@@ -22,6 +23,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Show the operator at work: Kubernetes, a stand-in for the remote API, a receiver
+    Demo {
+        /// Leave everything running until Ctrl-C, to try things
+        #[arg(long)]
+        keep: bool,
+    },
     /// Check format, lints, licences, sources and generated files
     Lint,
     /// Run every test against one control plane; arguments go to `cargo test`
@@ -49,6 +56,8 @@ enum Chore {
 /// Why a chore failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum XtaskError {
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
@@ -71,6 +80,8 @@ pub(crate) fn run() -> Result<(), XtaskError> {
         Err(error) => return explain(&error, "cargo xtask").map_err(XtaskError::Usage),
     };
     match arguments.chore {
+        Chore::Demo { keep: true } => Ok(demo::run(Afterwards::Keep)?),
+        Chore::Demo { keep: false } => Ok(demo::run(Afterwards::Stop)?),
         Chore::Lint => Ok(lint::run()?),
         Chore::Test { .. } => Ok(test::run(&raw_arguments_of("test"))?),
         Chore::Codegen { check: true } => Ok(codegen::run(Mode::Check)?),
