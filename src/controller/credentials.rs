@@ -69,7 +69,13 @@ impl CredentialWatches {
         watches.insert(key.clone(), Watch { secrets, changes, read: None, tasks });
     }
 
-    fn follow(&self, key: &NetworkKey, namespace: &str, name: &str, changes: &Arc<AtomicU64>) -> JoinHandle<()> {
+    fn follow(
+        &self,
+        key: &NetworkKey,
+        namespace: &str,
+        name: &str,
+        changes: &Arc<AtomicU64>,
+    ) -> JoinHandle<()> {
         let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (wake, key, changes) = (self.wake.clone(), key.clone(), Arc::clone(changes));
