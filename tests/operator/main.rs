@@ -1,6 +1,7 @@
 //! The operator, as a process of its own with its ServiceAccount's rights, against a real control
 //! plane and the simulator.
 
+mod change;
 mod counts;
 mod create;
 mod support;

@@ -6,7 +6,7 @@ mod expect;
 mod operator;
 mod world;
 
-pub use expect::{condition, endpoint_id, message};
+pub use expect::{condition, endpoint_id, message, texts};
 pub use operator::{Operator, OperatorOptions, control_plane, operator_command};
 pub use world::{NETWORK, World, has_condition};
 
