@@ -26,7 +26,7 @@ use url::Url;
 use super::credentials::CredentialWatches;
 use super::streams::{received, selected, steady};
 use crate::network::{
-    Access, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict,
+    Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Unavailable, Verdict,
     credential_secrets, read_credentials, report,
 };
 use crate::planning::Reason;
@@ -275,6 +275,7 @@ impl Shared {
         let reading = self.credentials.begin_read(key);
         let (auth, versions) = match read_credentials(&self.parts.context.client, &declared.auth).await {
             Ok(read) => read,
+            Err(error @ CredentialsError::NoSecret { .. }) => return self.withdraw(key, access, &error),
             Err(error) => return self.fail(key, access, "CredentialsNotFound", &error),
         };
         let fingerprint = fingerprint(&declared, &versions);
@@ -327,12 +328,22 @@ impl Shared {
         })
     }
 
+    /// Without credentials nothing new is begun; what is being deleted goes on with the last ones.
+    fn withdraw(&self, key: &NetworkKey, access: Access, error: &CredentialsError) -> Verdict {
+        let message = error.to_string();
+        let Some(is_news) = self.parts.context.networks.withdraw(key, &unavailable(key, &message)) else {
+            return self.fail(key, access, "CredentialsNotFound", error);
+        };
+        if is_news {
+            self.parts.context.wake_network(key);
+        }
+        Verdict::Failed { reason: "CredentialsNotFound".to_owned(), message, stalled: true }
+    }
+
     fn fail(&self, key: &NetworkKey, access: Access, reason: &str, error: &dyn std::error::Error) -> Verdict {
         let message = error.to_string();
-        let unavailable =
-            Unavailable { reason: Reason::NetworkNotReady, message: format!("{key} is not ready: {message}") };
-        let entry =
-            Entry { access, fingerprint: String::new(), network: Err(unavailable), tasks: Vec::new() };
+        let network = Err(unavailable(key, &message));
+        let entry = Entry { access, fingerprint: String::new(), network, tasks: Vec::new() };
         if self.parts.context.networks.put(key.clone(), entry) {
             self.parts.context.wake_network(key);
         }
@@ -405,6 +416,10 @@ impl Shared {
         self.parts.context.networks.note_reported(key, &network.uid().unwrap_or_default(), after);
         Ok(())
     }
+}
+
+fn unavailable(key: &NetworkKey, message: &str) -> Unavailable {
+    Unavailable { reason: Reason::NetworkNotReady, message: format!("{key} is not ready: {message}") }
 }
 
 /// Why a declared network can't be worked with.

@@ -1,7 +1,7 @@
 //! The networks that there are, for those who look one up.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinHandle;
 
@@ -15,6 +15,8 @@ use crate::state::NetworkKey;
 #[derive(Debug, Default)]
 pub struct Networks {
     entries: Mutex<HashMap<NetworkKey, Entry>>,
+    /// The networks whose credentials are gone, and why nothing new may be begun with them.
+    withdrawn: Mutex<HashMap<NetworkKey, Unavailable>>,
     reported: Mutex<HashMap<NetworkKey, (String, WebhookNetworkStatus)>>,
 }
 
@@ -60,6 +62,19 @@ impl Networks {
     ///
     /// When there is none of this name, or it can't be used now.
     pub fn get(&self, key: &NetworkKey) -> Result<(Arc<Network>, Access), Unavailable> {
+        match self.withdrawn().get(key) {
+            Some(unavailable) => Err(unavailable.clone()),
+            None => self.get_for_removal(key),
+        }
+    }
+
+    /// Looks a network up for a resource that is being deleted, which may still use it when its
+    /// credentials are gone: a namespace is deleted with everything in it, in any order.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name, or it can't be used now.
+    pub fn get_for_removal(&self, key: &NetworkKey) -> Result<(Arc<Network>, Access), Unavailable> {
         self.with(|entries| {
             let entry = entries.get(key).ok_or_else(|| Unavailable {
                 reason: Reason::NetworkNotFound,
@@ -76,6 +91,17 @@ impl Networks {
         })
     }
 
+    fn withdrawn(&self) -> MutexGuard<'_, HashMap<NetworkKey, Unavailable>> {
+        self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has nothing new begun with a network whose credentials are gone. `None` when there is no such
+    /// network in use; else whether that is a change.
+    pub fn withdraw(&self, key: &NetworkKey, why: &Unavailable) -> Option<bool> {
+        let in_use = self.with(|entries| entries.get(key).is_some_and(|entry| entry.network.is_ok()));
+        in_use.then(|| self.withdrawn().insert(key.clone(), why.clone()).as_ref() != Some(why))
+    }
+
     /// The network as it is registered, whether or not it can be used.
     #[must_use]
     pub fn registered(&self, key: &NetworkKey) -> Option<Result<Arc<Network>, Unavailable>> {
@@ -85,7 +111,7 @@ impl Networks {
     /// Keeps the network of a declaration that needs no other client, and its new access. Tells
     /// whether there was one to keep.
     pub fn keep(&self, key: &NetworkKey, fingerprint: &str, access: &Access) -> Kept {
-        self.with(|entries| match entries.get_mut(key) {
+        let kept = self.with(|entries| match entries.get_mut(key) {
             Some(entry) if entry.fingerprint == fingerprint && entry.network.is_ok() => {
                 if entry.access == *access {
                     return Kept::Same;
@@ -94,11 +120,16 @@ impl Networks {
                 Kept::NewAccess
             }
             _ => Kept::No,
-        })
+        });
+        match kept {
+            Kept::Same | Kept::NewAccess if self.withdrawn().remove(key).is_some() => Kept::NewAccess,
+            _ => kept,
+        }
     }
 
     /// Registers a network in the place of an earlier one. Tells whether that is a change.
     pub fn put(&self, key: NetworkKey, entry: Entry) -> bool {
+        self.withdrawn().remove(&key);
         self.with(|entries| {
             let same = matches!(
                 (entries.get(&key).map(|earlier| &earlier.network), &entry.network),
@@ -125,6 +156,7 @@ impl Networks {
     /// Ends a network that is not declared any more. Tells whether there was one.
     pub fn remove(&self, key: &NetworkKey) -> bool {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.withdrawn().remove(key);
         self.with(|entries| entries.remove(key).is_some())
     }
 }

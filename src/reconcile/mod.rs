@@ -87,7 +87,11 @@ async fn activate(
 ) -> Option<Duration> {
     let view = context.freshest(key, cached);
     let network_key = NetworkKey::referred(&view.spec.network_ref, &key.namespace);
-    let network = context.networks.get(&network_key);
+    let networks = &context.networks;
+    let network = match view.metadata.deletion_timestamp {
+        Some(_) => networks.get_for_removal(&network_key),
+        None => networks.get(&network_key),
+    };
     mind.begin(&view);
     let mut activation = Activation { context, key, mind, view, network, url_lock: None };
     let outcome = activation.run().await;

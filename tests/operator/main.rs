@@ -4,4 +4,5 @@
 mod change;
 mod counts;
 mod create;
+mod delete;
 mod support;
