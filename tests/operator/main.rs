@@ -5,4 +5,6 @@ mod change;
 mod counts;
 mod create;
 mod delete;
+mod drift;
+mod secrets;
 mod support;
