@@ -215,8 +215,18 @@ impl World {
 
     /// Deletes a `WebhookEndpoint` and waits until it is gone.
     pub async fn delete(&self, name: &str) {
+        self.ask_to_delete(name).await;
+        self.until_deleted(name).await;
+    }
+
+    /// Deletes a `WebhookEndpoint`, which stays as long as its finalizer does.
+    pub async fn ask_to_delete(&self, name: &str) {
         let api = self.api::<WebhookEndpoint>();
         api.delete(name, &DeleteParams::default()).await.expect("the resource is deleted");
+    }
+
+    /// Waits until a `WebhookEndpoint` is gone.
+    pub async fn until_deleted(&self, name: &str) {
         self.until::<WebhookEndpoint>(name, "gone", |found| found.is_none()).await;
     }
 
