@@ -65,7 +65,8 @@ fn feed(context: &Context, event: &Event<WebhookEndpoint>) {
     match event {
         Event::InitApply(resource) | Event::Apply(resource) => context.see(resource),
         Event::Delete(resource) => context.see_deleted(resource),
-        Event::Init | Event::InitDone => {}
+        Event::InitDone => context.note_seen_all(),
+        Event::Init => {}
     }
 }
 

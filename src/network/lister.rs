@@ -37,6 +37,8 @@ struct Round {
     served: u64,
     failure: Option<Error>,
     succeeded: bool,
+    /// Whether another one succeeded before.
+    repeated: bool,
 }
 
 /// What a list showed.
@@ -91,6 +93,12 @@ impl Network {
             Some(failure) => Some(Err(failure.clone())),
             None => round.succeeded.then_some(Ok(())),
         }
+    }
+
+    /// Whether more than one list succeeded.
+    #[must_use]
+    pub fn was_listed_again(&self) -> bool {
+        self.rounds.borrow().repeated
     }
 
     /// Waits for a list that is begun after this call. Callers that wait at the same time share one.
@@ -149,6 +157,7 @@ impl Network {
             };
             self.rounds.send_modify(|round| {
                 round.served = ticket;
+                round.repeated |= round.succeeded && failure.is_none();
                 round.succeeded |= failure.is_none();
                 round.failure = failure;
             });

@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod drift;
 mod networks;
+mod restart;
 mod same_url;
 mod scale;
 mod secrets;
