@@ -70,7 +70,8 @@ fn feed(context: &Context, event: &Event<WebhookEndpoint>) {
             context.note_cached(resource);
         }
         Event::Delete(resource) => context.see_deleted(resource),
-        Event::Init | Event::InitDone => {}
+        Event::InitDone => context.note_seen_all(),
+        Event::Init => {}
     }
 }
 

@@ -364,7 +364,8 @@ impl Shared {
             None => Verdict::Reconciling,
             Some(Ok(())) => {
                 let network_id = network.inventory().network_id().map(ToString::to_string);
-                Verdict::Ready { network_id, counts: self.parts.context.count(&network) }
+                let counts = self.parts.context.count(&network);
+                Verdict::Ready { network_id, counts, is_first: !network.was_listed_again() }
             }
             Some(Err(error)) => Verdict::Failed {
                 reason: error.reason().to_owned(),

@@ -44,6 +44,8 @@ struct Round {
     served: u64,
     failure: Option<Error>,
     succeeded: bool,
+    /// Whether another one succeeded before.
+    repeated: bool,
 }
 
 /// What a list showed.
@@ -99,6 +101,12 @@ impl Network {
             Some(failure) => Some(Err(failure.clone())),
             None => round.succeeded.then_some(Ok(())),
         }
+    }
+
+    /// Whether more than one list succeeded.
+    #[must_use]
+    pub fn was_listed_again(&self) -> bool {
+        self.rounds.borrow().repeated
     }
 
     /// Sends those away that wait for a list: there will be none.
@@ -163,6 +171,7 @@ impl Network {
             };
             self.rounds.send_modify(|round| {
                 round.served = ticket;
+                round.repeated |= round.succeeded && failure.is_none();
                 round.succeeded |= failure.is_none();
                 round.failure = failure;
             });

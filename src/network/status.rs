@@ -13,8 +13,10 @@ pub enum Verdict {
     Ready {
         /// The API's id of it, when an endpoint named it.
         network_id: Option<String>,
-        /// What the latest list showed.
-        counts: EndpointCounts,
+        /// What the latest list showed, once it is known which resources there are.
+        counts: Option<EndpointCounts>,
+        /// Whether it was listed once only: how the resources stand is still being found out.
+        is_first: bool,
     },
     /// It was not listed yet.
     Reconciling,
@@ -42,13 +44,17 @@ pub fn report(
     generation: Option<i64>,
     now: Timestamp,
 ) -> WebhookNetworkStatus {
+    // After a start there is nothing to tell that is not told already.
+    if *verdict == Verdict::Reconciling && before.observed_generation == generation {
+        return before.clone();
+    }
     let mut network_id = before.network_id.clone();
     let mut endpoints = before.endpoints;
     let in_use;
     let wanted = match verdict {
-        Verdict::Ready { network_id: seen, counts } => {
+        Verdict::Ready { network_id: seen, counts, is_first } => {
             network_id = seen.clone().or(network_id);
-            endpoints = Some(*counts);
+            endpoints = if *is_first { endpoints.or(*counts) } else { counts.or(endpoints) };
             let message = "credentials are accepted and the endpoints are listed";
             vec![Wanted {
                 kind: Type::Ready,
@@ -87,5 +93,39 @@ pub fn report(
         conditions: merge(&before.conditions, &wanted, generation, now),
         network_id,
         endpoints,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(managed: i64) -> EndpointCounts {
+        EndpointCounts { managed, ..EndpointCounts::default() }
+    }
+
+    fn ready(counts: Option<EndpointCounts>, is_first: bool) -> Verdict {
+        Verdict::Ready { network_id: None, counts, is_first }
+    }
+
+    #[test]
+    fn the_first_list_after_a_start_counts_only_what_was_never_counted() {
+        let now = Timestamp::UNIX_EPOCH;
+        let new = report(&WebhookNetworkStatus::default(), &ready(Some(counts(1)), true), Some(1), now);
+        assert_eq!(new.endpoints, Some(counts(1)));
+        for (verdict, expected) in
+            [(ready(Some(counts(0)), true), 1), (ready(None, false), 1), (ready(Some(counts(0)), false), 0)]
+        {
+            assert_eq!(report(&new, &verdict, Some(1), now).endpoints, Some(counts(expected)), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn waiting_for_the_first_list_is_told_of_a_new_declaration_only() {
+        let now = Timestamp::UNIX_EPOCH;
+        let before = report(&WebhookNetworkStatus::default(), &ready(None, true), Some(1), now);
+        assert_eq!(report(&before, &Verdict::Reconciling, Some(1), now), before);
+        let changed = report(&before, &Verdict::Reconciling, Some(2), now);
+        assert_eq!(changed.conditions[0].reason, Reason::AwaitingList.as_str());
     }
 }

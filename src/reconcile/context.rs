@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub struct Context {
     latest: Mutex<HashMap<ResourceKey, WebhookEndpoint>>,
     waiting: Mutex<HashSet<ResourceKey>>,
     drifted: Mutex<HashSet<ResourceKey>>,
+    seen_all: AtomicBool,
     queue: UnboundedSender<ResourceKey>,
 }
 
@@ -98,6 +100,7 @@ impl Context {
             latest: Mutex::default(),
             waiting: Mutex::default(),
             drifted: Mutex::default(),
+            seen_all: AtomicBool::new(false),
             queue,
         }
     }
@@ -179,9 +182,17 @@ impl Context {
         note(&self.drifted, key, drifted);
     }
 
-    /// How many endpoints of a network there are, as last listed.
+    /// Takes in that every resource was seen once.
+    pub fn note_seen_all(&self) {
+        self.seen_all.store(true, Ordering::Release);
+    }
+
+    /// How many endpoints of a network there are, as last listed; `None` before every resource was seen.
     #[must_use]
-    pub fn count(&self, network: &Network) -> crate::resources::EndpointCounts {
+    pub fn count(&self, network: &Network) -> Option<crate::resources::EndpointCounts> {
+        if !self.seen_all.load(Ordering::Acquire) {
+            return None;
+        }
         let networks = self.networks.of_same_api(&network.key);
         let inventory = network.inventory();
         let claims = self.claims();
@@ -191,11 +202,11 @@ impl Context {
         let drifted = locked(&self.drifted);
         let drifted = claims.of_network(&network.key).filter(|(key, _)| drifted.contains(*key)).count();
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        crate::resources::EndpointCounts {
+        Some(crate::resources::EndpointCounts {
             managed: number(managed),
             drifted: number(drifted),
             unmanaged: number(present - managed),
-        }
+        })
     }
 
     /// Whether a Secret of ours was written, or shown writable, in a namespace.

@@ -6,7 +6,7 @@ use serde_json::json;
 use simulator::Operation;
 
 use crate::support::audit::Mark;
-use crate::support::{World, condition, endpoint_id};
+use crate::support::{World, condition, endpoint_id, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_becomes_an_endpoint_and_a_secret() {
@@ -105,7 +105,7 @@ async fn a_create_is_told_in_one_event_that_helps() {
         lines[0][4..].join(" "),
         format!(r#"created endpoint {id} and stored its secret in Secret "charge-events""#)
     );
-    let mut writes = world.writes_since(mark);
-    writes.retain(|write| write.ends_with(" events"));
-    assert_eq!(writes, ["create events"], "and it was written once");
+    let mut requests = world.requests_since(mark);
+    requests.retain(|request| request.resource == "events");
+    assert_eq!(texts(&requests), ["create events"], "and it was written once");
 }

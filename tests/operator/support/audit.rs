@@ -106,17 +106,6 @@ impl Mark {
             .filter_map(|line| request(serde_json::from_str(line).expect("an audit event"), operator))
             .collect()
     }
-
-    /// What `operator` has asked since about a namespace, or about a cluster-wide object of its name,
-    /// as texts in alphabetical order.
-    pub fn texts(self, operator: &Operator, namespace: &str) -> Vec<String> {
-        let requests = self.requests(operator);
-        let concerned =
-            requests.iter().filter(|request| request.namespace == namespace || request.name == namespace);
-        let mut texts: Vec<String> = concerned.map(ToString::to_string).collect();
-        texts.sort_unstable();
-        texts
-    }
 }
 
 fn request(line: Line, operator: &Operator) -> Option<Request> {

@@ -13,9 +13,9 @@ use simulator::{Endpoint, EndpointId, Ledger, Operation};
 use webhook_operator::resources::{ClusterWebhookNetwork, EndpointCounts, WebhookEndpoint};
 
 use super::SOON;
-use super::audit::Mark;
+use super::audit::{Mark, Request};
 use super::operator::Operator;
-use super::world::{NETWORK, World, has_condition, until};
+use super::world::{NETWORK, World, has_condition};
 
 impl World {
     /// The operator that looks after this world.
@@ -32,7 +32,7 @@ impl World {
     pub async fn network_condition(&self, kind: &str, status: &str, reason: &str) -> ClusterWebhookNetwork {
         let api = Api::<ClusterWebhookNetwork>::all(self.client.clone());
         let what = format!("{kind}={status} {reason}");
-        let found = until(self, api, &self.namespace, &what, |found| {
+        let found = self.until_in(api, &self.namespace, &what, |found| {
             let conditions =
                 found.and_then(|network| network.status.as_ref()).map(|status| &status.conditions);
             let generation = found.and_then(|network| network.metadata.generation);
@@ -96,7 +96,7 @@ impl World {
     pub async fn network_counts(&self, managed: i64, drifted: i64, unmanaged: i64) {
         let wanted = EndpointCounts { managed, drifted, unmanaged };
         let api = Api::<ClusterWebhookNetwork>::all(self.client.clone());
-        until(self, api, &self.namespace, &format!("counted as {wanted:?}"), |found| {
+        self.until_in(api, &self.namespace, &format!("counted as {wanted:?}"), |found| {
             let status = found.and_then(|network| network.status.as_ref());
             status.and_then(|status| status.endpoints) == Some(wanted)
         })
@@ -124,25 +124,28 @@ impl World {
         endpoint
     }
 
-    /// The names of all Secrets but the credentials, in alphabetical order.
+    /// The names of all Secrets, in alphabetical order.
     pub async fn secret_names(&self) -> Vec<String> {
         let secrets = self.all::<Secret>().await;
         let mut names: Vec<String> = secrets.into_iter().filter_map(|secret| secret.metadata.name).collect();
-        names.retain(|name| name != "credentials");
         names.sort_unstable();
         names
     }
 
-    /// What this world's operator has written since, as texts in alphabetical order.
-    pub fn writes_since(&self, mark: Mark) -> Vec<String> {
-        let requests = mark.requests(self.operator());
-        let of_world = requests.iter().filter(|request| {
-            request.is_write() && (request.namespace == self.namespace || request.name == self.namespace)
-        });
-        let mut texts: Vec<String> = of_world.map(ToString::to_string).collect();
-        texts.sort_unstable();
-        texts
+    /// What this world's operator has asked since about the test's namespace, in the order of the
+    /// answers. What was seen may come before its line in the audit log: wait for something later.
+    pub fn requests_since(&self, mark: Mark) -> Vec<Request> {
+        let mut requests = mark.requests(self.operator());
+        requests.retain(|request| request.namespace == self.namespace);
+        requests
     }
+}
+
+/// Requests as texts in alphabetical order.
+pub fn texts<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Vec<String> {
+    let mut texts: Vec<String> = requests.into_iter().map(ToString::to_string).collect();
+    texts.sort_unstable();
+    texts
 }
 
 /// The id of the endpoint that a resource's status names.

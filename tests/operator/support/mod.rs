@@ -7,7 +7,7 @@ mod expect;
 pub mod operator;
 pub mod world;
 
-pub use expect::{condition, endpoint_id, message};
+pub use expect::{condition, endpoint_id, message, texts};
 pub use operator::{Operator, OperatorOptions, control_plane, operator_command};
 pub use world::{NETWORK, World, has_condition};
 

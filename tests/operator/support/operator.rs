@@ -135,6 +135,8 @@ impl Operator {
             let child = command
                 .arg("run")
                 .args(["--health-address", "127.0.0.1:0", "--create-settling-time", SETTLING])
+                // Where the simulators are: WebhookNetworks lead to public addresses only.
+                .args(["--allow-address", "127.0.0.1"])
                 .args(["--selector", &selector, "--log-filter", "info,webhook_operator=debug"])
                 .args(options.arguments)
                 .env("KUBECONFIG", kubeconfig)

@@ -13,13 +13,16 @@ use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use simulator::{NetworkConfig, Simulator};
-use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
+use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint, WebhookNetwork};
 
 use super::operator::{OWN, Operator, control_plane};
 use super::{OperatorOptions, SOON};
 
 /// The simulator's name of the network of every test.
 pub const NETWORK: &str = "n_1";
+
+/// The operator's own namespace.
+const OPERATORS: &str = "webhook-operator";
 
 /// A test's own namespace, network and simulator, and the operator that looks after them.
 pub struct World {
@@ -37,9 +40,24 @@ pub struct World {
 impl World {
     /// A world that the shared operator looks after.
     pub async fn new(name: &str) -> Self {
+        let world = Self::without_network(name).await;
+        world.add_network(json!({})).await;
+        world.network_ready().await;
+        world
+    }
+
+    /// A world that the shared operator looks after, with a network that is not listed again by itself.
+    pub async fn without_resync(name: &str) -> Self {
+        let world = Self::without_network(name).await;
+        world.add_network(json!({ "resyncInterval": "1h" })).await;
+        world.network_ready().await;
+        world
+    }
+
+    /// A world without a network, which the shared operator looks after.
+    pub async fn without_network(name: &str) -> Self {
         let world = Self::without_operator(name, json!({})).await;
         Operator::shared();
-        world.add_network(json!({})).await;
         world
     }
 
@@ -49,6 +67,7 @@ impl World {
         world.labels = json!({ OWN: world.namespace });
         world.start_operator();
         world.add_network(json!({})).await;
+        world.network_ready().await;
         world
     }
 
@@ -68,7 +87,7 @@ impl World {
         let namespaces = Api::<Namespace>::all(client.clone());
         namespaces.create(&PostParams::default(), &object).await.expect("the namespace is created");
         let network = NetworkConfig::new(NETWORK).client("client-id", "client-secret");
-        let simulator = Simulator::start(simulator::Config::default().network(network)).await;
+        let simulator = Simulator::start(simulator::Config::default().network(network).tls()).await;
         Self { client, namespace, simulator: simulator.expect("the simulator starts"), own: None, labels }
     }
 
@@ -78,36 +97,72 @@ impl World {
         self.own = Some(Operator::start(options));
     }
 
-    /// The test's cluster network, named like its namespace.
+    /// The test's cluster network, named like its namespace, as are its credentials in the operator's.
     pub async fn add_network(&self, settings: Value) {
-        let secret = json!({
-            "metadata": { "name": "credentials" },
-            "stringData": { "clientId": "client-id", "clientSecret": "client-secret" },
-        });
-        self.create::<Secret>(secret).await;
-        let reference = |key| json!({ "secretKeyRef": { "namespace": self.namespace, "name": "credentials", "key": key } });
+        let secret = serde_json::from_value(credentials(&self.namespace)).expect("a Secret");
+        let secrets = Api::<Secret>::namespaced(self.client.clone(), OPERATORS);
+        secrets.create(&PostParams::default(), &secret).await.expect("the credentials are stored");
         let mut network = json!({
             "apiVersion": "webhookoperator.dev/v1alpha1",
             "kind": "ClusterWebhookNetwork",
             "metadata": { "name": self.namespace, "labels": self.labels },
-            "spec": {
-                "apiUrl": self.simulator.base_url(),
-                "allowHttp": true,
-                "resyncInterval": "1s",
-                "timeout": "2s",
-                "limits": { "requestsPerSecond": 200, "burst": 200, "inFlight": 16 },
-                "auth": { "oauth2ClientCredentials": {
-                    "tokenUrl": self.simulator.token_url(),
-                    "audience": "https://api.lynkwell.com",
-                    "clientId": reference("clientId"),
-                    "clientSecret": reference("clientSecret"),
-                }},
-            },
+            "spec": self.network_spec(|key| json!({ "namespace": OPERATORS, "name": self.namespace, "key": key })),
         });
         merge(&mut network["spec"], settings);
         let api = Api::<ClusterWebhookNetwork>::all(self.client.clone());
         let network = serde_json::from_value(network).expect("a network");
         api.create(&PostParams::default(), &network).await.expect("the network is created");
+    }
+
+    /// A network of the test's namespace alone, `default`, with its credentials beside it.
+    pub async fn add_namespaced_network(&self) {
+        self.add_credentials().await;
+        self.create::<WebhookNetwork>(json!({
+            "apiVersion": "webhookoperator.dev/v1alpha1",
+            "kind": "WebhookNetwork",
+            "metadata": { "name": "default", "labels": self.labels },
+            "spec": self.network_spec(|key| json!({ "name": "credentials", "key": key })),
+        }))
+        .await;
+    }
+
+    /// The credentials of the network of the test's namespace alone.
+    pub async fn add_credentials(&self) {
+        self.create::<Secret>(credentials("credentials")).await;
+    }
+
+    fn network_spec(&self, reference: impl Fn(&str) -> Value) -> Value {
+        json!({
+            "apiUrl": self.simulator.base_url(),
+            "allowHttp": true,
+            "resyncInterval": "1s",
+            "timeout": "2s",
+            "limits": { "requestsPerSecond": 200, "burst": 200, "inFlight": 16 },
+            "auth": { "oauth2ClientCredentials": {
+                "tokenUrl": self.simulator.token_url(),
+                "audience": "https://api.lynkwell.com",
+                "clientId": { "secretKeyRef": reference("clientId") },
+                "clientSecret": { "secretKeyRef": reference("clientSecret") },
+            }},
+        })
+    }
+
+    /// The settings of a network that reaches the simulator by https and allows nothing else.
+    pub fn https_only(&self) -> Value {
+        let https = self.simulator.https().expect("the simulator serves https");
+        json!({
+            "apiUrl": https.base_url,
+            "allowHttp": false,
+            "caBundle": https.ca_pem,
+            "auth": { "oauth2ClientCredentials": { "tokenUrl": https.token_url }},
+        })
+    }
+
+    /// Changes the test's cluster network by a merge patch of its spec.
+    pub async fn change_network(&self, spec: Value) {
+        let api = Api::<ClusterWebhookNetwork>::all(self.client.clone());
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        api.patch(&self.namespace, &PatchParams::default(), &patch).await.expect("the network is changed");
     }
 
     /// The API for a namespaced kind, in the test's namespace.
@@ -160,8 +215,18 @@ impl World {
 
     /// Deletes a `WebhookEndpoint` and waits until it is gone.
     pub async fn delete(&self, name: &str) {
+        self.ask_to_delete(name).await;
+        self.until_deleted(name).await;
+    }
+
+    /// Deletes a `WebhookEndpoint`, which stays as long as its finalizer does.
+    pub async fn ask_to_delete(&self, name: &str) {
         let api = self.api::<WebhookEndpoint>();
         api.delete(name, &DeleteParams::default()).await.expect("the resource is deleted");
+    }
+
+    /// Waits until a `WebhookEndpoint` is gone.
+    pub async fn until_deleted(&self, name: &str) {
         self.until::<WebhookEndpoint>(name, "gone", |found| found.is_none()).await;
     }
 
@@ -175,7 +240,42 @@ impl World {
             + Send
             + 'static,
     {
-        until(self, self.api::<K>(), name, what, condition).await
+        self.until_in(self.api::<K>(), name, what, condition).await
+    }
+
+    /// Waits until an object of an API is as `condition` says, and returns it.
+    pub async fn until_in<K>(
+        &self,
+        api: Api<K>,
+        name: &str,
+        what: &str,
+        condition: impl Fn(Option<&K>) -> bool,
+    ) -> Option<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let mut last = None;
+        let stream = watcher::watch_object(api, name).default_backoff();
+        let found = tokio::time::timeout(SOON, async {
+            let mut stream = std::pin::pin!(stream);
+            while let Some(object) = stream.next().await {
+                let Ok(object) = object else { continue };
+                if condition(object.as_ref()) {
+                    return object;
+                }
+                last = object;
+            }
+            None
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(_) => {
+                let log = self.operator().log();
+                let log = log.lines().filter(|line| line.contains(&self.namespace) || line.contains("WARN"));
+                let log = log.collect::<Vec<_>>().join("\n");
+                panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
+            }
+        }
     }
 
     /// Waits until a `WebhookEndpoint` has a condition, and returns it.
@@ -233,41 +333,6 @@ impl World {
     }
 }
 
-/// Waits until an object is as `condition` says, and returns it.
-pub(super) async fn until<K>(
-    world: &World,
-    api: Api<K>,
-    name: &str,
-    what: &str,
-    condition: impl Fn(Option<&K>) -> bool,
-) -> Option<K>
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
-{
-    let mut last = None;
-    let stream = watcher::watch_object(api, name).default_backoff();
-    let found = tokio::time::timeout(SOON, async {
-        let mut stream = std::pin::pin!(stream);
-        while let Some(object) = stream.next().await {
-            let Ok(object) = object else { continue };
-            if condition(object.as_ref()) {
-                return object;
-            }
-            last = object;
-        }
-        None
-    });
-    match found.await {
-        Ok(found) => found,
-        Err(_) => {
-            let log = world.operator().log();
-            let log = log.lines().filter(|line| line.contains(&world.namespace) || line.contains("WARN"));
-            let log = log.collect::<Vec<_>>().join("\n");
-            panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
-        }
-    }
-}
-
 /// Whether a resource has a condition for its latest generation.
 pub fn has_condition(resource: &WebhookEndpoint, kind: &str, status: &str, reason: &str) -> bool {
     let conditions = resource.status.iter().flat_map(|status| &status.conditions);
@@ -276,6 +341,13 @@ pub fn has_condition(resource: &WebhookEndpoint, kind: &str, status: &str, reaso
             && condition.status == status
             && condition.reason == reason
             && condition.observed_generation == resource.metadata.generation
+    })
+}
+
+fn credentials(name: &str) -> Value {
+    json!({
+        "metadata": { "name": name },
+        "stringData": { "clientId": "client-id", "clientSecret": "client-secret" },
     })
 }
 

@@ -1,0 +1,51 @@
+//! A changed manifest changes the remote endpoint: one PATCH with what differs, and nothing else.
+
+use serde_json::{Value, json};
+use simulator::Operation;
+
+use crate::support::{World, endpoint_id};
+
+/// Changes a Ready endpoint, waits until it is Ready again, and returns the fields of each PATCH that
+/// was sent until two lists later.
+async fn patches_of(world: &World, change: Value) -> Vec<Vec<String>> {
+    let sequence = world.simulator.ledger().last_sequence();
+    world.change("charge-events", json!({ "spec": change })).await;
+    world.ready("charge-events").await;
+    world.lists(2).await;
+    let ledger = world.simulator.ledger().since(sequence);
+    assert_eq!(ledger.writes(), ledger.count(Operation::Patch), "nothing but PATCHes");
+    ledger.calls(Operation::Patch).map(|call| call.fields.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_field_is_patched_by_itself_and_once() {
+    let world = World::new("change").await;
+    world.endpoint("charge-events", json!({})).await;
+    let id = endpoint_id(&world.ready("charge-events").await);
+    let remote = || world.simulator.endpoint(&id).expect("the endpoint stays");
+
+    let patches = patches_of(&world, json!({ "enabledEvents": ["asset.connectivity"] })).await;
+    assert_eq!(patches, [["enabledEvents"]]);
+    assert_eq!(remote().enabled_events, ["asset.connectivity"]);
+
+    let patches = patches_of(&world, json!({ "status": "inactive" })).await;
+    assert_eq!(patches, [["status"]]);
+    assert_eq!(remote().status, "inactive");
+
+    let both = json!({ "enabledEvents": ["asset.connectivity", "ocpp.message"], "status": "active" });
+    assert_eq!(patches_of(&world, both).await, [["enabledEvents", "status"]]);
+    let mut events = remote().enabled_events;
+    events.sort_unstable();
+    assert_eq!(
+        (remote().status.as_str(), &events[..]),
+        ("active", &["asset.connectivity", "ocpp.message"].map(str::to_owned)[..])
+    );
+
+    // A set has no order: nothing to change.
+    let reordered = json!({ "enabledEvents": ["ocpp.message", "asset.connectivity"] });
+    assert_eq!(patches_of(&world, reordered).await, Vec::<Vec<String>>::new());
+
+    let resource = world.ready("charge-events").await;
+    assert_eq!(endpoint_id(&resource), id);
+    world.check_secret(&resource, "charge-events").await;
+}

@@ -1,0 +1,162 @@
+//! A deleted manifest takes its endpoint and its Secret along, unless it says otherwise.
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::DeleteParams;
+use kube::{Api, ResourceExt as _};
+use serde_json::json;
+use simulator::Operation;
+use webhook_operator::resources::{WebhookEndpoint, WebhookNetwork};
+
+use crate::support::audit::Mark;
+use crate::support::{World, endpoint_id, message, texts};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret() {
+    let world = World::new("delete").await;
+    world.endpoint("charge-events", json!({})).await;
+    let resource = world.ready("charge-events").await;
+    assert_eq!(resource.finalizers(), ["webhookoperator.dev/finalizer"]);
+
+    // What was seen may come before its line in the audit log.
+    world.lists(1).await;
+    let mark = Mark::now();
+    world.delete("charge-events").await;
+    assert_eq!(world.endpoints(), []);
+    assert_eq!(world.simulator.ledger().count(Operation::Delete), 1);
+    world.until::<Secret>("charge-events", "collected", |found| found.is_none()).await;
+    assert_eq!(
+        texts(&world.requests_since(mark)),
+        ["create events", "get webhookendpoints charge-events", "patch webhookendpoints charge-events"],
+        "the Secret is not the operator's to delete"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_gone_already_counts_as_deleted() {
+    let world = World::without_resync("gone").await;
+    world.endpoint("charge-events", json!({})).await;
+    let id = endpoint_id(&world.ready("charge-events").await);
+    assert!(world.simulator.delete(&id));
+
+    world.delete("charge-events").await;
+    let ledger = world.simulator.ledger();
+    let answers: Vec<_> = ledger.calls(Operation::Delete).map(|call| call.status).collect();
+    assert_eq!(answers, [Some(404)]);
+    world.until::<Secret>("charge-events", "collected", |found| found.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_that_never_had_an_endpoint_goes_at_once() {
+    let world = World::without_network("never").await;
+    world.endpoint("charge-events", json!({})).await;
+    world.condition("charge-events", "Stalled", "True", "NetworkNotFound").await;
+    world.delete("charge-events").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retain_leaves_the_endpoint_and_its_secret() {
+    let world = World::new("retain").await;
+    world.endpoint("charge-events", json!({ "deletionPolicy": "Retain" })).await;
+    let resource = world.ready("charge-events").await;
+    let id = endpoint_id(&resource);
+
+    world.delete("charge-events").await;
+    world.lists(2).await;
+    assert_eq!(world.simulator.ledger().count(Operation::Delete), 0);
+    let secret = world.api::<Secret>().get("charge-events").await.expect("the Secret stays");
+    assert_eq!(secret.owner_references(), [], "the garbage collector has no reason to take it");
+    world.check_secret(&resource, "charge-events").await;
+    world.network_counts(0, 0, 1).await;
+
+    // The Secret is nobody's now: a resource of the same name does not write it.
+    world.endpoint("charge-events", json!({})).await;
+    world.condition("charge-events", "Stalled", "True", "SecretNotOurs").await;
+    world.check_secret(&resource, "charge-events").await;
+    assert_eq!(world.endpoints().iter().map(|endpoint| &endpoint.id).collect::<Vec<_>>(), [&id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_namespace_goes_with_everything_in_it() {
+    let world = World::new("namespace").await;
+    world.endpoints_named((0..5).map(|number| format!("e{number}")), &json!({})).await;
+    world.all_ready(5).await;
+    delete_namespace(&world).await;
+    assert_eq!(world.endpoints(), []);
+    assert_eq!(world.simulator.ledger().count(Operation::Delete), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_namespace_goes_with_its_own_network_and_credentials() {
+    let world = World::without_network("own-network").await;
+    world.add_namespaced_network().await;
+    let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
+    world.endpoints_named((0..3).map(|number| format!("e{number}")), &spec).await;
+    world.all_ready(3).await;
+    delete_namespace(&world).await;
+    assert_eq!(world.endpoints(), []);
+}
+
+/// What the deletion of a namespace may come to: it deletes kinds in any order.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_is_deleted_although_its_networks_credentials_are_gone() {
+    let world = World::without_network("no-credentials").await;
+    world.add_namespaced_network().await;
+    let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
+    world.endpoint("charge-events", spec.clone()).await;
+    world.ready("charge-events").await;
+
+    let secrets = world.api::<Secret>();
+    secrets.delete("credentials", &DeleteParams::default()).await.expect("the credentials can be deleted");
+    world
+        .until::<WebhookNetwork>("default", "without credentials", |found| {
+            has_network_condition(found, "CredentialsNotFound")
+        })
+        .await;
+    // Nothing new is begun without credentials.
+    world.endpoint("another", spec).await;
+    let waiting = world.condition("another", "Ready", "False", "NetworkNotReady").await;
+    assert!(message(&waiting, "Ready").contains(r#"Secret "credentials" in namespace"#), "{waiting:?}");
+
+    world.delete("charge-events").await;
+    assert_eq!(world.endpoints(), []);
+
+    world.add_credentials().await;
+    world.ready("another").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_stays_until_its_last_endpoint_is_gone() {
+    let world = World::without_network("in-use").await;
+    world.add_namespaced_network().await;
+    let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
+    world.endpoint("charge-events", spec).await;
+    world.ready("charge-events").await;
+
+    let networks = world.api::<WebhookNetwork>();
+    networks.delete("default", &DeleteParams::default()).await.expect("the network can be deleted");
+    world
+        .until::<WebhookNetwork>("default", "held", |found| {
+            let conditions =
+                found.and_then(|network| network.status.as_ref()).map(|status| &status.conditions);
+            conditions.into_iter().flatten().any(|condition| condition.reason == "InUse")
+        })
+        .await;
+    world.delete("charge-events").await;
+    assert_eq!(world.endpoints(), []);
+    world.until::<WebhookNetwork>("default", "gone", |found| found.is_none()).await;
+    assert_eq!(world.all::<WebhookEndpoint>().await.len(), 0);
+}
+
+fn has_network_condition(network: Option<&WebhookNetwork>, reason: &str) -> bool {
+    let conditions = network.and_then(|network| network.status.as_ref()).map(|status| &status.conditions);
+    conditions.into_iter().flatten().any(|condition| condition.reason == reason)
+}
+
+async fn delete_namespace(world: &World) {
+    let namespaces = Api::<Namespace>::all(world.client.clone());
+    namespaces
+        .delete(&world.namespace, &DeleteParams::default())
+        .await
+        .expect("the namespace can be deleted");
+    world.until_in(namespaces, &world.namespace, "gone", |found| found.is_none()).await;
+}

@@ -1,0 +1,191 @@
+//! The Secret: where it goes, what it looks like, and whose it is.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use simulator::Operation;
+use webhook_operator::resources::WebhookEndpoint;
+
+use crate::support::audit::Mark;
+use crate::support::{World, endpoint_id, message};
+
+/// A Secret that somebody else made.
+async fn foreign_secret(world: &World, name: &str) -> Secret {
+    world.create(json!({ "metadata": { "name": name }, "stringData": { "secret": "theirs" } })).await
+}
+
+async fn check_untouched(world: &World, before: &Secret) {
+    let after = world.api::<Secret>().get(&before.name_any()).await.expect("the Secret stays");
+    assert_eq!(after.resource_version(), before.resource_version(), "it was not written");
+}
+
+async fn delete_secret(world: &World, name: &str) {
+    world.api::<Secret>().delete(name, &DeleteParams::default()).await.expect("the Secret can be deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_secret_is_not_written_and_no_endpoint_is_created() {
+    let world = World::new("foreign").await;
+    let foreign = foreign_secret(&world, "charge-events").await;
+    world.endpoint("charge-events", json!({})).await;
+    let resource = world.condition("charge-events", "Stalled", "True", "SecretNotOurs").await;
+    assert_eq!(
+        message(&resource, "Ready"),
+        r#"Secret "charge-events" exists and is not this resource's, so it is left alone: set spec.secret.name to another name, or delete that Secret"#
+    );
+    world.lists(2).await;
+    assert_eq!(world.simulator.ledger().writes(), 0);
+    check_untouched(&world, &foreign).await;
+
+    // Once the Secret is gone, this goes on by itself.
+    delete_secret(&world, "charge-events").await;
+    let resource = world.ready("charge-events").await;
+    world.check_secret(&resource, "charge-events").await;
+    assert_eq!(world.simulator.ledger().writes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_name_is_a_way_past_a_foreign_secret() {
+    let world = World::new("renamed").await;
+    let foreign = foreign_secret(&world, "charge-events").await;
+    world.endpoint("charge-events", json!({})).await;
+    world.condition("charge-events", "Stalled", "True", "SecretNotOurs").await;
+
+    world.change("charge-events", json!({ "spec": { "secret": { "name": "charge-events-signing" } } })).await;
+    let resource = world.ready("charge-events").await;
+    world.check_secret(&resource, "charge-events-signing").await;
+    check_untouched(&world, &foreign).await;
+    assert_eq!(world.simulator.ledger().writes(), 1);
+}
+
+/// No dry run shows the foreign Secret: one went before in this namespace.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_whose_secret_turns_out_to_be_foreign_is_deleted_again() {
+    let world = World::new("foreign-second").await;
+    world.endpoint("first", json!({})).await;
+    let first = world.ready("first").await;
+    let foreign = foreign_secret(&world, "second").await;
+    world.endpoint("second", json!({})).await;
+    world.condition("second", "Stalled", "True", "SecretNotOurs").await;
+    world.lists(2).await;
+
+    let left: Vec<_> = world.endpoints().into_iter().map(|endpoint| endpoint.id).collect();
+    assert_eq!(left, [endpoint_id(&first)], "no endpoint is left whose secret is stored nowhere");
+    let ledger = world.simulator.ledger();
+    assert_eq!((ledger.count(Operation::Create), ledger.count(Operation::Delete)), (2, 1), "tried once");
+    check_untouched(&world, &foreign).await;
+
+    delete_secret(&world, "second").await;
+    let second = world.ready("second").await;
+    world.check_secret(&second, "second").await;
+    world.check_secret(&first, "first").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secret_of_another_resource_is_foreign_too() {
+    let world = World::new("foreign-own").await;
+    world.endpoint("first", json!({})).await;
+    let first = world.ready("first").await;
+    world.endpoint("second", json!({ "secret": { "name": "first" } })).await;
+    world.condition("second", "Stalled", "True", "SecretNotOurs").await;
+    world.lists(2).await;
+    world.check_secret(&first, "first").await;
+    assert_eq!(world.endpoints().len(), 1);
+    world.delete("second").await;
+    world.check_secret(&first, "first").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_name_moves_the_secret_the_new_one_first() {
+    let world = World::new("moved").await;
+    world.endpoint("charge-events", json!({})).await;
+    world.ready("charge-events").await;
+    let sequence = world.simulator.ledger().last_sequence();
+    let mark = Mark::now();
+
+    world.change("charge-events", json!({ "spec": { "secret": { "name": "signing" } } })).await;
+    let resource = world.ready("charge-events").await;
+    world.check_secret(&resource, "signing").await;
+    world.until::<Secret>("charge-events", "gone", |found| found.is_none()).await;
+    let stored = resource.status.as_ref().and_then(|status| status.secret.as_ref());
+    assert_eq!(stored.map(|stored| stored.name.as_str()), Some("signing"));
+
+    world.lists(2).await;
+    let mut requests = world.requests_since(mark);
+    requests.retain(|request| request.resource == "secrets" && request.is_write());
+    let steps: Vec<_> = requests.iter().map(ToString::to_string).collect();
+    assert_eq!(steps, ["create secrets signing", "delete secrets charge-events"]);
+    assert_eq!(world.simulator.ledger().since(sequence).writes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_not_moved_onto_a_foreign_one() {
+    let world = World::new("move-foreign").await;
+    world.endpoint("charge-events", json!({})).await;
+    world.ready("charge-events").await;
+    let foreign = foreign_secret(&world, "taken").await;
+    world.change("charge-events", json!({ "spec": { "secret": { "name": "taken" } } })).await;
+    let resource = world.condition("charge-events", "Stalled", "True", "SecretNotOurs").await;
+    world.check_secret(&resource, "charge-events").await;
+    check_untouched(&world, &foreign).await;
+
+    delete_secret(&world, "taken").await;
+    let resource = world.ready("charge-events").await;
+    world.check_secret(&resource, "taken").await;
+    assert_eq!(world.secret_names().await, ["taken"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
+    let world = World::new("dressed").await;
+    let dress = |pairs: Value| json!({ "secret": { "labels": pairs, "annotations": pairs } });
+    world.endpoint("charge-events", dress(json!({ "one": "1", "two": "2" }))).await;
+    world.ready("charge-events").await;
+    let others = json!({ "metadata": { "labels": { "theirs": "x" }, "annotations": { "theirs": "x" } } });
+    let secrets = world.api::<Secret>();
+    let patched = secrets.patch("charge-events", &PatchParams::default(), &Patch::Merge(others)).await;
+    patched.expect("others may label the Secret");
+
+    let change = json!({ "spec": dress(json!({ "one": null, "two": "22", "three": "3" })) });
+    world.change("charge-events", change).await;
+    let wanted = [("theirs", "x"), ("three", "3"), ("two", "22")];
+    let dressed = |found: Option<&Secret>| {
+        found.is_some_and(|secret| {
+            let own =
+                |key: &str| key.contains("webhookoperator.dev/") || key.starts_with("app.kubernetes.io/");
+            let labels = secret.labels().iter().filter(|(key, _)| !own(key));
+            let annotations = secret.annotations().iter().filter(|(key, _)| !own(key));
+            let pair = |(key, value): (&'static str, &'static str)| (key.to_owned(), value.to_owned());
+            let wanted: Vec<_> = wanted.into_iter().map(pair).collect();
+            labels.map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>() == wanted
+                && annotations.map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>() == wanted
+        })
+    };
+    world.until::<Secret>("charge-events", "dressed", dressed).await;
+
+    // Somebody changes what is declared: it is set again.
+    let meddled =
+        json!({ "metadata": { "labels": { "two": "x", "three": null }, "annotations": { "two": null } } });
+    secrets.patch("charge-events", &PatchParams::default(), &Patch::Merge(meddled)).await.expect("a patch");
+    world.until::<Secret>("charge-events", "dressed", dressed).await;
+
+    let resource = world.ready("charge-events").await;
+    world.check_secret(&resource, "charge-events").await;
+    assert_eq!(world.simulator.ledger().writes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_of_the_same_name_waits_for_its_predecessors_secret_to_be_collected() {
+    let world = World::new("successor").await;
+    world.endpoint("charge-events", json!({})).await;
+    let first = world.ready("charge-events").await;
+    world.delete("charge-events").await;
+    // At once: the Secret of the first may still be there.
+    world.endpoint("charge-events", json!({})).await;
+    let second = world.ready("charge-events").await;
+    assert_ne!(endpoint_id(&first), endpoint_id(&second));
+    world.check_secret(&second, "charge-events").await;
+    assert_eq!(world.all::<WebhookEndpoint>().await.len(), 1);
+    assert_eq!(world.endpoints().len(), 1);
+}
