@@ -1,0 +1,190 @@
+//! A model of the remote API: it can lose a request or its answer, let a create take effect late, and
+//! show a fresh endpoint late. It never makes an endpoint without a POST.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use webhook_operator::planning::Attempt;
+use webhook_operator::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
+
+use super::time::{Tick, UNSETTLED, second};
+
+pub type Id = u8;
+
+/// The URL that every resource of the model declares.
+pub const URL: &str = "https://hooks.example.com/charging";
+
+pub fn endpoint_id(id: Id) -> EndpointId {
+    EndpointId::from(format!("wh_{id:02}"))
+}
+
+pub fn parse_id(id: &EndpointId) -> Id {
+    id.as_str().trim_start_matches("wh_").parse().expect("ids of the model are numbers")
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Events {
+    Ocpp,
+    Connectivity,
+    /// What no resource of the model declares.
+    Both,
+}
+
+impl Events {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Ocpp => Self::Connectivity,
+            Self::Connectivity | Self::Both => Self::Ocpp,
+        }
+    }
+
+    pub fn set(self) -> BTreeSet<EventType> {
+        match self {
+            Self::Ocpp => [EventType::OcppMessage].into(),
+            Self::Connectivity => [EventType::AssetConnectivity].into(),
+            Self::Both => [EventType::OcppMessage, EventType::AssetConnectivity].into(),
+        }
+    }
+
+    pub fn of(set: &BTreeSet<EventType>) -> Self {
+        let all = [Self::Ocpp, Self::Connectivity, Self::Both];
+        all.into_iter().find(|events| events.set() == *set).expect("the model sends no other events")
+    }
+
+    pub fn request(self) -> NewEndpoint {
+        NewEndpoint { url: URL.to_owned(), enabled_events: self.set(), status: EndpointStatus::Active }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Maker {
+    /// A POST for this resource.
+    Resource(usize),
+    /// Somebody else.
+    Hand,
+}
+
+/// What a list or a GET shows of an endpoint.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Shown {
+    pub url: &'static str,
+    pub events: Events,
+    pub active: bool,
+    pub created_at: Option<Timestamp>,
+}
+
+impl Shown {
+    pub fn endpoint(&self, id: Id) -> Endpoint {
+        Endpoint {
+            id: endpoint_id(id),
+            network_id: None,
+            url: self.url.to_owned(),
+            enabled_events: self.events.set(),
+            status: if self.active { EndpointStatus::Active } else { EndpointStatus::Inactive },
+            created_at: self.created_at,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Remote {
+    pub maker: Maker,
+    pub shown: Shown,
+    /// When it took effect.
+    pub made_at: Tick,
+    /// From when on every list shows it.
+    pub settled_at: Tick,
+    pub live: bool,
+}
+
+/// A create that was sent, and takes effect later or never.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct InFlight {
+    pub by: usize,
+    pub events: Events,
+    pub sent_at: Tick,
+}
+
+/// What a list leaves out.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Lag {
+    /// Nothing.
+    None,
+    /// Everything that is not settled.
+    Fresh,
+    /// One endpoint, whatever its age: a page boundary moved.
+    One(Id),
+}
+
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Api {
+    /// By id; what was deleted stays, so that ids are not used again.
+    pub endpoints: Vec<Remote>,
+    pub in_flight: Vec<InFlight>,
+    /// Whether answers leave `createdAt` out.
+    pub undated: bool,
+}
+
+impl Api {
+    pub fn make(&mut self, maker: Maker, shown: Shown, now: Tick, settled_at: Tick) -> Id {
+        let id = Id::try_from(self.endpoints.len()).expect("a run makes few endpoints");
+        self.endpoints.push(Remote { maker, shown, made_at: now, settled_at, live: true });
+        id
+    }
+
+    /// A POST of resource `by`, sent at `sent_at`, takes effect now.
+    pub fn post(&mut self, by: usize, events: Events, sent_at: Tick, now: Tick) -> Id {
+        let created_at = (!self.undated).then(|| second(now));
+        let shown = Shown { url: URL, events, active: true, created_at };
+        self.make(Maker::Resource(by), shown, now, sent_at + UNSETTLED)
+    }
+
+    /// A POST that takes effect later, or never.
+    pub fn send(&mut self, by: usize, events: Events, sent_at: Tick) {
+        self.in_flight.push(InFlight { by, events, sent_at });
+        self.in_flight.sort_unstable();
+    }
+
+    /// Somebody makes an endpoint by hand; `before` the second that the tick begins with.
+    pub fn by_hand(&mut self, url: &'static str, events: Events, now: Tick, before: SignedDuration) -> Id {
+        let created_at = (!self.undated).then(|| second(now) - before);
+        let shown = Shown { url, events, active: true, created_at };
+        self.make(Maker::Hand, shown, now, now)
+    }
+
+    pub fn get(&self, id: Id) -> Option<&Remote> {
+        self.endpoints.get(usize::from(id)).filter(|remote| remote.live)
+    }
+
+    pub fn get_mut(&mut self, id: Id) -> Option<&mut Remote> {
+        self.endpoints.get_mut(usize::from(id)).filter(|remote| remote.live)
+    }
+
+    pub fn delete(&mut self, id: Id) {
+        if let Some(remote) = self.endpoints.get_mut(usize::from(id)) {
+            remote.live = false;
+        }
+    }
+
+    pub fn live(&self) -> impl Iterator<Item = (Id, &Remote)> {
+        (0..).zip(&self.endpoints).filter(|(_, remote)| remote.live)
+    }
+
+    pub fn list(&self, now: Tick, lag: Lag) -> impl Iterator<Item = (Id, &Remote)> {
+        self.live().filter(move |(id, remote)| match lag {
+            Lag::None => true,
+            Lag::Fresh => now >= remote.settled_at,
+            Lag::One(left_out) => *id != left_out,
+        })
+    }
+
+    /// What is still in flight when its time is up never takes effect.
+    pub fn expire(&mut self, now: Tick) {
+        self.in_flight.retain(|post| now < post.sent_at + UNSETTLED);
+    }
+}
+
+/// Whether `attempt` would recognise `remote`, or stop because of it, but for its id.
+pub fn concerns(attempt: &Attempt, remote: &Remote) -> bool {
+    attempt.url == remote.shown.url && attempt.enabled_events == remote.shown.events.set()
+}

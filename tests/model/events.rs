@@ -1,0 +1,249 @@
+//! All that can happen next.
+
+use std::sync::Arc;
+
+use webhook_operator::planning::{Action, Step};
+
+use super::api::{Lag, Maker};
+use super::cluster::{Secret, View};
+use super::deeds;
+use super::mutation::Mutation;
+use super::perform::Outcome;
+use super::process::Process;
+use super::time::Tick;
+use super::world::{Deed, World};
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Event {
+    /// Resource `who` is activated, and its next step turns out so.
+    Act { who: usize, outcome: Outcome },
+    /// The watch shows a resource and its Secret as they are.
+    CatchUp { who: usize },
+    /// The lister lists.
+    Resync { lag: Lag },
+    /// A tick passes.
+    Advance,
+    /// A create that was in flight takes effect.
+    TakeEffect { post: usize },
+    /// The process dies and another starts.
+    Crash(Crash),
+    /// Secrets can't be written from now on.
+    Deny,
+    /// Secrets can be written again.
+    Allow,
+    /// Somebody does something.
+    Deed(Deed),
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Crash {
+    /// Whose create is in flight at that moment, if the process was about to send one.
+    pub sending: Option<usize>,
+    /// What the next process sees too late.
+    pub stale: Stale,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Stale {
+    Nothing,
+    /// A resource, by so many versions.
+    Resource(usize, usize),
+    /// A Secret, by one version.
+    Secret(usize),
+    /// Both, by one version.
+    Both(usize),
+}
+
+impl World {
+    /// What can happen next, until the clock shows `horizon`.
+    pub fn events(&self, horizon: Tick, mutation: Option<Mutation>, events: &mut Vec<Event>) {
+        // Nothing but deletion goes on before the first list; what else happens before it might as well
+        // happen after.
+        if self.process.listed_at.is_none() {
+            return events.extend(self.lags(self.now).map(|lag| Event::Resync { lag }));
+        }
+        for who in self.everybody() {
+            self.acts(who, mutation, events);
+            if !self.is_up_to_date(who) {
+                events.push(Event::CatchUp { who });
+            }
+        }
+        if self.budget.resyncs > 0 && self.process.listed_at != Some(self.now) {
+            events.extend(self.lags(self.now).map(|lag| Event::Resync { lag }));
+        }
+        if self.now < horizon {
+            events.push(Event::Advance);
+        }
+        events.extend((0..self.api.in_flight.len()).map(|post| Event::TakeEffect { post }));
+        if self.denied {
+            events.push(Event::Allow);
+        } else if self.budget.denials > 0 {
+            events.push(Event::Deny);
+        }
+        events.extend(
+            self.budget
+                .deeds
+                .iter()
+                .filter(|deed| deeds::possible(self, **deed))
+                .map(|deed| Event::Deed(*deed)),
+        );
+        if self.budget.crashes > 0 {
+            self.crashes(mutation, events);
+        }
+    }
+
+    fn acts(&self, who: usize, mutation: Option<Mutation>, events: &mut Vec<Event>) {
+        let Some((step, ..)) = self.plan(who, mutation) else { return };
+        let mut act = |outcome| events.push(Event::Act { who, outcome });
+        if let Step::Act(Action::List) = step {
+            return self.lags(self.lists_at()).for_each(|lag| act(Outcome::Lagging(lag)));
+        }
+        act(Outcome::Done);
+        let Step::Act(action) = step else { return };
+        if let Action::Confirm { id } = &action
+            && self.budget.lagging > 0
+            && self.api.get(super::api::parse_id(id)).is_some_and(|remote| self.now < remote.settled_at)
+        {
+            act(Outcome::Lagging(Lag::Fresh));
+        }
+        if let Action::Create = action
+            && self.budget.refused > 0
+        {
+            act(Outcome::Refused);
+            act(Outcome::WithoutSecret);
+        }
+        if self.budget.lost == 0 {
+            return;
+        }
+        match action {
+            Action::Create => {
+                [Outcome::RequestLost, Outcome::AnswerLost, Outcome::Late].into_iter().for_each(act);
+            }
+            Action::Delete { .. } | Action::RecordAttempt(_) | Action::StoreSecret | Action::Patch { .. } => {
+                act(Outcome::AnswerLost);
+            }
+            _ => {}
+        }
+    }
+
+    fn lags(&self, at: Tick) -> impl Iterator<Item = Lag> {
+        let fresh: Vec<_> =
+            self.api.live().filter(|(_, remote)| at < remote.settled_at).map(|(id, _)| id).collect();
+        let lagging = self.budget.lagging > 0;
+        let all = (lagging && fresh.len() > 1).then_some(Lag::Fresh);
+        let one = fresh.into_iter().filter(move |_| lagging).map(Lag::One);
+        let gaps = self.budget.gaps > 0;
+        let held = |id| self.places.iter().any(|place| place.now.holds(id));
+        let gap = self.api.live().filter(move |(id, remote)| {
+            gaps && at >= remote.settled_at
+                && at > remote.made_at
+                && (remote.maker == Maker::Hand || held(*id))
+        });
+        [Lag::None].into_iter().chain(all).chain(one).chain(gap.map(|(id, _)| Lag::One(id)))
+    }
+
+    fn crashes(&self, mutation: Option<Mutation>, events: &mut Vec<Event>) {
+        let about_to_send =
+            |who: &usize| matches!(self.plan(*who, mutation), Some((Step::Act(Action::Create), ..)));
+        let sending = self.everybody().filter(about_to_send).map(Some);
+        for sending in [None].into_iter().chain(sending) {
+            events.push(Event::Crash(Crash { sending, stale: Stale::Nothing }));
+        }
+        if self.budget.stale == 0 {
+            return;
+        }
+        for (who, place) in self.places.iter().enumerate() {
+            let mut stale = |stale| events.push(Event::Crash(Crash { sending: None, stale }));
+            (1..=place.earlier.len()).for_each(|by| stale(Stale::Resource(who, by)));
+            if place.earlier_secret.is_some() {
+                stale(Stale::Secret(who));
+                if !place.earlier.is_empty() {
+                    stale(Stale::Both(who));
+                }
+            }
+        }
+    }
+
+    /// An event in words, with the step that it is about.
+    pub fn tell(&self, event: Event, mutation: Option<Mutation>) -> String {
+        match event {
+            Event::Act { who, outcome } => {
+                let step = self.plan(who, mutation).map(|(step, ..)| step);
+                format!("@{} resource {who}: {step:?}: {outcome:?}", self.now)
+            }
+            other => format!("@{} {other:?}", self.now),
+        }
+    }
+
+    /// The state after `event`.
+    pub fn after(&self, event: Event, mutation: Option<Mutation>) -> Self {
+        let mut next = self.clone();
+        match event {
+            Event::Act { who, outcome } => {
+                next.spend(outcome);
+                next.act(who, outcome, mutation);
+            }
+            Event::CatchUp { who } => next.catch_up(who),
+            Event::Resync { lag } => {
+                next.spend(Outcome::Lagging(lag));
+                next.budget.resyncs -= u8::from(self.process.listed_at.is_some());
+                next.process.list(&self.api, self.now, lag);
+            }
+            Event::Advance => next.advance(),
+            Event::TakeEffect { post } => next.take_effect(post),
+            Event::Crash(crash) => next.crash(crash, mutation),
+            Event::Deny => {
+                next.budget.denials -= 1;
+                next.denied = true;
+            }
+            Event::Allow => next.denied = false,
+            Event::Deed(deed) => {
+                next.budget.deeds.remove(&deed);
+                deeds::perform(&mut next, deed);
+            }
+        }
+        next
+    }
+
+    fn spend(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::RequestLost | Outcome::AnswerLost | Outcome::Late => self.budget.lost -= 1,
+            Outcome::Refused | Outcome::WithoutSecret => self.budget.refused -= 1,
+            Outcome::Lagging(Lag::One(id))
+                if self.lists_at() >= self.api.endpoints[usize::from(id)].settled_at =>
+            {
+                self.budget.gaps -= 1;
+            }
+            Outcome::Lagging(Lag::One(_) | Lag::Fresh) => self.budget.lagging -= 1,
+            Outcome::Done | Outcome::Lagging(Lag::None) => {}
+        }
+    }
+
+    pub fn take_effect(&mut self, post: usize) {
+        let post = self.api.in_flight.remove(post);
+        self.api.post(post.by, post.events, post.sent_at, self.now);
+    }
+
+    fn crash(&mut self, crash: Crash, mutation: Option<Mutation>) {
+        if let Some(who) = crash.sending {
+            self.act(who, Outcome::Late, mutation);
+        }
+        self.budget.crashes -= 1;
+        let mut views: Vec<View> = self.places.iter().map(|place| place.now.clone()).collect();
+        if crash.stale != Stale::Nothing {
+            self.budget.stale -= 1;
+        }
+        let resource = |who: usize, by: usize| Some(Arc::clone(&self.places[who].earlier[by - 1]));
+        let secret = |who: usize| self.places[who].earlier_secret.clone().unwrap_or(Secret::Absent);
+        match crash.stale {
+            Stale::Nothing => {}
+            Stale::Resource(who, by) => views[who].resource = resource(who, by),
+            Stale::Secret(who) => views[who].secret = secret(who),
+            Stale::Both(who) => views[who] = View { resource: resource(who, 1), secret: secret(who) },
+        }
+        self.process = Process::start(views, self.process.incarnation + 1);
+        if self.budget.stale == 0 || self.budget.crashes == 0 {
+            self.places.iter_mut().for_each(super::cluster::Place::forget);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The whole of one state: the remote API, the cluster, the process, the clock, and the faults to come.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use webhook_operator::planning::{Intent, Observed, Step};
+
+use super::api::{Api, URL};
+use super::cluster::{Place, View};
+use super::mutation::Mutation;
+use super::process::Process;
+use super::time::{TIMING, Tick};
+
+/// Faults and deeds that are still to come.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Budget {
+    /// Crashes of the process.
+    pub crashes: u8,
+    /// Calls whose request or answer is lost.
+    pub lost: u8,
+    /// Creates that are refused, or answered without a secret.
+    pub refused: u8,
+    /// Lists and GETs that do not show what is fresh.
+    pub lagging: u8,
+    /// Lists that leave out one endpoint of any age.
+    pub gaps: u8,
+    /// Starts with a cache that shows an earlier version.
+    pub stale: u8,
+    /// Times that Secrets can't be written for a while.
+    pub denials: u8,
+    /// Lists that nobody asked for.
+    pub resyncs: u8,
+    /// What people, and the API by itself, will do; each once, at any time.
+    pub deeds: BTreeSet<Deed>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Deed {
+    /// `kubectl delete` of a resource.
+    DeleteResource(usize),
+    /// Another `enabledEvents` in a resource.
+    ChangeEvents(usize),
+    /// Somebody deletes the endpoint that a resource holds.
+    DeleteEndpoint(usize),
+    /// Somebody deletes a resource's Secret.
+    DeleteSecret(usize),
+    /// Somebody creates a Secret of that name.
+    ForeignSecret(usize),
+    /// A backup brings back the Secret that a resource once had.
+    RestoreSecret(usize),
+    /// An identical endpoint by hand, within the clock skew before an attempt of this tick.
+    IdenticalJustBefore,
+    /// An identical endpoint by hand, in the second in which an attempt of this tick begins, but listed
+    /// before.
+    IdenticalListed,
+    /// An identical endpoint by hand, at any moment; for runs in which every create is answered.
+    Identical,
+    /// An endpoint by hand with the same URL and other events.
+    OtherEvents,
+    /// The API sets the oldest endpoint inactive that was made for a resource.
+    Disable(usize),
+}
+
+/// What must never happen, and did.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Flaw {
+    /// An endpoint that was made by hand was deleted or changed.
+    ForeignEndpointTouched,
+    /// A Secret that is somebody else's was written.
+    ForeignSecretTouched,
+    /// An endpoint was deleted whose secret is stored, though its resource is to be kept.
+    StoredEndpointDeleted,
+    /// A resource was reported Ready without the true secret of a live endpoint.
+    UntrueReady,
+}
+
+/// What the clock shows at the start; before it, there is room for what was there already.
+const START: Tick = 2;
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct World {
+    pub now: Tick,
+    pub api: Api,
+    pub places: Vec<Place>,
+    pub process: Process,
+    /// Whether Secrets can't be written.
+    pub denied: bool,
+    pub budget: Budget,
+    pub flaws: BTreeSet<Flaw>,
+    /// What somebody deleted remotely by hand: `Ready` may outlive it until the next list.
+    pub removed_by_hand: BTreeSet<super::api::Id>,
+}
+
+impl World {
+    pub fn starting_with(places: Vec<View>, api: Api, budget: Budget) -> Self {
+        let places: Vec<_> = places.into_iter().map(|now| Place { now, ..Place::default() }).collect();
+        let process = Process::start(places.iter().map(|place| place.now.clone()).collect(), 0);
+        Self {
+            now: START,
+            api,
+            places,
+            process,
+            denied: false,
+            budget,
+            flaws: BTreeSet::new(),
+            removed_by_hand: BTreeSet::new(),
+        }
+    }
+
+    pub fn everybody(&self) -> std::ops::Range<usize> {
+        0..self.places.len()
+    }
+
+    /// What resource `who`'s next activation would do.
+    pub fn plan(&self, who: usize, mutation: Option<Mutation>) -> Option<(Step, Intent, Observed)> {
+        let (mut intent, mut observed) = self.process.observe(who)?;
+        let now = self.instant();
+        let Some(mutation) = mutation else {
+            return Some((
+                webhook_operator::planning::plan(&intent, &observed, now, &TIMING),
+                intent,
+                observed,
+            ));
+        };
+        if mutation == Mutation::IgnoreHolds {
+            let shown = self.process.present().into_iter().filter(|(_, shown)| shown.url == URL);
+            observed.unheld = shown.map(|(id, shown)| shown.endpoint(id)).collect();
+        }
+        let step = mutation.plan(&mut intent, &mut observed, now);
+        Some((step, intent, observed))
+    }
+
+    /// What the clock shows the process.
+    pub fn instant(&self) -> Timestamp {
+        self.process.instant(self.now)
+    }
+
+    /// Time passes.
+    pub fn advance(&mut self) {
+        self.now += 1;
+        self.api.expire(self.now);
+    }
+
+    /// Whether the process sees resource `who` and its Secret as they are.
+    pub fn is_up_to_date(&self, who: usize) -> bool {
+        self.process.views[who] == self.places[who].now
+    }
+
+    pub fn catch_up(&mut self, who: usize) {
+        let now = self.places[who].now.clone();
+        if now.resource.is_none() {
+            self.process.memories[who] = webhook_operator::planning::Memory::default();
+        }
+        self.process.views[who] = now;
+        if self.budget.stale == 0 || self.budget.crashes == 0 {
+            self.places[who].forget();
+        }
+    }
+}
