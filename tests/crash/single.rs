@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 
-
 use crate::matrix::{crash, learn};
 use crate::scenario::{self, Scenario};
 

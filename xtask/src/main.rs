@@ -4,6 +4,7 @@ mod cargo;
 mod cli;
 mod codegen;
 mod controlplane;
+mod crash_matrix;
 mod deny;
 mod lint;
 mod test;
