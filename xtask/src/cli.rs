@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::codegen::{self, CodegenError, Mode};
 use crate::controlplane::{self, ControlPlaneError};
 use crate::demo::{self, Afterwards, DemoError};
+use crate::crash_matrix;
 use crate::deny::{self, DenyError};
 use crate::lint::{self, LintError};
 use crate::test::{self, TestError};
@@ -36,6 +37,12 @@ enum Chore {
         /// For `cargo test`, for example `-p controlplane` or `-- --nocapture`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
+    },
+    /// Kill the operator around every pair of its calls: what `test` does for every single one
+    CrashMatrix {
+        /// Such as `create` or `recovery` [default: all]
+        #[arg(value_name = "SCENARIO")]
+        scenarios: Vec<String>,
     },
     /// Write the generated files, or check that they are up to date
     Codegen {
@@ -84,6 +91,7 @@ pub(crate) fn run() -> Result<(), XtaskError> {
         Chore::Demo { keep: false } => Ok(demo::run(Afterwards::Stop)?),
         Chore::Lint => Ok(lint::run()?),
         Chore::Test { .. } => Ok(test::run(&raw_arguments_of("test"))?),
+        Chore::CrashMatrix { scenarios } => Ok(crash_matrix::run(&scenarios)?),
         Chore::Codegen { check: true } => Ok(codegen::run(Mode::Check)?),
         Chore::Codegen { check: false } => Ok(codegen::run(Mode::Write)?),
         Chore::Controlplane { state_dir } => Ok(controlplane::run(state_dir)?),

@@ -5,6 +5,7 @@ mod cli;
 mod codegen;
 mod controlplane;
 mod demo;
+mod crash_matrix;
 mod deny;
 mod lint;
 mod test;

@@ -19,6 +19,14 @@ pub(crate) enum TestError {
 
 /// Builds the tests, starts a control plane, and runs `cargo test` with `arguments`.
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), TestError> {
+    run_with(arguments, [])
+}
+
+/// The same, with more variables in the tests' environment.
+pub(crate) fn run_with<const N: usize>(
+    arguments: &[OsString],
+    variables: [(&str, String); N],
+) -> Result<(), TestError> {
     let control_plane = ControlPlane::start(&Options::with_crds())?;
     let info = serde_json::to_string(control_plane.info())?;
     let mut command = cargo();
@@ -26,7 +34,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), TestError> {
     if !arguments.iter().any(selects_packages) {
         command.arg("--workspace");
     }
-    command.args(arguments).env(SHARED_VARIABLE, info);
+    command.args(arguments).env(SHARED_VARIABLE, info).envs(variables);
     Ok(cargo::run(&mut command)?)
 }
 
