@@ -34,6 +34,10 @@ pub struct Entry {
     pub id: Option<EndpointId>,
     /// The URL of a create, as the caller gave it.
     pub url: Option<String>,
+    /// The names of the fields that a create or patch sent, in alphabetical order.
+    pub fields: Vec<String>,
+    /// The endpoint after which a list was to begin: every page but the first has one.
+    pub starting_after: Option<EndpointId>,
     /// The status answered (or tried to), if the call was answered at all.
     pub status: Option<u16>,
     /// What was done.

@@ -26,6 +26,8 @@ pub(crate) struct Call {
     pub(super) body: Body,
     /// The URL of a create, as given.
     pub(super) url: Option<String>,
+    /// The names of the fields of a create or patch.
+    pub(super) fields: Vec<String>,
 }
 
 /// A request's body.
@@ -47,6 +49,10 @@ impl Call {
             Operation::Create => body.text("url"),
             _ => None,
         };
+        let fields = match operation {
+            Operation::Create | Operation::Patch => body.fields(),
+            _ => Vec::new(),
+        };
         Ok(Self {
             operation,
             id,
@@ -55,12 +61,14 @@ impl Call {
             bearer: bearer(&parts.headers),
             body,
             url,
+            fields,
         })
     }
 
-    /// Whether a later page of a list is asked for.
-    pub(super) fn has_cursor(&self) -> bool {
-        self.operation == Operation::List && self.parameter("startingAfter").is_some()
+    /// The endpoint after which the page of a list is to begin.
+    pub(super) fn cursor(&self) -> Option<EndpointId> {
+        let cursor = self.parameter("startingAfter").map(EndpointId::from);
+        cursor.filter(|_| self.operation == Operation::List)
     }
 
     /// A parameter of the query.
@@ -84,6 +92,18 @@ impl Body {
         match self {
             Self::Json(value) => value.get(field)?.as_str().map(str::to_owned),
             Self::NoJson => None,
+        }
+    }
+
+    /// The names of a JSON object's fields, in alphabetical order.
+    fn fields(&self) -> Vec<String> {
+        match self {
+            Self::Json(Value::Object(object)) => {
+                let mut names: Vec<String> = object.keys().cloned().collect();
+                names.sort_unstable();
+                names
+            }
+            Self::Json(_) | Self::NoJson => Vec::new(),
         }
     }
 }

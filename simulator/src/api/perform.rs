@@ -28,7 +28,7 @@ impl World {
             url: call.url.as_ref().or(url_of_id).map(String::as_str),
             id: call.id.as_ref(),
             network: network.as_ref(),
-            has_cursor: call.has_cursor(),
+            has_cursor: call.cursor().is_some(),
             first_on_connection,
         })
     }
@@ -89,6 +89,8 @@ impl World {
             network: answer.and_then(|answer| answer.network.clone()).or_else(|| self.network_of(call)),
             id: answer.and_then(|answer| answer.id.clone()).or_else(|| call.id.clone()),
             url: call.url.clone(),
+            fields: call.fields.clone(),
+            starting_after: call.cursor(),
             status: answer.map(|answer| answer.status.as_u16()),
             effect: Effect::None,
             fault: None,

@@ -86,7 +86,11 @@ async fn the_ledger_is_read_in_parts() {
         (&entry["sequence"], &entry["operation"], &entry["status"], &entry["effect"], &entry["id"]),
         (&json!(4), &json!("create"), &json!(201), &json!("applied"), &json!(id))
     );
-    assert_eq!(admin.get("/ledger").await.as_array().unwrap().len(), 4);
+    client.patch(id.as_str(), json!({ "status": "inactive" })).await.unwrap();
+    assert_eq!(admin.get("/ledger?since=4").await[0]["fields"], json!(["status"]), "only what was sent");
+    client.list(&format!("?startingAfter={id}")).await.unwrap();
+    assert_eq!(admin.get("/ledger?since=5").await[0]["startingAfter"], json!(id));
+    assert_eq!(admin.get("/ledger").await.as_array().unwrap().len(), 6);
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! What the tests stand on: one control plane, one operator, and for each test a namespace, a network
 //! and a simulator of its own.
 
+pub mod audit;
+mod expect;
 mod operator;
 mod world;
 
-pub use operator::{Operator, OperatorOptions};
-pub use world::World;
+pub use expect::{condition, endpoint_id, message, texts};
+pub use operator::{Operator, OperatorOptions, control_plane, operator_command};
+pub use world::{NETWORK, OPERATORS, World, has_condition, merge};
 
 use std::time::Duration;
 

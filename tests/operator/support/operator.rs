@@ -12,6 +12,9 @@ pub const SETTLING: &str = "1s";
 /// The label of what a test's own operator looks after; the shared one leaves it alone.
 pub const OWN: &str = "test.webhookoperator.dev/operator";
 
+/// How much of its operator's log a failed test shows.
+const LAST_LINES: usize = 40;
+
 /// The one control plane of the run, with what `deploy/` sets up: namespace, ServiceAccount, rights.
 pub fn control_plane() -> &'static ControlPlane {
     static READY: OnceLock<&'static ControlPlane> = OnceLock::new();
@@ -59,6 +62,27 @@ pub fn service_account_kubeconfig() -> Value {
     })
 }
 
+/// The `jti` of the kubeconfig's token, as the audit log spells it.
+fn credential_id(kubeconfig: &Value) -> String {
+    let token = kubeconfig["users"][0]["user"]["token"].as_str().expect("a token");
+    let payload = token.split('.').nth(1).expect("a JSON web token");
+    let engine = &base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let claims = base64::Engine::decode(engine, payload).expect("a JSON web token");
+    let claims = serde_json::from_slice::<Value>(&claims).expect("a JSON web token");
+    format!("JTI={}", claims["jti"].as_str().expect("a token with an id"))
+}
+
+/// The operator's program, which ends with the thread that starts it.
+pub fn operator_command() -> Command {
+    static BOUND: OnceLock<Command> = OnceLock::new();
+    let bound = BOUND.get_or_init(|| {
+        controlplane::bound_command(env!("CARGO_BIN_EXE_webhook-operator")).expect("the shim is there")
+    });
+    let mut command = Command::new(bound.get_program());
+    command.args(bound.get_args());
+    command
+}
+
 /// How an operator is started.
 #[derive(Default)]
 pub struct OperatorOptions {
@@ -68,11 +92,17 @@ pub struct OperatorOptions {
     pub kubeconfig: Option<Value>,
     /// More arguments.
     pub arguments: Vec<String>,
+    /// The non-public address that WebhookNetworks may lead to; where the simulators are, when `None`.
+    pub allowed_address: Option<String>,
+    /// What it logs; the operator's own doings, when `None`.
+    pub log_filter: Option<String>,
 }
 
 /// A running operator; killed when dropped.
 pub struct Operator {
     child: Mutex<Child>,
+    /// How the API server's audit log names its token.
+    credential: String,
     log: PathBuf,
     _directory: tempfile::TempDir,
 }
@@ -90,6 +120,7 @@ impl Operator {
         let directory = tempfile::tempdir().expect("a directory for the operator");
         let kubeconfig = directory.path().join("kubeconfig");
         let config = options.kubeconfig.unwrap_or_else(service_account_kubeconfig);
+        let credential = credential_id(&config);
         std::fs::write(&kubeconfig, config.to_string()).expect("the kubeconfig is written");
         let log = directory.path().join("log");
         let output = std::fs::File::create(&log).expect("the log can be written");
@@ -97,18 +128,21 @@ impl Operator {
             Some(own) => format!("{OWN}={own}"),
             None => format!("!{OWN}"),
         };
+        let mut command = operator_command();
+        let (started, child) = mpsc::channel();
         // Linux ends a process with the thread that started it, when asked to end it with its parent.
         // A test's thread ends early, so a thread of its own starts the operator and stays.
-        let mut command =
-            controlplane::bound_command(env!("CARGO_BIN_EXE_webhook-operator")).expect("the shim is there");
-        let (started, child) = mpsc::channel();
         std::thread::spawn(move || {
             let child = command
                 .arg("run")
                 .args(["--health-address", "127.0.0.1:0", "--create-settling-time", SETTLING])
-                .args(["--selector", &selector, "--log-filter", "info,webhook_operator=debug"])
+                // Where the simulators are: WebhookNetworks lead to public addresses only.
+                .args(["--allow-address", options.allowed_address.as_deref().unwrap_or("127.0.0.1")])
+                .args(["--selector", &selector, "--log-filter"])
+                .arg(options.log_filter.as_deref().unwrap_or("info,webhook_operator=debug"))
                 .args(options.arguments)
                 .env("KUBECONFIG", kubeconfig)
+                .env("NO_COLOR", "1")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(output)
@@ -120,7 +154,12 @@ impl Operator {
             }
         });
         let child = Mutex::new(child.recv().expect("the operator was started"));
-        Self { child, log, _directory: directory }
+        Self { child, credential, log, _directory: directory }
+    }
+
+    /// How the API server's audit log names its token.
+    pub fn credential(&self) -> &str {
+        &self.credential
     }
 
     /// What the operator has logged.
@@ -149,7 +188,10 @@ impl Drop for Operator {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            eprintln!("--- the operator's log ---\n{}", self.log());
+            let log = self.log();
+            let lines = log.lines().rev().take(LAST_LINES).collect::<Vec<_>>();
+            eprintln!("--- the end of the operator's log ---");
+            lines.iter().rev().for_each(|line| eprintln!("{line}"));
         }
     }
 }

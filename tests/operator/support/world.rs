@@ -13,13 +13,16 @@ use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use simulator::{NetworkConfig, Simulator};
-use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
+use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint, WebhookNetwork};
 
 use super::operator::{OWN, Operator, control_plane};
 use super::{OperatorOptions, SOON};
 
 /// The simulator's name of the network of every test.
 pub const NETWORK: &str = "n_1";
+
+/// The operator's own namespace.
+pub const OPERATORS: &str = "webhook-operator";
 
 /// A test's own namespace, network and simulator, and the operator that looks after them.
 pub struct World {
@@ -31,15 +34,31 @@ pub struct World {
     pub simulator: Simulator,
     /// The operator of this test alone, if it has one.
     pub own: Option<Operator>,
-    labels: Value,
+    /// The labels by which this world's operator finds what it looks after.
+    pub labels: Value,
 }
 
 impl World {
     /// A world that the shared operator looks after.
     pub async fn new(name: &str) -> Self {
+        let world = Self::without_network(name).await;
+        world.add_network(json!({})).await;
+        world.network_ready().await;
+        world
+    }
+
+    /// A world that the shared operator looks after, with a network that is not listed again by itself.
+    pub async fn without_resync(name: &str) -> Self {
+        let world = Self::without_network(name).await;
+        world.add_network(json!({ "resyncInterval": "1h" })).await;
+        world.network_ready().await;
+        world
+    }
+
+    /// A world without a network, which the shared operator looks after.
+    pub async fn without_network(name: &str) -> Self {
         let world = Self::without_operator(name, json!({})).await;
         Operator::shared();
-        world.add_network(json!({})).await;
         world
     }
 
@@ -49,6 +68,15 @@ impl World {
         world.labels = json!({ OWN: world.namespace });
         world.start_operator();
         world.add_network(json!({})).await;
+        world.network_ready().await;
+        world
+    }
+
+    /// A world without a network, and with an operator of its own that is started as `options` say.
+    pub async fn with_operator(name: &str, options: OperatorOptions) -> Self {
+        let mut world = Self::without_operator(name, json!({})).await;
+        world.labels = json!({ OWN: world.namespace });
+        world.own = Some(Operator::start(OperatorOptions { own: Some(world.namespace.clone()), ..options }));
         world
     }
 
@@ -68,7 +96,7 @@ impl World {
         let namespaces = Api::<Namespace>::all(client.clone());
         namespaces.create(&PostParams::default(), &object).await.expect("the namespace is created");
         let network = NetworkConfig::new(NETWORK).client("client-id", "client-secret");
-        let simulator = Simulator::start(simulator::Config::default().network(network)).await;
+        let simulator = Simulator::start(simulator::Config::default().network(network).tls()).await;
         Self { client, namespace, simulator: simulator.expect("the simulator starts"), own: None, labels }
     }
 
@@ -78,36 +106,75 @@ impl World {
         self.own = Some(Operator::start(options));
     }
 
-    /// The test's cluster network, named like its namespace.
+    /// The test's cluster network, named like its namespace, as are its credentials in the operator's.
     pub async fn add_network(&self, settings: Value) {
-        let secret = json!({
-            "metadata": { "name": "credentials" },
-            "stringData": { "clientId": "client-id", "clientSecret": "client-secret" },
-        });
-        self.create::<Secret>(secret).await;
-        let reference = |key| json!({ "secretKeyRef": { "namespace": self.namespace, "name": "credentials", "key": key } });
+        let secret = serde_json::from_value(credentials(&self.namespace)).expect("a Secret");
+        let secrets = Api::<Secret>::namespaced(self.client.clone(), OPERATORS);
+        secrets.create(&PostParams::default(), &secret).await.expect("the credentials are stored");
         let mut network = json!({
             "apiVersion": "webhookoperator.dev/v1alpha1",
             "kind": "ClusterWebhookNetwork",
             "metadata": { "name": self.namespace, "labels": self.labels },
-            "spec": {
-                "apiUrl": self.simulator.base_url(),
-                "allowHttp": true,
-                "resyncInterval": "1s",
-                "timeout": "2s",
-                "limits": { "requestsPerSecond": 200, "burst": 200, "inFlight": 16 },
-                "auth": { "oauth2ClientCredentials": {
-                    "tokenUrl": self.simulator.token_url(),
-                    "audience": "https://api.lynkwell.com",
-                    "clientId": reference("clientId"),
-                    "clientSecret": reference("clientSecret"),
-                }},
-            },
+            "spec": self.network_spec(|key| json!({ "namespace": OPERATORS, "name": self.namespace, "key": key })),
         });
         merge(&mut network["spec"], settings);
         let api = Api::<ClusterWebhookNetwork>::all(self.client.clone());
         let network = serde_json::from_value(network).expect("a network");
         api.create(&PostParams::default(), &network).await.expect("the network is created");
+    }
+
+    /// A network of the test's namespace alone, `default`, with its credentials beside it.
+    pub async fn add_namespaced_network(&self) {
+        self.add_credentials().await;
+        let mut spec = self.network_spec(|key| json!({ "name": "credentials", "key": key }));
+        merge(&mut spec, self.https_only());
+        self.create::<WebhookNetwork>(json!({
+            "apiVersion": "webhookoperator.dev/v1alpha1",
+            "kind": "WebhookNetwork",
+            "metadata": { "name": "default", "labels": self.labels },
+            "spec": spec,
+        }))
+        .await;
+    }
+
+    /// The credentials of the network of the test's namespace alone.
+    pub async fn add_credentials(&self) {
+        self.create::<Secret>(credentials("credentials")).await;
+    }
+
+    /// The spec of a network that leads to the simulator; `reference` names a key of the credentials.
+    pub fn network_spec(&self, reference: impl Fn(&str) -> Value) -> Value {
+        json!({
+            "apiUrl": self.simulator.base_url(),
+            "allowHttp": true,
+            "resyncInterval": "1s",
+            "timeout": "2s",
+            "limits": { "requestsPerSecond": 200, "burst": 200, "inFlight": 16 },
+            "auth": { "oauth2ClientCredentials": {
+                "tokenUrl": self.simulator.token_url(),
+                "audience": "https://api.lynkwell.com",
+                "clientId": { "secretKeyRef": reference("clientId") },
+                "clientSecret": { "secretKeyRef": reference("clientSecret") },
+            }},
+        })
+    }
+
+    /// The settings of a network that reaches the simulator by https and allows nothing else.
+    pub fn https_only(&self) -> Value {
+        let https = self.simulator.https().expect("the simulator serves https");
+        json!({
+            "apiUrl": https.base_url,
+            "allowHttp": false,
+            "caBundle": https.ca_pem,
+            "auth": { "oauth2ClientCredentials": { "tokenUrl": https.token_url }},
+        })
+    }
+
+    /// Changes the test's cluster network by a merge patch of its spec.
+    pub async fn change_network(&self, spec: Value) {
+        let api = Api::<ClusterWebhookNetwork>::all(self.client.clone());
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        api.patch(&self.namespace, &PatchParams::default(), &patch).await.expect("the network is changed");
     }
 
     /// The API for a namespaced kind, in the test's namespace.
@@ -175,8 +242,22 @@ impl World {
             + Send
             + 'static,
     {
+        self.until_in(self.api::<K>(), name, what, condition).await
+    }
+
+    /// Waits until an object of an API is as `condition` says, and returns it.
+    pub async fn until_in<K>(
+        &self,
+        api: Api<K>,
+        name: &str,
+        what: &str,
+        condition: impl Fn(Option<&K>) -> bool,
+    ) -> Option<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
         let mut last = None;
-        let stream = watcher::watch_object(self.api::<K>(), name).default_backoff();
+        let stream = watcher::watch_object(api, name).default_backoff();
         let found = tokio::time::timeout(SOON, async {
             let mut stream = std::pin::pin!(stream);
             while let Some(object) = stream.next().await {
@@ -191,7 +272,7 @@ impl World {
         match found.await {
             Ok(found) => found,
             Err(_) => {
-                let log = self.own.as_ref().unwrap_or_else(|| Operator::shared()).log();
+                let log = self.operator().log();
                 let log = log.lines().filter(|line| line.contains(&self.namespace) || line.contains("WARN"));
                 let log = log.collect::<Vec<_>>().join("\n");
                 panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
@@ -265,8 +346,15 @@ pub fn has_condition(resource: &WebhookEndpoint, kind: &str, status: &str, reaso
     })
 }
 
+fn credentials(name: &str) -> Value {
+    json!({
+        "metadata": { "name": name },
+        "stringData": { "clientId": "client-id", "clientSecret": "client-secret" },
+    })
+}
+
 /// JSON merge of `with` into `target` (RFC 7396, without removal).
-fn merge(target: &mut Value, with: Value) {
+pub fn merge(target: &mut Value, with: Value) {
     match (target, with) {
         (Value::Object(target), Value::Object(with)) => {
             for (key, value) in with {
