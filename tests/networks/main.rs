@@ -2,6 +2,9 @@
 //! rights, against the simulator.
 
 mod admission;
+mod conditions;
+mod credentials;
+mod fixtures;
 #[path = "../operator/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the target `operator`, which uses the rest")]
 mod support;
