@@ -9,7 +9,7 @@ pub mod world;
 
 pub use expect::{condition, endpoint_id, message, texts};
 pub use operator::{Operator, OperatorOptions, control_plane, operator_command};
-pub use world::{NETWORK, World, has_condition};
+pub use world::{NETWORK, OPERATORS, World, has_condition, merge};
 
 use std::time::Duration;
 

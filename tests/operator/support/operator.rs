@@ -92,6 +92,10 @@ pub struct OperatorOptions {
     pub kubeconfig: Option<Value>,
     /// More arguments.
     pub arguments: Vec<String>,
+    /// The non-public address that WebhookNetworks may lead to; where the simulators are, when `None`.
+    pub allowed_address: Option<String>,
+    /// What it logs; the operator's own doings, when `None`.
+    pub log_filter: Option<String>,
 }
 
 /// A running operator; killed when dropped.
@@ -136,8 +140,9 @@ impl Operator {
                 .arg("run")
                 .args(["--health-address", "127.0.0.1:0", "--create-settling-time", SETTLING])
                 // Where the simulators are: WebhookNetworks lead to public addresses only.
-                .args(["--allow-address", "127.0.0.1"])
-                .args(["--selector", &selector, "--log-filter", "info,webhook_operator=debug"])
+                .args(["--allow-address", options.allowed_address.as_deref().unwrap_or("127.0.0.1")])
+                .args(["--selector", &selector, "--log-filter"])
+                .arg(options.log_filter.as_deref().unwrap_or("info,webhook_operator=debug"))
                 .args(options.arguments)
                 .env("KUBECONFIG", kubeconfig)
                 .env("NO_COLOR", "1")

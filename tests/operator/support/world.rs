@@ -22,7 +22,7 @@ use super::{OperatorOptions, SOON};
 pub const NETWORK: &str = "n_1";
 
 /// The operator's own namespace.
-const OPERATORS: &str = "webhook-operator";
+pub const OPERATORS: &str = "webhook-operator";
 
 /// A test's own namespace, network and simulator, and the operator that looks after them.
 pub struct World {
@@ -34,7 +34,8 @@ pub struct World {
     pub simulator: Simulator,
     /// The operator of this test alone, if it has one.
     pub own: Option<Operator>,
-    labels: Value,
+    /// The labels by which this world's operator finds what it looks after.
+    pub labels: Value,
 }
 
 impl World {
@@ -68,6 +69,14 @@ impl World {
         world.start_operator();
         world.add_network(json!({})).await;
         world.network_ready().await;
+        world
+    }
+
+    /// A world without a network, and with an operator of its own that is started as `options` say.
+    pub async fn with_operator(name: &str, options: OperatorOptions) -> Self {
+        let mut world = Self::without_operator(name, json!({})).await;
+        world.labels = json!({ OWN: world.namespace });
+        world.own = Some(Operator::start(OperatorOptions { own: Some(world.namespace.clone()), ..options }));
         world
     }
 
@@ -117,11 +126,13 @@ impl World {
     /// A network of the test's namespace alone, `default`, with its credentials beside it.
     pub async fn add_namespaced_network(&self) {
         self.add_credentials().await;
+        let mut spec = self.network_spec(|key| json!({ "name": "credentials", "key": key }));
+        merge(&mut spec, self.https_only());
         self.create::<WebhookNetwork>(json!({
             "apiVersion": "webhookoperator.dev/v1alpha1",
             "kind": "WebhookNetwork",
             "metadata": { "name": "default", "labels": self.labels },
-            "spec": self.network_spec(|key| json!({ "name": "credentials", "key": key })),
+            "spec": spec,
         }))
         .await;
     }
@@ -131,7 +142,8 @@ impl World {
         self.create::<Secret>(credentials("credentials")).await;
     }
 
-    fn network_spec(&self, reference: impl Fn(&str) -> Value) -> Value {
+    /// The spec of a network that leads to the simulator; `reference` names a key of the credentials.
+    pub fn network_spec(&self, reference: impl Fn(&str) -> Value) -> Value {
         json!({
             "apiUrl": self.simulator.base_url(),
             "allowHttp": true,
@@ -352,7 +364,7 @@ fn credentials(name: &str) -> Value {
 }
 
 /// JSON merge of `with` into `target` (RFC 7396, without removal).
-fn merge(target: &mut Value, with: Value) {
+pub fn merge(target: &mut Value, with: Value) {
     match (target, with) {
         (Value::Object(target), Value::Object(with)) => {
             for (key, value) in with {

@@ -1,0 +1,163 @@
+//! Tokens and credentials: fetched once, rotated without a restart, and no other Secret is ever looked at.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+use simulator::{NetworkConfig, Operation, Scopes};
+
+use crate::support::{NETWORK, World, control_plane, message};
+
+const GOOD: (&str, &str) = ("client-id", "client-secret");
+
+fn client((id, secret): (&str, &str)) -> Value {
+    json!({ "clientId": id, "clientSecret": secret })
+}
+
+fn tokens(world: &World) -> usize {
+    world.simulator.ledger().count(Operation::Token)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_token_serves_many_endpoints_and_is_renewed_once_when_it_is_revoked() {
+    let world = World::without_network("token").await;
+    world.store_credentials("net", client(GOOD)).await;
+    world.add_cluster_network("net", json!({})).await;
+    let network = json!({ "networkRef": { "name": world.named("net") } });
+    world.endpoints_named((0..30).map(|number| format!("e{number}")), &network).await;
+    world.all_ready(30).await;
+    assert_eq!(tokens(&world), 1);
+
+    world.simulator.revoke_tokens(NETWORK);
+    let names = (0..30).map(|number| format!("e{number}"));
+    let changes = names.map(async |name| {
+        world.change(&name, json!({ "spec": { "enabledEvents": ["asset.connectivity"] } })).await;
+    });
+    futures::future::join_all(changes).await;
+    world
+        .remotely("all changes", |view| {
+            view.all_endpoints().filter(|endpoint| endpoint.enabled_events == ["asset.connectivity"]).count()
+                == 30
+        })
+        .await;
+    assert_eq!(tokens(&world), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rotated_client_credentials_take_effect_without_a_restart() {
+    let world = World::without_network("rotation").await;
+    world.store_credentials("net", client(GOOD)).await;
+    world.add_cluster_network("net", json!({ "resyncInterval": "1s" })).await;
+    world.endpoint_of("net", "before", json!({})).await;
+    world.ready("before").await;
+
+    // Rotated in good time: nobody notices.
+    let both = NetworkConfig::new(NETWORK).client(GOOD.0, GOOD.1).client("client-id-2", "client-secret-2");
+    world.simulator.set_network(both);
+    let before = tokens(&world);
+    world.change_credentials("net", client(("client-id-2", "client-secret-2"))).await;
+    world.remotely("a token of the new client", |view| view.ledger().count(Operation::Token) > before).await;
+    world.simulator.set_network(NetworkConfig::new(NETWORK).client("client-id-2", "client-secret-2"));
+    world.endpoint_of("net", "between", json!({})).await;
+    world.ready("between").await;
+    assert_eq!(tokens(&world), before + 1);
+
+    // Rotated too late: said clearly, and put right by the Secret alone.
+    world.simulator.set_network(NetworkConfig::new(NETWORK).client("client-id-3", "client-secret-3"));
+    world.simulator.revoke_tokens(NETWORK);
+    let told = world.cluster_network("net", "Ready", "False", "InvalidClient").await;
+    assert!(told.contains("check clientId, clientSecret and audience"), "{told:?}");
+    world.endpoint_of("net", "late", json!({})).await;
+    world.condition("late", "Ready", "False", "NetworkNotReady").await;
+    world.condition("before", "Ready", "True", "Available").await;
+    world.change_credentials("net", client(("client-id-3", "client-secret-3"))).await;
+    world.ready("late").await;
+    world.cluster_network("net", "Ready", "True", "Available").await;
+    assert_eq!(world.simulator.ledger().effects(Operation::Create), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_bearer_token_takes_effect_without_a_restart() {
+    let world = World::without_network("bearer").await;
+    world.simulator.set_network(NetworkConfig::new(NETWORK).bearer_token("token-1"));
+    world.store_credentials("net", json!({ "token": "token-1\n" })).await;
+    let auth = json!({ "bearerToken": world.key("net", "token") });
+    world.add_cluster_network("net", json!({ "resyncInterval": "1s", "auth": auth })).await;
+    world.endpoint_of("net", "before", json!({})).await;
+    world.ready("before").await;
+
+    world.simulator.set_network(NetworkConfig::new(NETWORK).bearer_token("token-2"));
+    world.cluster_network("net", "Ready", "False", "Unauthorized").await;
+    world.endpoint_of("net", "after", json!({})).await;
+    world.condition("after", "Ready", "False", "NetworkNotReady").await;
+    world.change_credentials("net", json!({ "token": "token-2" })).await;
+    world.ready("after").await;
+    assert_eq!(tokens(&world), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_that_only_changes_lack_is_told_on_what_needs_it() {
+    let world = World::without_network("scope").await;
+    world.simulator.set_scopes(NETWORK, Scopes::Read);
+    world.store_credentials("net", client(GOOD)).await;
+    world.add_cluster_network("net", json!({})).await;
+    world.cluster_network("net", "Ready", "True", "Available").await;
+    world.endpoint_of("net", "e", json!({})).await;
+    let resource = world.condition("e", "Stalled", "True", "ProviderError").await;
+    let told = message(&resource, "Ready");
+    assert!(told.contains("lacks the webhook scopes (403)"), "{told:?}");
+
+    // The vendor grants it. Tokens keep the scopes that they were issued with; any touch of the Secret
+    // brings another token.
+    world.simulator.set_scopes(NETWORK, Scopes::All);
+    world.change_credentials("net", json!({ "granted": "yes" })).await;
+    world.ready("e").await;
+    assert_eq!(tokens(&world), 2);
+    assert_eq!(world.simulator.ledger().effects(Operation::Create), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secrets_are_listed_or_watched_but_those_that_are_referred_to_and_our_own() {
+    let world = World::without_network("unseen").await;
+    world
+        .create::<Secret>(json!({ "metadata": { "name": "bystander" }, "stringData": { "key": "value" } }))
+        .await;
+    world.add_namespaced_network().await;
+    let network = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
+    world.endpoint("e", network).await;
+    world.ready("e").await;
+    world.delete("e").await;
+
+    let log = std::fs::read_to_string(control_plane().audit_log()).expect("the audit log can be read");
+    let complete = &log[..log.rfind('\n').expect("a line")];
+    let operator = "system:serviceaccount:webhook-operator:webhook-operator";
+    let (mut selectors, mut read) = (BTreeSet::new(), BTreeSet::new());
+    for line in complete.lines().filter(|line| line.contains(operator)) {
+        let event: Value = serde_json::from_str(line).expect("an audit event");
+        let object = &event["objectRef"];
+        if event["user"]["username"] != operator || object["resource"] != "secrets" {
+            continue;
+        }
+        let uri = event["requestURI"].as_str().expect("a URI");
+        match event["verb"].as_str().expect("a verb") {
+            "list" | "watch" | "deletecollection" => {
+                let query = uri.split_once('?').map_or("", |(_, query)| query);
+                let selector =
+                    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "fieldSelector");
+                let (_, selector) = selector.unwrap_or_else(|| panic!("no field selector in {uri}"));
+                let (field, _) = selector.split_once('=').expect("field=value");
+                selectors.insert(field.to_owned());
+                assert!(
+                    field == "metadata.name" || selector == "type=webhookoperator.dev/signing-secret",
+                    "{uri}"
+                );
+            }
+            "get" if object["namespace"] == world.namespace.as_str() => {
+                read.insert(object["name"].as_str().expect("a name").to_owned());
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(selectors, ["metadata.name".to_owned(), "type".to_owned()].into());
+    assert_eq!(read, ["credentials".to_owned()].into());
+}

@@ -1,0 +1,11 @@
+//! Networks: credentials, tenancy, budgets, and what a tenant may try. On a real API server with real
+//! rights, against the simulator.
+
+mod admission;
+mod conditions;
+mod credentials;
+mod fixtures;
+#[path = "../operator/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the target `operator`, which uses the rest")]
+mod support;
+mod user;
