@@ -2,6 +2,7 @@
 //! plane and the simulator.
 
 mod change;
+mod cli;
 mod counts;
 mod create;
 mod delete;
