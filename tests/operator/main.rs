@@ -7,6 +7,7 @@ mod counts;
 mod create;
 mod delete;
 mod drift;
+mod manifests;
 mod networks;
 mod restart;
 mod same_url;
