@@ -1,5 +1,9 @@
 //! The operator's command line.
 
+mod arguments;
+mod usage;
+
+use std::error::Error as _;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -13,6 +17,8 @@ use tracing::info;
 use tracing_subscriber::EnvFilter;
 use webhook_operator::reconcile::Settings;
 use webhook_operator::{controller, resources};
+
+use arguments::{duration, listen_address, log_filter, range};
 
 /// Keeps remote webhook endpoints as WebhookEndpoint manifests declare them.
 #[derive(Parser)]
@@ -33,27 +39,27 @@ enum Command {
 #[derive(clap::Args)]
 struct Run {
     /// Where health checks are served: /livez and /readyz.
-    #[arg(long, default_value = "0.0.0.0:8080", env = "HEALTH_ADDRESS")]
+    #[arg(long, default_value = "0.0.0.0:8080", value_parser = listen_address, env = "HEALTH_ADDRESS")]
     health_address: SocketAddr,
     /// How lines of the log look.
     #[arg(long, value_enum, default_value = "text", env = "LOG_FORMAT")]
     log_format: LogFormat,
     /// What is logged, e.g. info or webhook_operator=debug.
-    #[arg(long, default_value = "info", env = "LOG_FILTER")]
+    #[arg(long, default_value = "info", value_parser = log_filter, env = "LOG_FILTER")]
     log_filter: EnvFilter,
     /// How long after an unanswered create a list may fail to show its endpoint, e.g. 60s.
     #[arg(long, default_value = "60s", value_parser = duration, env = "CREATE_SETTLING_TIME")]
     create_settling_time: Duration,
     /// A non-public address or range, e.g. 10.1.2.0/24, that WebhookNetworks may lead to nevertheless;
     /// may be given several times.
-    #[arg(long = "allow-address", value_name = "CIDR", value_parser = address)]
+    #[arg(long = "allow-address", value_name = "CIDR", value_parser = range)]
     allowed_addresses: Vec<IpNet>,
     /// How many resources of each network are reconciled at once.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
     /// Only look after WebhookEndpoints and networks with these labels, e.g. region=eu; for several
     /// deployments side by side.
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_parser = arguments::selector)]
     selector: Option<String>,
 }
 
@@ -63,25 +69,11 @@ enum LogFormat {
     Json,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = text.parse::<kube::core::Duration>().map_err(|error| error.to_string())?;
-    if duration.is_negative() {
-        return Err("a duration can't be negative".to_owned());
-    }
-    Ok(duration.into())
-}
-
-fn address(text: &str) -> Result<IpNet, String> {
-    let host = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    text.parse()
-        .or_else(|_| host())
-        .map_err(|_| "expected an address or a range, e.g. 10.1.2.0/24".to_owned())
-}
-
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Run(arguments) => run(*arguments),
-        Command::Crds => print_crds(),
+    let outcome = match Cli::try_parse() {
+        Ok(Cli { command: Command::Run(arguments) }) => run(*arguments),
+        Ok(Cli { command: Command::Crds }) => print_crds(),
+        Err(error) => usage::explain(&error),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,9 +113,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-    let config = kube::Config::infer().await.map_err(|error| {
-        format!("found no Kubernetes cluster to work with: set KUBECONFIG, or run in a Pod with a ServiceAccount ({error})")
-    })?;
+    let config = kube::Config::infer().await.map_err(|error| no_cluster(&error))?;
     let settings = Settings {
         settle: create_settling_time,
         address_exceptions: allowed_addresses,
@@ -137,6 +127,20 @@ async fn run(arguments: Run) -> Result<(), String> {
 /// A file or a log collector would show the escape sequences of colours as they are.
 fn wants_colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+}
+
+/// Why there is no cluster to work with. The parser of a kubeconfig says more than one line.
+fn no_cluster(error: &kube::config::InferConfigError) -> String {
+    let why = match (std::env::var_os("KUBERNETES_SERVICE_HOST"), error.source()) {
+        // Outside a Pod, that this is no Pod is no news.
+        (None, Some(kubeconfig)) => kubeconfig.to_string(),
+        _ => error.to_string(),
+    };
+    let why = why.lines().next().unwrap_or_default();
+    format!(
+        "found no Kubernetes cluster to work with: {why}; set KUBECONFIG to the path of a kubeconfig, or run in a Pod \
+         with a ServiceAccount"
+    )
 }
 
 /// A token that SIGTERM and SIGINT cancel.

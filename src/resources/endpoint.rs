@@ -174,6 +174,8 @@ pub struct SecretTemplate {
         "labels under webhookoperator.dev/ are the operator's own: choose another prefix"))]
     #[x_kube(validation = Rule::new("self.all(k, !format.qualifiedName().validate(k).hasValue())").message(
         "a label's key must be a qualified name, e.g. team or example.com/team"))]
+    #[x_kube(validation = Rule::new("self.all(k, !format.labelValue().validate(self[k]).hasValue())").message(
+        "a label's value has at most 63 letters, digits, '-', '_' and '.', and begins and ends with a letter or a digit; longer or other texts fit in annotations"))]
     pub labels: BTreeMap<String, String>,
     /// Annotations for the Secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -189,11 +191,7 @@ fn labels(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 32,
-        "additionalProperties": {
-            "type": "string",
-            "maxLength": 63,
-            "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
-        },
+        "additionalProperties": { "type": "string", "maxLength": 253 },
     })
 }
 

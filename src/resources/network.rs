@@ -10,6 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::secret_reference::{LocalSecretKey, SecretKey, SecretSource};
 use super::text;
 
+const ONE_AUTH_RULE: &str = "has(self.auth.oauth2ClientCredentials) != has(self.auth.bearerToken)";
+const ONE_AUTH_MESSAGE: &str = "auth needs exactly one of oauth2ClientCredentials and bearerToken";
+const HTTPS_RULE: &str = "self.allowHttp || ([self.apiUrl] + (has(self.auth.oauth2ClientCredentials) ? \
+                          [self.auth.oauth2ClientCredentials.tokenUrl] : [])).all(u, !isURL(u) || \
+                          url(u).getScheme() != 'http')";
+const HTTPS_MESSAGE: &str = "apiUrl and tokenUrl must be https, so that credentials and secrets are encrypted on their \
+                             way; for a test server, set allowHttp: true";
+
 /// A network for the whole cluster, or for chosen namespaces of it.
 #[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[kube(
@@ -39,8 +47,11 @@ use super::text;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(ONE_AUTH_RULE).field_path(".auth").message(ONE_AUTH_MESSAGE))]
+#[x_kube(validation = Rule::new(HTTPS_RULE).field_path(".apiUrl").message(HTTPS_MESSAGE))]
 pub struct ClusterWebhookNetworkSpec {
     /// How the operator authenticates.
+    #[serde(default)]
     pub auth: Auth<SecretKey>,
     /// The namespaces whose endpoints may use this network; every one, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +91,7 @@ pub struct ClusterWebhookNetworkSpec {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(ONE_AUTH_RULE).field_path(".auth").message(ONE_AUTH_MESSAGE))]
 #[x_kube(
     validation = Rule::new("!has(self.allowHttp) || !self.allowHttp").field_path(".allowHttp").message(
         "a WebhookNetwork may not allow http: ask the operator's administrator for a ClusterWebhookNetwork"),
@@ -90,6 +102,7 @@ pub struct ClusterWebhookNetworkSpec {
 )]
 pub struct WebhookNetworkSpec {
     /// How the operator authenticates, with Secrets of this namespace.
+    #[serde(default)]
     pub auth: Auth<LocalSecretKey>,
     /// What both kinds have in common.
     #[serde(flatten)]
@@ -110,13 +123,13 @@ pub struct NetworkSettings {
     /// How often the remote endpoints are listed; a tenth of it, at random, is added.
     #[serde(default = "default_resync_interval")]
     #[schemars(schema_with = "text::duration")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s')").message(
+    #[x_kube(validation = Rule::new(text::duration_rule!("duration(self) >= duration('1s')")).message(
         "resyncInterval must be at least 1s, e.g. 5m"))]
     pub resync_interval: Duration,
     /// How long one call may take, answer included.
     #[serde(default = "default_timeout")]
     #[schemars(schema_with = "text::duration")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('100ms') && duration(self) <= duration('60s')").message(
+    #[x_kube(validation = Rule::new(text::duration_rule!("duration(self) >= duration('100ms') && duration(self) <= duration('60s')")).message(
         "timeout must be between 100ms and 60s, e.g. 10s"))]
     pub timeout: Duration,
     /// The budget of calls to the API.
@@ -146,7 +159,11 @@ fn host_patterns(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "items": {
             "type": "string",
             "maxLength": 253,
-            "pattern": "^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+            "x-kubernetes-validations": [{
+                "rule": "!format.dns1123Subdomain().validate(self.startsWith('*.') ? self.substring(2) : self).hasValue()",
+                "message": "an allowed host is written in lower case and without scheme, port and path, e.g. \
+                            hooks.example.com or *.example.com",
+            }],
         },
     })
 }
@@ -162,10 +179,6 @@ fn default_timeout() -> Duration {
 /// How the operator authenticates: exactly one of the two.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "has(self.oauth2ClientCredentials) != has(self.bearerToken)",
-    "message": "auth needs exactly one of oauth2ClientCredentials and bearerToken",
-}]))]
 pub struct Auth<K> {
     /// OAuth 2.0 client credentials (RFC 6749, section 4.4).
     #[serde(skip_serializing_if = "Option::is_none", rename = "oauth2ClientCredentials")]
@@ -173,6 +186,15 @@ pub struct Auth<K> {
     /// A token that is sent as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bearer_token: Option<BearerToken<K>>,
+}
+
+// A default, so that `auth: {}`, which server-side apply makes null, is refused for what it lacks and not
+// for being no object. The API server wants a default to pass the rules of its own field, so the rule
+// stands one level up.
+impl<K> Default for Auth<K> {
+    fn default() -> Self {
+        Self { oauth2_client_credentials: None, bearer_token: None }
+    }
 }
 
 /// OAuth 2.0 client credentials.
@@ -185,7 +207,7 @@ pub struct OAuth2ClientCredentials<K> {
         "message": "tokenUrl must be an absolute http or https URL, e.g. https://lynkwell-prod.us.auth0.com/oauth/token",
     }, {
         "rule": "!self.matches('^[^/]*//[^/?#]*@') && !self.contains('#')",
-        "message": "tokenUrl must not contain a user or a fragment",
+        "message": "tokenUrl must not contain a user or a fragment: remove it",
     }]))]
     pub token_url: String,
     /// The API that the token is for, e.g. `https://api.lynkwell.com`.

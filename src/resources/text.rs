@@ -1,14 +1,36 @@
 //! Schemas of strings that Kubernetes has no type for.
+//!
+//! They are CEL rules rather than patterns: a pattern's message is the pattern, and says nothing to most
+//! people.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// A Go duration: one or more of `ms`, `s`, `m`, `h`, largest first, e.g. `1h30m`.
+/// What [`duration`] takes.
+macro_rules! duration_pattern {
+    () => {
+        "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
+    };
+}
+
+/// A rule about a duration, as CEL; it leaves texts that are none to the rule of [`duration`].
+macro_rules! duration_rule {
+    ($rule:literal) => {
+        concat!("!self.matches('", $crate::resources::text::duration_pattern!(), "') || (", $rule, ")")
+    };
+}
+
+pub(super) use {duration_pattern, duration_rule};
+
+/// A Go duration: one or more of `h`, `m`, `s`, `ms`, largest first, e.g. `1h30m`.
 pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
-        "maxLength": 32,
-        "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
         "minLength": 2,
+        "maxLength": 32,
+        "x-kubernetes-validations": [{
+            "rule": concat!("self.matches('", duration_pattern!(), "')"),
+            "message": "a duration is written in h, m, s and ms, largest first, e.g. 2160h, 1h30m or 90s",
+        }],
     })
 }
 
@@ -18,7 +40,11 @@ pub(super) fn object_name(_: &mut SchemaGenerator) -> Schema {
         "type": "string",
         "minLength": 1,
         "maxLength": 253,
-        "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "x-kubernetes-validations": [{
+            "rule": "!format.dns1123Subdomain().validate(self).hasValue()",
+            "message": "a name must consist of lower-case letters, digits, '-' and '.', and begin and end with a letter \
+                        or a digit, e.g. charge-events",
+        }],
     })
 }
 

@@ -78,7 +78,7 @@ impl Scene {
         let options = OperatorOptions {
             own: Some(self.own.clone()),
             kubeconfig: Some(self.kubeconfig.clone()),
-            arguments: Vec::new(),
+            ..OperatorOptions::default()
         };
         self.world.own = Some(Operator::start(options));
     }

@@ -2,10 +2,12 @@
 //! plane and the simulator.
 
 mod change;
+mod cli;
 mod counts;
 mod create;
 mod delete;
 mod drift;
+mod manifests;
 mod networks;
 mod restart;
 mod same_url;

@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::codegen::{self, CodegenError, Mode};
 use crate::controlplane::{self, ControlPlaneError};
-use crate::demo::{self, Afterwards, DemoError};
 use crate::crash_matrix;
+use crate::demo::{self, Afterwards, DemoError};
 use crate::deny::{self, DenyError};
 use crate::lint::{self, LintError};
 use crate::test::{self, TestError};
