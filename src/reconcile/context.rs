@@ -46,6 +46,8 @@ pub struct Context {
     pub(super) urls: Locks<(NetworkKey, String)>,
     pub(super) namespaces: Locks<String>,
     pub(super) slots: Slots,
+    /// The resources that something happened to, until they are reconciled.
+    woken: Mutex<HashSet<ResourceKey>>,
     claims: Mutex<Claims>,
     secrets: Mutex<SecretIndex>,
     labels: Mutex<HashMap<String, BTreeMap<String, String>>>,
@@ -76,6 +78,7 @@ impl Context {
         Self {
             recorder: Recorder::new(client.clone(), reporter),
             slots: Slots::new(settings.concurrency),
+            woken: Mutex::default(),
             client,
             settings,
             networks: Networks::default(),
@@ -126,8 +129,14 @@ impl Context {
 
     /// Wakes a resource.
     pub fn wake(&self, key: ResourceKey) {
+        note(&self.woken, &key, true);
         // The receiver lives as long as the controller; after it nothing needs waking.
         let _ = self.queue.send(key);
+    }
+
+    /// Whether something woke a resource since this was asked last.
+    pub(super) fn take_woken(&self, key: &ResourceKey) -> bool {
+        locked(&self.woken).remove(key)
     }
 
     /// Wakes all resources.
@@ -244,6 +253,7 @@ impl Context {
 
     pub(super) fn forget(&self, key: &ResourceKey, uid: &str) {
         locked(&self.latest).retain(|other, own| other != key || own.uid().as_deref() != Some(uid));
+        note(&self.woken, key, false);
         note(&self.waiting, key, false);
         note(&self.drifted, key, false);
         self.claims().forget(key, uid);
