@@ -1,5 +1,7 @@
 //! The operator's command line.
 
+#![expect(clippy::doc_markdown, reason = "the comments of arguments are the help that a terminal shows")]
+
 mod arguments;
 mod usage;
 

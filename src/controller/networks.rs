@@ -4,11 +4,11 @@ mod configure;
 mod credentials;
 mod finalizer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future};
@@ -116,7 +116,7 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
         }
     });
     let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone());
-    let shared = Arc::new(Shared { parts, credentials });
+    let shared = Arc::new(Shared { parts, credentials, written: Mutex::default() });
     future::join(
         control::<ClusterWebhookNetwork>(&shared, woken_cluster, shutdown.clone()),
         control::<WebhookNetwork>(&shared, woken_namespaced, shutdown.clone()),
@@ -129,6 +129,8 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
 struct Shared {
     parts: Parts,
     credentials: CredentialWatches,
+    /// The resource versions of our latest writes of finalizers.
+    written: Mutex<HashMap<NetworkKey, Option<u64>>>,
 }
 
 fn control<K>(
@@ -204,6 +206,10 @@ fn readable<K: Kind>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
 
 async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Action, Infallible> {
     let key = network.key();
+    if shared.is_outdated(&*network, &key) {
+        // The watch brings the newer one.
+        return Ok(Action::await_change());
+    }
     let outcome = async {
         if network.meta().deletion_timestamp.is_some() {
             return shared.let_go(&*network, &key).await;
@@ -223,6 +229,7 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
 impl Shared {
     /// Ends a network that is gone.
     fn end(&self, key: &NetworkKey) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.credentials.end(key);
         if self.parts.context.networks.remove(key) {
             self.parts.context.wake_network(key);

@@ -50,6 +50,8 @@ pub struct Context {
     pub(super) urls: Locks<(NetworkKey, String)>,
     pub(super) namespaces: Locks<String>,
     pub(super) slots: Slots,
+    /// The resources that something happened to, until they are reconciled.
+    woken: Mutex<HashSet<ResourceKey>>,
     claims: Mutex<Claims>,
     secrets: Mutex<SecretIndex>,
     labels: Mutex<HashMap<String, BTreeMap<String, String>>>,
@@ -86,6 +88,7 @@ impl Context {
         Self {
             recorder: Recorder::new(client.clone(), reporter),
             slots: Slots::new(settings.concurrency),
+            woken: Mutex::default(),
             client,
             settings,
             cache,
@@ -138,8 +141,14 @@ impl Context {
 
     /// Wakes a resource.
     pub fn wake(&self, key: ResourceKey) {
+        note(&self.woken, &key, true);
         // The receiver lives as long as the controller; after it nothing needs waking.
         let _ = self.queue.send(key);
+    }
+
+    /// Whether something woke a resource since this was asked last.
+    pub(super) fn take_woken(&self, key: &ResourceKey) -> bool {
+        locked(&self.woken).remove(key)
     }
 
     /// Wakes all resources.
@@ -280,6 +289,7 @@ impl Context {
             latest.remove(key);
         }
         drop(latest);
+        note(&self.woken, key, false);
         note(&self.waiting, key, false);
         note(&self.drifted, key, false);
         self.claims().forget(key, uid);

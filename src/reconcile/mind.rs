@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 use secrecy::SecretString;
@@ -12,7 +12,7 @@ use crate::backoff::Backoff;
 use crate::planning::Memory;
 use crate::provider::EndpointId;
 use crate::resources::WebhookEndpoint;
-use crate::state::ResourceKey;
+use crate::state::{ResourceKey, version};
 
 /// What this process remembers of one resource.
 #[derive(Debug)]
@@ -30,6 +30,17 @@ pub(super) struct Mind {
     pub(super) doubtful: bool,
     /// The pauses after failures.
     pub(super) backoff: Backoff,
+    /// The pause under way after a failure.
+    pub(super) pause: Option<Pause>,
+}
+
+/// A pause after a failure.
+#[derive(Debug)]
+pub(super) struct Pause {
+    /// The resource version that the activation ended with, its own writes included.
+    pub(super) resource_version: Option<String>,
+    /// When it ends.
+    pub(super) until: Instant,
 }
 
 impl Default for Mind {
@@ -41,11 +52,24 @@ impl Default for Mind {
             foreign_secret: None,
             doubtful: false,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),
+            pause: None,
         }
     }
 }
 
 impl Mind {
+    /// How long a pause after a failure lasts yet, unless the resource has changed since. The watch shows
+    /// the writes of the activation that failed: that is no reason to try again.
+    pub(super) fn rest(&self, cached: &WebhookEndpoint, now: Instant) -> Option<Duration> {
+        let pause = self.pause.as_ref()?;
+        let own = version(pause.resource_version.as_deref());
+        if cached.uid().unwrap_or_default() != self.uid || version(cached.resource_version().as_deref()) > own
+        {
+            return None;
+        }
+        Some(pause.until.saturating_duration_since(now)).filter(|left| !left.is_zero())
+    }
+
     /// Begins an activation: what was found out about a foreign Secret is looked at again.
     pub(super) fn begin(&mut self, view: &WebhookEndpoint) {
         let uid = view.uid().unwrap_or_default();
@@ -90,5 +114,36 @@ impl Minds {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn seen(resource_version: &str) -> WebhookEndpoint {
+        serde_json::from_value(json!({
+            "apiVersion": "webhookoperator.dev/v1alpha1",
+            "kind": "WebhookEndpoint",
+            "metadata": { "name": "e", "uid": "u", "resourceVersion": resource_version },
+            "spec": { "url": "https://example.com", "enabledEvents": ["ocpp.message"] },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_pause_is_kept_until_it_ends_or_somebody_changes_the_resource() {
+        let now = Instant::now();
+        let until = now + Duration::from_secs(2);
+        let pause = Pause { resource_version: Some("12".to_owned()), until };
+        let mind = Mind { uid: "u".to_owned(), pause: Some(pause), ..Mind::default() };
+
+        assert_eq!(mind.rest(&seen("9"), now), Some(Duration::from_secs(2)), "an own write");
+        assert_eq!(mind.rest(&seen("12"), now), Some(Duration::from_secs(2)), "the latest own write");
+        assert_eq!(mind.rest(&seen("13"), now), None, "a change");
+        assert_eq!(mind.rest(&seen("12"), until), None, "the end");
+        assert_eq!(Mind::default().rest(&seen("12"), now), None, "no pause");
     }
 }

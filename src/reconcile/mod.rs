@@ -16,7 +16,7 @@ mod slots;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -34,7 +34,7 @@ use crate::planning::{Action, Intent, Reason, Rest, State, Step, Timing, plan};
 use crate::resources::WebhookEndpoint;
 use crate::state::{NetworkKey, ResourceKey};
 use failure::Failure;
-use mind::Mind;
+use mind::{Mind, Pause};
 
 /// An activation that is not done by then is dropped; what it remembers is safe at every point.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -69,6 +69,10 @@ async fn in_turn(
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let mind = context.minds.of(key);
     let mut mind = mind.lock().await;
+    let woken = context.take_woken(key);
+    if let Some(rest) = mind.rest(resource, Instant::now()).filter(|_| !woken) {
+        return Ok(Requeue::requeue(rest));
+    }
     let activation = activate(context, key, &mut mind, resource).instrument(span);
     let pause = match tokio::time::timeout(LIMIT, activation).await {
         Ok(pause) => pause,
@@ -111,8 +115,12 @@ async fn activate(
     let url_locks = Vec::new();
     let mut activation = Activation { context, key, mind, view, network_key, network, networks, url_locks };
     let outcome = activation.run().await;
+    let failed = outcome.is_err();
     let retry = activation.settle(outcome).await;
     context.note_waiting(key, retry.waiting);
+    let resource_version = activation.view.resource_version();
+    let pause = retry.pause.filter(|_| failed);
+    mind.pause = pause.map(|pause| Pause { resource_version, until: Instant::now() + pause });
     retry.pause
 }
 

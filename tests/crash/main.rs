@@ -4,6 +4,17 @@
 //!
 //! What is promised, and why, is in `docs/crash-safety.md`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::large_futures,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reads as a story, stops at what it does not expect, and says what it saw"
+)]
+
 mod clock;
 mod end;
 mod matrix;
@@ -11,6 +22,5 @@ mod pairs;
 mod scenario;
 mod scene;
 mod single;
-#[allow(dead_code, unused_imports, reason = "shared with the target `operator`, which uses the rest")]
 #[path = "../operator/support/mod.rs"]
 mod support;

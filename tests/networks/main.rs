@@ -1,11 +1,22 @@
 //! Networks: credentials, tenancy, budgets, and what a tenant may try. On a real API server with real
 //! rights, against the simulator.
 
+#![allow(
+    clippy::expect_used,
+    clippy::large_futures,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reads as a story, stops at what it does not expect, and says what it saw"
+)]
+
 mod admission;
+mod budget;
 mod conditions;
 mod credentials;
 mod fixtures;
 #[path = "../operator/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "shared with the target `operator`, which uses the rest")]
 mod support;
 mod user;

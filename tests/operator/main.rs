@@ -1,5 +1,16 @@
-//! The operator, as a process of its own with its ServiceAccount's rights, against a real control
+//! The operator, as a process of its own with the rights of its `ServiceAccount`, against a real control
 //! plane and the simulator.
+
+#![allow(
+    clippy::expect_used,
+    clippy::large_futures,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reads as a story, stops at what it does not expect, and says what it saw"
+)]
 
 mod change;
 mod cli;

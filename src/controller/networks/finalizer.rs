@@ -1,5 +1,7 @@
 //! What keeps a network from vanishing under its endpoints: without it, none could be deleted remotely.
 
+use std::sync::PoisonError;
+
 use futures::TryStreamExt as _;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::controller::Action;
@@ -10,7 +12,7 @@ use super::{Kind, RETRY, Shared};
 use crate::network::{Openness, Verdict};
 use crate::reconcile::pages;
 use crate::resources::{FINALIZER, WebhookEndpoint};
-use crate::state::NetworkKey;
+use crate::state::{NetworkKey, version};
 
 impl Shared {
     /// Lets a network go once no endpoint needs it. From now on it takes no new ones.
@@ -70,6 +72,13 @@ impl Shared {
         self.patch_finalizers(network, key, finalizers).await
     }
 
+    /// Whether the cache shows a network as it was before our own write of its finalizer.
+    pub(super) fn is_outdated<K: Kind>(&self, network: &K, key: &NetworkKey) -> bool {
+        let latest = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = version(network.meta().resource_version.as_deref());
+        latest.get(key).is_some_and(|written| shown < *written)
+    }
+
     async fn patch_finalizers<K: Kind>(
         &self,
         network: &K,
@@ -85,7 +94,12 @@ impl Shared {
         match api.patch_metadata(&network.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
             // Gone already, or looked at again when the watch shows what changed.
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-            other => other.map(drop),
+            Ok(written) => {
+                let mut latest = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+                latest.insert(key.clone(), version(written.metadata.resource_version.as_deref()));
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
     }
 }
