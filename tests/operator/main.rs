@@ -1,5 +1,11 @@
-//! The operator, as a process of its own with its ServiceAccount's rights, against a real control
+//! The operator, as a process of its own with its service account's rights, against a real control
 //! plane and the simulator.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "what fails in a test should panic and say why"
+)]
 
 mod change;
 mod cli;
