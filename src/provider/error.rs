@@ -161,7 +161,7 @@ impl fmt::Display for Operation {
 pub(super) enum Failure {
     #[error("the id cannot be part of a URL; correct spec.endpointId")]
     InvalidId,
-    #[error("the API refused the request with {status}{detail}; correct the resource")]
+    #[error("the API refused the request with {status}{detail}; {}", advice(*.status))]
     Rejected { status: StatusCode, detail: Detail },
     #[error("the API did not accept the credentials (401){detail}; check the network's credentials")]
     Unauthorized { detail: Detail },
@@ -199,6 +199,15 @@ pub(super) enum Failure {
     CreatedWithoutSecret { id: EndpointId },
     #[error(transparent)]
     Token(#[from] TokenFailure),
+}
+
+/// What to do about a request that the API refused.
+fn advice(status: StatusCode) -> &'static str {
+    if status == StatusCode::CONFLICT {
+        "if another endpoint has this URL, choose another one, or delete that endpoint and this goes on by itself"
+    } else {
+        "correct the resource"
+    }
 }
 
 /// Why there is no token. Nothing was sent to the API.

@@ -35,7 +35,13 @@ async fn where_the_api_refuses_it_the_second_says_so_and_goes_on_when_the_first_
     world.endpoint("second", json!({ "url": URL })).await;
     let second = world.condition("second", "Stalled", "True", "Refused").await;
     let told = message(&second, "Ready");
-    assert!(told.contains("409") && told.contains("An endpoint with this url exists"), "{told}");
+    for part in [
+        "cannot create the endpoint: the API refused the request with 409 Conflict: ",
+        "An endpoint with this url exists",
+        "; if another endpoint has this URL, choose another one, or delete that endpoint and this goes on by itself",
+    ] {
+        assert!(told.contains(part), "{part:?} in {told:?}");
+    }
     assert_eq!(condition(&second, "Reconciling"), None);
     world.lists(2).await;
     world.check_secret(&first, "first").await;

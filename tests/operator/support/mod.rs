@@ -14,4 +14,4 @@ pub use world::{NETWORK, OPERATORS, World, has_condition, merge};
 use std::time::Duration;
 
 /// How long a test waits for what should take a moment; the machine may be busy.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_mins(1);

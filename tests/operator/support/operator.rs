@@ -15,7 +15,7 @@ pub const OWN: &str = "test.webhookoperator.dev/operator";
 /// How much of its operator's log a failed test shows.
 const LAST_LINES: usize = 40;
 
-/// The one control plane of the run, with what `deploy/` sets up: namespace, ServiceAccount, rights.
+/// The one control plane of the run, with what `deploy/` sets up: namespace, service account, rights.
 pub fn control_plane() -> &'static ControlPlane {
     static READY: OnceLock<&'static ControlPlane> = OnceLock::new();
     READY.get_or_init(|| {
@@ -40,7 +40,7 @@ fn kubectl<const N: usize>(plane: &ControlPlane, arguments: [&str; N], last: Opt
     String::from_utf8(output.stdout).expect("kubectl prints text")
 }
 
-/// A kubeconfig with exactly the rights of the operator's ServiceAccount.
+/// A kubeconfig with exactly the rights of the operator's service account.
 pub fn service_account_kubeconfig() -> Value {
     let plane = control_plane();
     let token = kubectl(
@@ -88,7 +88,7 @@ pub fn operator_command() -> Command {
 pub struct OperatorOptions {
     /// The label value of the resources it looks after; the shared one's, when `None`.
     pub own: Option<String>,
-    /// A kubeconfig to use instead of the ServiceAccount's.
+    /// A kubeconfig to use instead of the service account's.
     pub kubeconfig: Option<Value>,
     /// More arguments.
     pub arguments: Vec<String>,

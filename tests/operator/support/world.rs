@@ -279,15 +279,13 @@ impl World {
             }
             None
         });
-        match found.await {
-            Ok(found) => found,
-            Err(_) => {
-                let log = self.operator().log();
-                let log = log.lines().filter(|line| line.contains(&self.namespace) || line.contains("WARN"));
-                let log = log.collect::<Vec<_>>().join("\n");
-                panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
-            }
+        if let Ok(found) = found.await {
+            return found;
         }
+        let log = self.operator().log();
+        let log = log.lines().filter(|line| line.contains(&self.namespace) || line.contains("WARN"));
+        let log = log.collect::<Vec<_>>().join("\n");
+        panic!("{name} never was {what}; it is {last:#?}\n--- the operator's log ---\n{log}")
     }
 
     /// Waits until a `WebhookEndpoint` has a condition, and returns it.
@@ -306,15 +304,17 @@ impl World {
 
     /// Waits until the simulator is as `condition` says.
     pub async fn remotely(&self, what: &str, condition: impl Fn(&simulator::View<'_>) -> bool) {
-        let waited = self.simulator.wait_until(SOON, |view| condition(&view)).await;
-        assert!(waited.is_ok(), "the remote API never showed {what}");
+        if let Err(timeout) = self.simulator.wait_until(SOON, |view| condition(&view)).await {
+            panic!("the remote API never showed {what}: {timeout}");
+        }
     }
 
-    /// Runs kubectl with all rights; `input` is its standard input.
+    /// Runs kubectl with all rights, in the test's namespace; `input` is its standard input.
     pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
         use std::io::Write as _;
         let mut child = control_plane()
             .kubectl_command()
+            .args(["--namespace", &self.namespace])
             .args(arguments)
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
