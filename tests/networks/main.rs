@@ -9,4 +9,5 @@ mod fixtures;
 #[path = "../operator/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the target `operator`, which uses the rest")]
 mod support;
+mod tenancy;
 mod user;
