@@ -2,6 +2,7 @@
 //! rights, against the simulator.
 
 mod admission;
+mod attack;
 mod budget;
 mod conditions;
 mod credentials;
