@@ -4,9 +4,11 @@
 mod admission;
 mod attack;
 mod budget;
+mod canary;
 mod conditions;
 mod credentials;
 mod fixtures;
+mod search;
 #[path = "../operator/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the target `operator`, which uses the rest")]
 mod support;
