@@ -7,6 +7,7 @@ mod budget;
 mod canary;
 mod conditions;
 mod credentials;
+mod document;
 mod fixtures;
 mod search;
 #[path = "../operator/support/mod.rs"]
