@@ -13,10 +13,15 @@
 )]
 
 mod admission;
+mod attack;
 mod budget;
+mod canary;
 mod conditions;
 mod credentials;
+mod document;
 mod fixtures;
+mod search;
 #[path = "../operator/support/mod.rs"]
 mod support;
+mod tenancy;
 mod user;
