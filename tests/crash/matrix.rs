@@ -213,5 +213,5 @@ impl Learnt {
 }
 
 fn mutations(scene: &Scene) -> String {
-    scene.gate.mutations().iter().map(|call| format!("  {call}\n")).collect()
+    scene.gate.mutations().iter().map(|call| format!("  {call}")).collect::<Vec<_>>().join("\n")
 }

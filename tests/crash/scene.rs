@@ -26,7 +26,7 @@ pub struct Scene {
     /// Journal, plans and gate of both interposers.
     pub gate: interposer::World,
     /// Between the operator and the API server.
-    pub kube: Interposer,
+    _kube: Interposer,
     /// Between the operator and the simulator; everything ends with it.
     _remote: Interposer,
     /// The label of what the operator looks after.
@@ -62,7 +62,7 @@ impl Scene {
         let kubeconfig = kube.kubeconfig(service_account(), None).expect("the token passes through");
         let kubeconfig = serde_yaml::from_str(&kubeconfig).expect("a kubeconfig");
         let url = remote.url();
-        let scene = Self { world, gate, kube, _remote: remote, own, kubeconfig };
+        let scene = Self { world, gate, _kube: kube, _remote: remote, own, kubeconfig };
         let network = json!({
             "apiUrl": format!("{url}{BASE_PATH}"),
             "auth": { "oauth2ClientCredentials": { "tokenUrl": format!("{url}{TOKEN_PATH}") } },
@@ -119,7 +119,7 @@ impl Scene {
     }
 }
 
-/// The ServiceAccount's kubeconfig; one token serves all scenes.
+/// The kubeconfig of the operator's `ServiceAccount`; one token serves all scenes.
 fn service_account() -> &'static str {
     static KUBECONFIG: OnceLock<String> = OnceLock::new();
     KUBECONFIG.get_or_init(|| service_account_kubeconfig().to_string())

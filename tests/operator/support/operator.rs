@@ -92,7 +92,7 @@ pub struct OperatorOptions {
     pub kubeconfig: Option<Value>,
     /// More arguments.
     pub arguments: Vec<String>,
-    /// The non-public address that WebhookNetworks may lead to; where the simulators are, when `None`.
+    /// The non-public address that a `WebhookNetwork` may lead to; where the simulators are, when `None`.
     pub allowed_address: Option<String>,
     /// What it logs; the operator's own doings, when `None`.
     pub log_filter: Option<String>,
