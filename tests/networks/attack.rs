@@ -420,7 +420,7 @@ async fn no_reference_leads_out_of_the_tenants_namespace() {
             match (&outcome, refusal(&outcome)) {
                 (Ok(_), _) if !cluster => accepted.push((*kind, name, *path)),
                 (Err(_), Some(status)) if cluster => {
-                    assert_eq!(status.code, 403, "{kind} {path}: {status:?}")
+                    assert_eq!(status.code, 403, "{kind} {path}: {status:?}");
                 }
                 (Err(_), Some(status)) if matches!(status.code, 400 | 403 | 422) => refused += 1,
                 _ => panic!("{kind} {path}: {outcome:?}"),

@@ -3,7 +3,9 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::format_collect,
     clippy::large_futures,
+    clippy::needless_pass_by_value,
     clippy::similar_names,
     clippy::too_many_lines,
     clippy::unwrap_used,
