@@ -28,6 +28,8 @@ pub(super) struct Mind {
     /// Whether the Secret has to be shown writable before an endpoint is created, whatever is known of
     /// the namespace: a write of it was refused.
     pub(super) doubtful: bool,
+    /// How many creates in a row may have taken effect without showing their secret.
+    pub(super) lost_answers: u32,
     /// The pauses after failures.
     pub(super) backoff: Backoff,
     /// The pause under way after a failure.
@@ -51,6 +53,7 @@ impl Default for Mind {
             secret: None,
             foreign_secret: None,
             doubtful: false,
+            lost_answers: 0,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),
             pause: None,
         }

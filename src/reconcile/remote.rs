@@ -52,7 +52,9 @@ impl Activation<'_> {
                     return Err(error.into());
                 }
                 self.tell(EventType::Warning, error.reason(), "Create", error.to_string()).await;
-                Ok(())
+                self.mind.lost_answers += 1;
+                // The first may be an accident; an API that keeps answering so is not asked in a loop.
+                if self.mind.lost_answers > 1 { Err(error.into()) } else { Ok(()) }
             }
         }
     }

@@ -82,6 +82,7 @@ impl Activation<'_> {
                 self.mind.doubtful = false;
                 self.mind.memory.stored();
                 self.mind.secret = None;
+                self.mind.lost_answers = 0;
                 self.claim();
                 let note =
                     format!("created endpoint {} and stored its secret in Secret {:?}", hand.id, shape.name);

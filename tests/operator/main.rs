@@ -12,6 +12,7 @@
     reason = "a test reads as a story, stops at what it does not expect, and says what it saw"
 )]
 
+mod answers;
 mod change;
 mod cli;
 mod counts;
