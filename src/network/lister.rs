@@ -38,6 +38,28 @@ struct Round {
     served: u64,
     failure: Option<Error>,
     succeeded: bool,
+    /// Whether no other list will come.
+    ended: bool,
+}
+
+/// Why there is no fresh list.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotListed {
+    /// The list failed.
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// The network was removed, or replaced by one with other settings.
+    #[error("the network is not listed any more: look it up again")]
+    Ended,
+}
+
+/// Tells those who wait for a list when its lister ends, also when it is aborted.
+struct Ending(Arc<Network>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.rounds.send_modify(|round| round.ended = true);
+    }
 }
 
 /// What a list showed.
@@ -98,26 +120,42 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// When that list fails.
-    pub async fn list_afresh(&self) -> Result<(), Error> {
+    /// When that list fails, or will never come.
+    pub async fn list_afresh(&self) -> Result<(), NotListed> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst) + 1;
         let mut rounds = self.rounds.subscribe();
         self.wake.notify_one();
-        let Ok(round) = rounds.wait_for(|round| round.served >= ticket).await else {
+        let Ok(round) = rounds.wait_for(|round| round.served >= ticket || round.ended).await else {
             // The sender lives as long as `self`.
-            return Ok(());
+            return Err(NotListed::Ended);
         };
+        if round.served < ticket {
+            return Err(NotListed::Ended);
+        }
         match &round.failure {
-            Some(failure) => Err(failure.clone()),
+            Some(failure) => Err(failure.clone().into()),
             None => Ok(()),
         }
     }
 
     /// Lists for ever, and tells `on_listed` what each list showed.
-    pub async fn keep_listing(
-        self: Arc<Self>,
-        is_held: impl Fn(&EndpointId) -> bool + Send,
-        on_listed: impl Fn(Listed) + Send,
+    pub fn keep_listing<H, L>(self: Arc<Self>, is_held: H, on_listed: L) -> impl Future<Output = ()> + Send + use<H, L>
+    where
+        H: Fn(&EndpointId) -> bool + Send + Sync,
+        L: Fn(Listed) + Send + Sync,
+    {
+        // Made here, since what is aborted at once never runs.
+        let ending = Ending(self);
+        async move {
+            let network = &ending.0;
+            network.list_for_ever(is_held, on_listed).await;
+        }
+    }
+
+    async fn list_for_ever(
+        &self,
+        is_held: impl Fn(&EndpointId) -> bool + Send + Sync,
+        on_listed: impl Fn(Listed) + Send + Sync,
     ) {
         let mut backoff = Backoff::new(Duration::from_millis(500), self.interval);
         let mut due = Instant::now();
@@ -161,7 +199,7 @@ impl Network {
     async fn list(
         &self,
         priority: Priority,
-        is_held: &(impl Fn(&EndpointId) -> bool + Send),
+        is_held: &(impl Fn(&EndpointId) -> bool + Send + Sync),
     ) -> Result<BTreeSet<EndpointId>, Error> {
         let begun = Instant::now();
         let token = self.inventory().begin_list(self.client.now());
@@ -177,5 +215,47 @@ impl Network {
         // The answers may have corrected the clock, which showed the local time before the first.
         let begun = self.client.now().checked_sub(begun.elapsed()).unwrap_or(Timestamp::MIN);
         Ok(self.inventory().end_list(token.begun_by(begun), items, is_held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::provider::{AddressPolicy, Auth, ClientConfig, Limits};
+
+    const SOON: Duration = Duration::from_secs(30);
+
+    /// A network whose API takes connections and never answers.
+    async fn silent() -> (Arc<Network>, tokio::net::TcpListener) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(ClientConfig {
+            api_url: format!("http://{}", listener.local_addr().unwrap()).parse().unwrap(),
+            auth: Auth::BearerToken(SecretString::from("token")),
+            timeout: Duration::from_mins(5),
+            limits: Limits { requests_per_second: 10.0, burst: 10, in_flight: 4 },
+            ca_bundle: None,
+            allow_http: true,
+            address_policy: AddressPolicy::Any,
+        });
+        let key = NetworkKey::Cluster { name: "default".to_owned() };
+        (Arc::new(Network::new(key, client.unwrap(), Duration::from_mins(5), Duration::from_mins(5))), listener)
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_list_of_a_network_that_is_gone() {
+        let (network, listener) = silent().await;
+        let lister = tokio::spawn(Arc::clone(&network).keep_listing(|_| true, |_| {}));
+        let waiting = tokio::spawn({
+            let network = Arc::clone(&network);
+            async move { network.list_afresh().await }
+        });
+        let _connection = listener.accept().await.unwrap();
+        lister.abort();
+        let outcome = tokio::time::timeout(SOON, waiting).await.unwrap().unwrap();
+        assert!(matches!(outcome, Err(NotListed::Ended)), "{outcome:?}");
+        let late = tokio::time::timeout(SOON, network.list_afresh()).await.unwrap();
+        assert!(matches!(late, Err(NotListed::Ended)), "{late:?}");
     }
 }

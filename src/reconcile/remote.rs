@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt as _};
 use super::Activation;
 use super::failure::Failure;
 use super::observe::{attempt, claim_of};
-use crate::network::Network;
+use crate::network::{Network, NotListed};
 use crate::planning::DeleteCause;
 use crate::provider::{EndpointId, EndpointPatch, ErrorClass, Priority};
 use crate::resources::{SECRET_TYPE, WebhookEndpoint};
@@ -100,7 +100,11 @@ impl Activation<'_> {
     }
 
     pub(super) async fn list(&mut self) -> Result<(), Failure> {
-        Ok(self.remote()?.list_afresh().await?)
+        match self.remote()?.list_afresh().await {
+            Ok(()) => Ok(()),
+            Err(NotListed::Failed(error)) => Err(error.into()),
+            Err(NotListed::Ended) => Err(Failure::Outdated),
+        }
     }
 
     /// Deletes an endpoint. That it is not there any more counts as done.
