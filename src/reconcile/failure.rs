@@ -36,6 +36,15 @@ pub(super) enum Failure {
         /// Its name.
         name: String,
     },
+    /// Creates keep showing no secret.
+    #[error(
+        "the API answered several creates without showing a secret, so the next one waits: see the events for its \
+         answers, and check the API and what stands before it"
+    )]
+    CreatePaused {
+        /// For how long.
+        left: Duration,
+    },
     /// Planning does not come to rest.
     #[error("the plan for this resource does not come to rest; this is a defect of the operator: report it")]
     Restless,
@@ -57,7 +66,7 @@ impl Failure {
             Self::SecretRefused { .. } => Reason::SecretRefused,
             Self::NothingToCopy { .. } => Reason::SecretLost,
             Self::Provider(error) if error.class() == ErrorClass::Permanent => Reason::Refused,
-            Self::Provider(_) => Reason::ProviderError,
+            Self::Provider(_) | Self::CreatePaused { .. } => Reason::ProviderError,
         }
     }
 
@@ -76,7 +85,7 @@ impl Failure {
                     Rest::reconciling(self.reason(), message, None)
                 }
             },
-            Self::Outdated | Self::Kubernetes { .. } => Rest::reconciling(self.reason(), message, None),
+            Self::Outdated | Self::Kubernetes { .. } | Self::CreatePaused { .. } => Rest::reconciling(self.reason(), message, None),
         }
     }
 
@@ -84,6 +93,7 @@ impl Failure {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Provider(error) => error.retry_after(),
+            Self::CreatePaused { left } => Some(*left),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 use secrecy::SecretString;
@@ -30,7 +30,14 @@ pub(super) struct Mind {
     pub(super) doubtful: bool,
     /// The pauses after failures.
     pub(super) backoff: Backoff,
+    /// The pauses between creates that showed no secret.
+    creates: Backoff,
+    /// Before this, no other create is sent.
+    create_after: Option<Instant>,
 }
+
+/// The first and the longest pause after a failure.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(5));
 
 impl Default for Mind {
     fn default() -> Self {
@@ -40,12 +47,32 @@ impl Default for Mind {
             secret: None,
             foreign_secret: None,
             doubtful: false,
-            backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),
+            backoff: Backoff::new(PAUSES.0, PAUSES.1),
+            creates: Backoff::new(PAUSES.0, PAUSES.1),
+            create_after: None,
         }
     }
 }
 
 impl Mind {
+    /// A create may have taken effect and showed no secret. The first time may be an accident: the next
+    /// create need not wait.
+    pub(super) fn create_failed(&mut self) {
+        let now = Instant::now();
+        self.create_after = Some(self.create_after.map_or(now, |_| now + self.creates.next()));
+    }
+
+    /// A secret was shown, and is stored.
+    pub(super) fn create_succeeded(&mut self) {
+        self.creates.reset();
+        self.create_after = None;
+    }
+
+    /// How long the next create has to wait.
+    pub(super) fn create_pause(&self) -> Option<Duration> {
+        self.create_after?.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    }
+
     /// Begins an activation: what was found out about a foreign Secret is looked at again.
     pub(super) fn begin(&mut self, view: &WebhookEndpoint) {
         let uid = view.uid().unwrap_or_default();

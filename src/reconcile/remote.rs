@@ -31,6 +31,7 @@ impl Activation<'_> {
     pub(super) async fn create(&mut self) -> Result<(), Failure> {
         let network = self.remote()?;
         let Some(attempt) = attempt(&self.view) else { return Err(Failure::Restless) };
+        self.refuse_create_too_soon()?;
         self.mind.memory.sending(network.client.now());
         match network.client.create(&attempt.request()).await {
             Ok(created) => {
@@ -43,9 +44,11 @@ impl Activation<'_> {
             }
             Err(error) => {
                 if let Some(id) = error.created_without_secret() {
+                    self.mind.create_failed();
                     self.context.claims().created(self.key, id);
                     self.mind.memory.created(id.clone(), false);
                 } else if error.class() == ErrorClass::Ambiguous {
+                    self.mind.create_failed();
                     self.mind.memory.unanswered(network.client.now());
                 } else {
                     self.mind.memory.refused();
@@ -141,6 +144,14 @@ impl Activation<'_> {
         };
         self.tell(EventType::Normal, reason, "Delete", note).await;
         Ok(())
+    }
+
+    /// An API that never answers a create well must not be met with creates and deletes in a loop.
+    pub(super) fn refuse_create_too_soon(&self) -> Result<(), Failure> {
+        match self.mind.create_pause() {
+            Some(left) => Err(Failure::CreatePaused { left }),
+            None => Ok(()),
+        }
     }
 
     /// A delete can't be undone: the resource is read again, past the cache, and must be as planned with.

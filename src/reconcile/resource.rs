@@ -21,6 +21,7 @@ impl Activation<'_> {
 
     /// Sets the finalizer and records the attempt, in one write that an outdated view loses.
     pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
+        self.refuse_create_too_soon()?;
         let mut finalizers = self.view.finalizers().to_vec();
         if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
             finalizers.push(FINALIZER.to_owned());

@@ -79,6 +79,7 @@ impl Activation<'_> {
                 self.context.note_proven(&self.key.namespace, true);
                 self.mind.doubtful = false;
                 self.mind.memory.stored();
+                self.mind.create_succeeded();
                 self.mind.secret = None;
                 self.claim();
                 let note = format!("created endpoint {} and stored its secret in Secret {:?}", hand.id, shape.name);

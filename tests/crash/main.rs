@@ -7,6 +7,7 @@
 mod clock;
 mod end;
 mod matrix;
+mod network;
 mod pairs;
 mod scenario;
 mod scene;

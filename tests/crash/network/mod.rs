@@ -1,0 +1,4 @@
+//! Trouble between the operator and the remote API.
+
+mod endless;
+mod row;
