@@ -48,10 +48,7 @@ async fn every_pair() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     for Row { scenario, pairs, reached, .. } in rows {
-        assert!(
-            pairs > 0 && reached * 4 >= pairs * 3,
-            "{scenario}: {reached} of {pairs} pairs were reached"
-        );
+        assert!(pairs > 0 && reached * 4 >= pairs * 3, "{scenario}: {reached} of {pairs} pairs were reached");
     }
 }
 
