@@ -9,6 +9,7 @@
     clippy::large_futures,
     clippy::similar_names,
     clippy::too_many_lines,
+    clippy::trivially_copy_pass_by_ref,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -18,6 +19,7 @@
 mod clock;
 mod end;
 mod matrix;
+mod network;
 mod pairs;
 mod scenario;
 mod scene;

@@ -96,16 +96,7 @@ impl Scene {
     /// Ends the operator and clears its namespace away, so that many worlds fit into one API server.
     pub async fn close(mut self) {
         self.kill().await;
-        let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-        let (patch, delete) = (PatchParams::default(), DeleteParams::default());
-        let resources = self.world.api::<WebhookEndpoint>();
-        for resource in self.world.all::<WebhookEndpoint>().await {
-            let _ = resources.patch(&resource.name_any(), &patch, &free).await;
-        }
-        let networks = Api::<ClusterWebhookNetwork>::all(self.world.client.clone());
-        let _ = networks.delete(&self.world.namespace, &delete).await;
-        let _ = networks.patch(&self.world.namespace, &patch, &free).await;
-        let _ = Api::<Namespace>::all(self.world.client.clone()).delete(&self.world.namespace, &delete).await;
+        clear(&self.world).await;
     }
 
     /// What the operator of this life has logged.
@@ -117,6 +108,21 @@ impl Scene {
     pub fn calls(&self) -> u64 {
         self.gate.journal().len() as u64
     }
+}
+
+/// Clears a world away, past its operator. What is gone already is as good.
+pub async fn clear(world: &World) {
+    let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    let (patch, delete) = (PatchParams::default(), DeleteParams::default());
+    let networks = Api::<ClusterWebhookNetwork>::all(world.client.clone());
+    let _ = networks.delete(&world.namespace, &delete).await;
+    let _ = networks.patch(&world.namespace, &patch, &free).await;
+    let resources = world.api::<WebhookEndpoint>();
+    for resource in world.all::<WebhookEndpoint>().await {
+        let _ = resources.delete(&resource.name_any(), &delete).await;
+        let _ = resources.patch(&resource.name_any(), &patch, &free).await;
+    }
+    let _ = Api::<Namespace>::all(world.client.clone()).delete(&world.namespace, &delete).await;
 }
 
 /// The kubeconfig of the operator's `ServiceAccount`; one token serves all scenes.

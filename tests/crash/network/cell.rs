@@ -1,0 +1,257 @@
+//! One cell of the table: one class of trouble at one remote call.
+
+use futures::future::{Either, select};
+use kube::Api;
+use kube::api::DeleteParams;
+use kube::runtime::wait::await_condition;
+use serde_json::json;
+use simulator::{Certificate, Fault, FaultKind, NetworkConfig, Operation, Simulator};
+use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
+
+use super::class::{Class, Trouble};
+use super::row::{Met, Row, blind_posts, is_lost_create, struck};
+use crate::scene::clear;
+use crate::support::world::NETWORK;
+use crate::support::{Operator, SOON, World};
+
+/// The resource of every cell.
+const NAME: &str = "hook";
+/// More POSTs than any cell may take: trouble that lasts is met with growing pauses.
+const MOST_POSTS: usize = 6;
+
+/// One class of trouble at one remote call.
+pub struct Cell {
+    /// The call.
+    pub call: Operation,
+    /// The class.
+    pub class: &'static Class,
+    world: World,
+}
+
+impl Cell {
+    /// A world for this cell, in which all is well so far.
+    async fn new(call: Operation, class: &'static Class) -> Self {
+        let mut world = World::without_operator("cell", json!({})).await;
+        let mut network = json!({ "timeout": "1s" });
+        if matches!(class.trouble, Trouble::Certificate) {
+            let config = NetworkConfig::new(NETWORK).client("client-id", "client-secret");
+            let config = simulator::Config::default().network(config).tls();
+            world.simulator = Simulator::start(config).await.expect("the simulator starts");
+            let https = world.simulator.https().expect("it listens with TLS");
+            network["apiUrl"] = https.base_url.into();
+            network["caBundle"] = https.ca_pem.into();
+            network["auth"]["oauth2ClientCredentials"]["tokenUrl"] = https.token_url.into();
+        }
+        Operator::shared();
+        world.add_network(network).await;
+        let cell = Self { call, class, world };
+        cell.until_network("Ready=True").await;
+        cell
+    }
+
+    /// Makes the trouble, does what leads to the call, waits until the operator has met the trouble and
+    /// says so, ends the trouble, and checks how all ends.
+    pub async fn run(call: Operation, class: &'static Class) -> Result<Row, String> {
+        let cell = Self::new(call, class).await;
+        cell.prepare().await;
+        cell.begin_trouble().await;
+        cell.act().await;
+        let met = cell.until_met().await;
+        cell.end_trouble().await;
+        cell.until_well().await;
+        let row = Row { call, class: class.name, met, ledger: cell.world.simulator.ledger() };
+        let verdict = cell.check_secret().await.and_then(|()| cell.check(&row));
+        clear(&cell.world).await;
+        verdict.map(|()| row).map_err(|why| format!("{call}, {}: {why}", class.name))
+    }
+
+    async fn prepare(&self) {
+        match self.call {
+            Operation::Patch | Operation::Delete | Operation::Get => {
+                self.world.endpoint(NAME, json!({})).await;
+                self.world.ready(NAME).await;
+            }
+            // The list that matters is the one that finds out about a lost create.
+            Operation::List => {
+                let lost = FaultKind::status_after_effect(504, "");
+                self.world.simulator.inject(Fault::on(Operation::Create, lost));
+                self.world.endpoint(NAME, json!({})).await;
+                self.world.remotely("the lost create", |view| struck(view, Operation::Create) > 0).await;
+            }
+            Operation::Create | Operation::Token | Operation::Unknown => {}
+        }
+    }
+
+    async fn begin_trouble(&self) {
+        let simulator = &self.world.simulator;
+        match &self.class.trouble {
+            Trouble::Fault(kind) => {
+                simulator.inject(Fault::on(self.call, kind()).until_cleared());
+            }
+            Trouble::Closed => simulator.suspend().await.expect("the simulator runs"),
+            Trouble::Certificate => {
+                simulator.show_certificate(Certificate::OtherAuthority).expect("a certificate");
+                simulator.suspend().await.expect("the simulator runs");
+                simulator.resume().await.expect("the port is free");
+            }
+        }
+        if self.call == Operation::Token {
+            simulator.revoke_tokens(NETWORK);
+        }
+    }
+
+    async fn act(&self) {
+        match self.call {
+            Operation::Create | Operation::Token => {
+                self.world.endpoint(NAME, json!({})).await;
+            }
+            Operation::List | Operation::Unknown => {}
+            Operation::Patch => {
+                let change = json!({ "spec": { "enabledEvents": ["asset.connectivity"] } });
+                self.world.change(NAME, change).await;
+            }
+            Operation::Delete => {
+                let api = self.world.api::<WebhookEndpoint>();
+                api.delete(NAME, &DeleteParams::default()).await.expect("the resource is deleted");
+            }
+            Operation::Get => {
+                for endpoint in self.world.simulator.endpoints(NETWORK) {
+                    self.world.simulator.delete(&endpoint.id);
+                }
+            }
+        }
+    }
+
+    /// Waits until the operator has met the trouble twice and says so, or is done all the same: a change
+    /// whose answer is lost is seen to have taken effect.
+    async fn until_met(&self) -> Met {
+        let told = async {
+            if let Trouble::Fault(_) = self.class.trouble {
+                self.until_struck_twice().await;
+            }
+            self.until_told().await;
+        };
+        match select(Box::pin(told), Box::pin(self.until_well())).await {
+            Either::Left(_) => Met::Told,
+            Either::Right(_) => Met::Passed,
+        }
+    }
+
+    async fn until_struck_twice(&self) {
+        let call = self.call;
+        let twice = self.world.simulator.wait_until(SOON, |view| struck(&view, call) >= 2);
+        twice.await.unwrap_or_else(|error| panic!("{call}, {}: {error}", self.class.name));
+    }
+
+    async fn until_told(&self) {
+        match self.call {
+            Operation::Create | Operation::Patch | Operation::Delete => self.until_resource_tells().await,
+            // The resource is still as declared when it was last seen; it is the network that tells.
+            Operation::Get if matches!(self.class.trouble, Trouble::Fault(_)) => {
+                self.until_resource_tells().await;
+            }
+            Operation::List | Operation::Get | Operation::Token | Operation::Unknown => {
+                self.until_network("Ready=False").await;
+            }
+        }
+    }
+
+    async fn until_resource_tells(&self) {
+        let stalls = self.class.name == "409";
+        let tells = |found: Option<&WebhookEndpoint>| {
+            let Some(resource) = found else { return false };
+            let conditions = resource.status.iter().flat_map(|status| &status.conditions);
+            conditions.into_iter().any(|condition| {
+                let reason = condition.reason.as_str();
+                let told = match condition.type_.as_str() {
+                    "Stalled" => stalls && reason == "Refused",
+                    "Synced" => {
+                        condition.status == "False"
+                            && !stalls
+                            && matches!(reason, "ProviderError" | "ResolvingCreate")
+                    }
+                    _ => false,
+                };
+                told && condition.observed_generation == resource.metadata.generation
+            })
+        };
+        let what = format!("telling of trouble ({}, {})", self.call, self.class.name);
+        self.world.until::<WebhookEndpoint>(NAME, &what, tells).await;
+    }
+
+    async fn end_trouble(&self) {
+        let simulator = &self.world.simulator;
+        match &self.class.trouble {
+            Trouble::Fault(_) => simulator.clear_faults(),
+            Trouble::Closed => simulator.resume().await.expect("the port is free"),
+            Trouble::Certificate => simulator.show_certificate(Certificate::Good).expect("a certificate"),
+        }
+    }
+
+    async fn until_well(&self) {
+        if self.call == Operation::Delete {
+            self.world.until::<WebhookEndpoint>(NAME, "gone", |found| found.is_none()).await;
+            return;
+        }
+        let well = |found: Option<&WebhookEndpoint>| found.is_some_and(|resource| self.is_well(resource));
+        let what = format!("well ({}, {})", self.call, self.class.name);
+        self.world.until::<WebhookEndpoint>(NAME, &what, well).await;
+    }
+
+    /// Ready as declared, for an endpoint that is there.
+    fn is_well(&self, resource: &WebhookEndpoint) -> bool {
+        let remote = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
+        let live = remote.and_then(|remote| self.world.simulator.endpoint(&remote.id.as_str().into()));
+        crate::support::world::has_condition(resource, "Ready", "True", "Available")
+            && live.is_some_and(|live| {
+                self.call != Operation::Patch || live.enabled_events == ["asset.connectivity"]
+            })
+    }
+
+    async fn until_network(&self, condition: &str) {
+        let (kind, status) = condition.split_once('=').expect("a condition");
+        let api = Api::<ClusterWebhookNetwork>::all(self.world.client.clone());
+        let told = await_condition(api, &self.world.namespace, |network: Option<&ClusterWebhookNetwork>| {
+            let status_of = network.and_then(|network| network.status.as_ref());
+            let mut conditions = status_of.into_iter().flat_map(|status| &status.conditions);
+            conditions.any(|condition| condition.type_ == kind && condition.status == status)
+        });
+        let told = tokio::time::timeout(SOON, told).await;
+        let told = told.unwrap_or_else(|_| panic!("{}, {}: no {condition}", self.call, self.class.name));
+        told.expect("the network can be watched");
+    }
+
+    async fn check_secret(&self) -> Result<(), String> {
+        for endpoint in self.world.simulator.endpoints(NETWORK) {
+            let truth = self.world.simulator.secret_of(&endpoint.id);
+            let stored = self.world.secret_value(NAME, "secret").await;
+            if truth.as_ref().map(secrecy::ExposeSecret::expose_secret) != stored.as_deref() {
+                return Err(format!("the Secret does not hold the secret of {}", endpoint.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, row: &Row) -> Result<(), String> {
+        let ledger = &row.ledger;
+        let lost = ledger.entries().iter().filter(|entry| is_lost_create(entry)).count();
+        // An endpoint that vanished by itself is not in the ledger.
+        let vanished = usize::from(self.call == Operation::Get);
+        let live = self.world.simulator.endpoints(NETWORK).len();
+        let wanted = usize::from(self.call != Operation::Delete);
+        expect("live endpoints", live, wanted)?;
+        expect("creates", ledger.effects(Operation::Create), 1 + lost + vanished)?;
+        expect("deletes", ledger.effects(Operation::Delete), lost + 1 - wanted)?;
+        if self.call == Operation::List {
+            expect("lost creates", lost, 1)?;
+        }
+        if ledger.count(Operation::Create) > MOST_POSTS {
+            return Err(format!("{} POSTs", ledger.count(Operation::Create)));
+        }
+        blind_posts(ledger)
+    }
+}
+
+fn expect(what: &str, is: usize, wanted: usize) -> Result<(), String> {
+    if is == wanted { Ok(()) } else { Err(format!("{is} {what}, expected {wanted}")) }
+}

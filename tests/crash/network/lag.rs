@@ -1,0 +1,123 @@
+//! Lists and gets that lag behind what was written, by less than the settling time.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use simulator::{Fault, FaultKind, Hold, Lag, Operation};
+use webhook_operator::resources::WebhookEndpoint;
+
+use super::row::blind_posts;
+use crate::scene::clear;
+use crate::support::World;
+use crate::support::world::{NETWORK, has_condition};
+
+/// Less than the settling time of a second.
+const BEHIND: Option<Hold> = Some(Hold::For(Duration::from_millis(800)));
+
+const READERS: [(&str, Lag); 3] = [
+    ("lists", Lag { list: BEHIND, get: None }),
+    ("gets", Lag { list: None, get: BEHIND }),
+    ("lists and gets", Lag { list: BEHIND, get: BEHIND }),
+];
+
+/// What happens while readers lag.
+#[derive(Clone, Copy, Debug)]
+enum Story {
+    Create,
+    LostCreate,
+    Patch,
+    Delete,
+    Recreation,
+}
+
+const STORIES: [Story; 5] =
+    [Story::Create, Story::LostCreate, Story::Patch, Story::Delete, Story::Recreation];
+
+impl Story {
+    /// Creates, deletes, and live endpoints in the end.
+    fn end(self) -> (usize, usize, usize) {
+        match self {
+            Self::Create | Self::Patch => (1, 0, 1),
+            Self::LostCreate => (2, 1, 1),
+            Self::Delete => (1, 1, 0),
+            Self::Recreation => (2, 0, 1),
+        }
+    }
+
+    async fn tell(self, readers: &'static str, lag: Lag) {
+        let world = World::new("lag").await;
+        let name = format!("{self:?} while {readers} lag");
+        if !matches!(self, Self::Create | Self::LostCreate) {
+            world.endpoint("hook", json!({})).await;
+            world.ready("hook").await;
+        }
+        world.simulator.set_lag(lag);
+        self.act(&world).await;
+        let (creates, deletes, live) = self.end();
+        if live == 1 {
+            let well =
+                |found: Option<&WebhookEndpoint>| found.is_some_and(|found| self.is_well(&world, found));
+            world.until("hook", &name, well).await;
+        }
+        // Until everybody has read what was written last, twice over.
+        let lists = world.simulator.ledger().count(Operation::List);
+        world.remotely("more lists", |view| view.ledger().count(Operation::List) >= lists + 3).await;
+        let ledger = world.simulator.ledger();
+        assert_eq!(ledger.effects(Operation::Create), creates, "{name}: creates");
+        assert_eq!(ledger.effects(Operation::Delete), deletes, "{name}: deletes");
+        let endpoints = world.simulator.endpoints(NETWORK);
+        assert_eq!(endpoints.len(), live, "{name}: live endpoints");
+        for endpoint in endpoints {
+            let truth = world.simulator.secret_of(&endpoint.id).expect("it exists");
+            let stored = world.secret_value("hook", "secret").await;
+            assert_eq!(stored.as_deref(), Some(truth.expose_secret()), "{name}: the true secret");
+        }
+        assert!(ledger.count(Operation::Patch) <= 3, "{name}: {} PATCHes", ledger.count(Operation::Patch));
+        blind_posts(&ledger).unwrap_or_else(|why| panic!("{name}: {why}"));
+        clear(&world).await;
+    }
+
+    async fn act(self, world: &World) {
+        match self {
+            Self::Create => {
+                world.endpoint("hook", json!({})).await;
+            }
+            Self::LostCreate => {
+                let lost = FaultKind::status_after_effect(504, "");
+                world.simulator.inject(Fault::on(Operation::Create, lost));
+                world.endpoint("hook", json!({})).await;
+            }
+            Self::Patch => {
+                world.change("hook", json!({ "spec": { "enabledEvents": ["asset.connectivity"] } })).await;
+            }
+            Self::Delete => world.delete("hook").await,
+            Self::Recreation => {
+                for endpoint in world.simulator.endpoints(NETWORK) {
+                    world.simulator.delete(&endpoint.id);
+                }
+            }
+        }
+    }
+
+    fn is_well(self, world: &World, resource: &WebhookEndpoint) -> bool {
+        let remote = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
+        let live = remote.and_then(|remote| world.simulator.endpoint(&remote.id.as_str().into()));
+        let events = if matches!(self, Self::Patch) { "asset.connectivity" } else { "ocpp.message" };
+        live.is_some_and(|live| live.enabled_events == [events])
+            && has_condition(resource, "Ready", "True", "Available")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_that_lag_mislead_nobody() {
+    let told =
+        READERS.iter().flat_map(|(name, lag)| STORIES.map(|story| tokio::spawn(story.tell(name, *lag))));
+    let told = join_all(told).await;
+    let wrong = told.iter().filter_map(|told| told.as_ref().err()).map(ToString::to_string);
+    let wrong = wrong.collect::<Vec<_>>();
+    println!("lag: {} stories, {} ended wrong", told.len(), wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(told.len(), READERS.len() * STORIES.len());
+}
