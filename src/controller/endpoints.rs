@@ -13,9 +13,9 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::streams::{received, selected, steady};
+use super::streams::{readable, received, selected, steady};
 use crate::reconcile::{Context, on_error, reconcile};
 use crate::resources::WebhookEndpoint;
 use crate::state::ResourceKey;
@@ -29,7 +29,7 @@ pub(super) fn watch(
     let api = Api::<DeserializeGuard<WebhookEndpoint>>::all(client.clone());
     let context = Arc::clone(context);
     let events = steady("WebhookEndpoints", watcher(api, selected(&context.settings)))
-        .filter_map(|event| futures::future::ready(readable(event)))
+        .filter_map(|event| futures::future::ready(readable("WebhookEndpoints", event)))
         .map(Ok);
     // Fed after the cache, so that a write of ours is kept in mind until the cache shows it.
     let events = events.reflect(writer).inspect_ok(move |event| feed(&context, event));
@@ -37,29 +37,6 @@ pub(super) fn watch(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),
     )
-}
-
-/// A resource that can't be read, which the CRD's schema rules out, must not end the watch of all.
-fn readable(event: Event<DeserializeGuard<WebhookEndpoint>>) -> Option<Event<WebhookEndpoint>> {
-    let read = |DeserializeGuard(outcome): DeserializeGuard<WebhookEndpoint>| match outcome {
-        Ok(mut resource) => {
-            resource.metadata.managed_fields = None;
-            Some(resource)
-        }
-        Err(invalid) => {
-            let name = invalid.metadata.name.unwrap_or_default();
-            let namespace = invalid.metadata.namespace.unwrap_or_default();
-            warn!(namespace, name, "ignoring a WebhookEndpoint that can't be read: {}", invalid.error);
-            None
-        }
-    };
-    Some(match event {
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-        Event::InitApply(guard) => Event::InitApply(read(guard)?),
-        Event::Apply(guard) => Event::Apply(read(guard)?),
-        Event::Delete(guard) => Event::Delete(read(guard)?),
-    })
 }
 
 fn feed(context: &Context, event: &Event<WebhookEndpoint>) {

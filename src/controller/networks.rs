@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
-use super::streams::{received, selected, steady};
+use super::streams::{readable, received, selected, steady};
 use crate::network::{
     Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable,
     Verdict, credential_secrets, read_credentials, report,
@@ -146,7 +146,7 @@ where
     let api = Api::<DeserializeGuard<K>>::all(shared.parts.watches.clone());
     let feed = Arc::clone(shared);
     let events = steady(K::PLURAL, watcher(api, selected(&shared.parts.context.settings)))
-        .filter_map(|event| future::ready(readable::<K>(event)))
+        .filter_map(|event| future::ready(readable(K::PLURAL, event)))
         .inspect(move |event| {
             let context = &feed.parts.context;
             match event {
@@ -181,27 +181,6 @@ async fn run_controller<K: Kind>(
             }
         })
         .await;
-}
-
-fn readable<K: Kind>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
-    let read = |DeserializeGuard(outcome): DeserializeGuard<K>| match outcome {
-        Ok(mut network) => {
-            network.meta_mut().managed_fields = None;
-            Some(network)
-        }
-        Err(invalid) => {
-            let name = invalid.metadata.name.unwrap_or_default();
-            warn!(name, "ignoring one of the {} that can't be read: {}", K::PLURAL, invalid.error);
-            None
-        }
-    };
-    Some(match event {
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-        Event::InitApply(guard) => Event::InitApply(read(guard)?),
-        Event::Apply(guard) => Event::Apply(read(guard)?),
-        Event::Delete(guard) => Event::Delete(read(guard)?),
-    })
 }
 
 async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Action, Infallible> {
