@@ -9,13 +9,13 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Controller;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::streams::{readable, received, selected, steady};
+use super::streams::{readable, received, selected, steady, with_unseen_deletes};
 use crate::reconcile::{Context, on_error, reconcile};
 use crate::resources::WebhookEndpoint;
 use crate::state::ResourceKey;
@@ -23,14 +23,15 @@ use crate::state::ResourceKey;
 /// Watches the resources: fills the cache, and yields those to reconcile.
 pub(super) fn watch(
     client: &Client,
+    store: &Store<WebhookEndpoint>,
     writer: Writer<WebhookEndpoint>,
     context: &Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + use<> {
     let api = Api::<DeserializeGuard<WebhookEndpoint>>::all(client.clone());
     let context = Arc::clone(context);
-    let events = steady("WebhookEndpoints", watcher(api, selected(&context.settings)))
-        .filter_map(|event| futures::future::ready(readable("WebhookEndpoints", event)))
-        .map(Ok);
+    let events = steady("WebhookEndpoints", api, selected(&context.settings))
+        .filter_map(|event| futures::future::ready(readable("WebhookEndpoints", event)));
+    let events = with_unseen_deletes(store.clone(), events).map(Ok);
     // Fed after the cache, so that a write of ours is kept in mind until the cache shows it.
     let events = events.reflect(writer).inspect_ok(move |event| feed(&context, event));
     events.touched_objects().predicate_filter(

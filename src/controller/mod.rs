@@ -59,7 +59,7 @@ pub async fn run(
     let parts =
         networks::Parts { context: Arc::clone(&context), watches: watches.clone(), wake: wake_network };
 
-    let endpoints = endpoints::watch(&watches, writer, &context);
+    let endpoints = endpoints::watch(&watches, &store, writer, &context);
     let secrets = tokio::spawn(secrets::watch(watches.clone(), Arc::clone(&context), health.secrets()));
     let namespaces = tokio::spawn(namespaces::watch(watches.clone(), Arc::clone(&context)));
     let networks = tokio::spawn(networks::run(parts, woken_networks, shutdown.clone()));

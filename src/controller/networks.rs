@@ -17,7 +17,7 @@ use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
@@ -29,7 +29,7 @@ use tracing::{debug, warn};
 
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
-use super::streams::{readable, received, selected, steady};
+use super::streams::{readable, received, selected, steady, with_unseen_deletes};
 use crate::network::{
     Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable,
     Verdict, credential_secrets, read_credentials, report,
@@ -145,8 +145,9 @@ where
     let (store, writer) = reflector::store();
     let api = Api::<DeserializeGuard<K>>::all(shared.parts.watches.clone());
     let feed = Arc::clone(shared);
-    let events = steady(K::PLURAL, watcher(api, selected(&shared.parts.context.settings)))
-        .filter_map(|event| future::ready(readable(K::PLURAL, event)))
+    let events = steady(K::PLURAL, api, selected(&shared.parts.context.settings))
+        .filter_map(|event| future::ready(readable(K::PLURAL, event)));
+    let events = with_unseen_deletes(store.clone(), events)
         .inspect(move |event| {
             let context = &feed.parts.context;
             match event {

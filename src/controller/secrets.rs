@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PartialObjectMeta;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Client};
 use tokio::sync::watch::Sender;
 
@@ -16,8 +16,8 @@ use crate::resources::SECRET_TYPE;
 /// Feeds the index, and wakes the owner of each Secret that changes; tells when all were seen once.
 pub(super) async fn watch(client: Client, context: Arc<Context>, seen: Sender<bool>) {
     let config = watcher::Config::default().fields(&format!("type={SECRET_TYPE}"));
-    let events = steady("Secrets", watcher(Api::<PartialObjectMeta<Secret>>::all(client), config));
-    let mut events = std::pin::pin!(events);
+    let api = Api::<PartialObjectMeta<Secret>>::all(client);
+    let mut events = std::pin::pin!(steady("Secrets", api, config));
     while let Some(event) = events.next().await {
         let (concerned, complete) = {
             let mut secrets = context.secrets();

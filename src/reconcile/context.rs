@@ -57,6 +57,8 @@ pub struct Context {
     labels: Mutex<HashMap<String, BTreeMap<String, String>>>,
     proven: Mutex<HashSet<String>>,
     latest: Mutex<HashMap<ResourceKey, WebhookEndpoint>>,
+    /// The uids of resources that were let go, while the cache shows them.
+    let_go: Mutex<HashMap<ResourceKey, String>>,
     waiting: Mutex<HashSet<ResourceKey>>,
     drifted: Mutex<HashSet<ResourceKey>>,
     seen_all: AtomicBool,
@@ -101,6 +103,7 @@ impl Context {
             labels: Mutex::default(),
             proven: Mutex::default(),
             latest: Mutex::default(),
+            let_go: Mutex::default(),
             waiting: Mutex::default(),
             drifted: Mutex::default(),
             seen_all: AtomicBool::new(false),
@@ -137,6 +140,12 @@ impl Context {
     pub fn forget_namespace(&self, name: &str) {
         locked(&self.labels).remove(name);
         locked(&self.proven).remove(name);
+    }
+
+    /// Forgets all namespaces but these, which are all that there are.
+    pub fn forget_namespaces_but(&self, names: &HashSet<String>) {
+        locked(&self.labels).retain(|name, _| names.contains(name));
+        locked(&self.proven).retain(|name| names.contains(name));
     }
 
     /// Wakes a resource.
@@ -283,7 +292,13 @@ impl Context {
         self.forget(&key_of(resource), &resource.uid().unwrap_or_default());
     }
 
+    /// Forgets a resource that is gone, or was let go; the latter is kept in mind as long as the cache shows
+    /// it, for the answer to the write that let it go has no newer resource version.
     pub(super) fn forget(&self, key: &ResourceKey, uid: &str) {
+        locked(&self.let_go).insert(key.clone(), uid.to_owned());
+        if self.cached(key).is_none_or(|cached| cached.uid().as_deref() != Some(uid)) {
+            locked(&self.let_go).remove(key);
+        }
         let mut latest = locked(&self.latest);
         if latest.get(key).is_some_and(|own| own.uid().as_deref() == Some(uid)) {
             latest.remove(key);
@@ -294,6 +309,12 @@ impl Context {
         note(&self.drifted, key, false);
         self.claims().forget(key, uid);
         self.minds.forget(key);
+    }
+
+    /// Whether a resource was let go, though the cache still shows it.
+    pub(super) fn was_let_go(&self, resource: &WebhookEndpoint) -> bool {
+        let uid = locked(&self.let_go).get(&key_of(resource)).cloned();
+        uid.is_some() && uid == resource.uid()
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::{StreamExt as _, future};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
@@ -81,7 +81,7 @@ impl CredentialWatches {
         let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (wake, key, changes) = (self.wake.clone(), key.clone(), Arc::clone(changes));
-        tokio::spawn(steady("credentials", watcher(api, config)).for_each(move |event| {
+        tokio::spawn(steady("credentials", api, config).for_each(move |event| {
             if !matches!(event, Event::Init | Event::InitApply(_)) {
                 changes.fetch_add(1, Ordering::SeqCst);
                 // The receiver ends with the controllers.
