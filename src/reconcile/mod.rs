@@ -56,7 +56,9 @@ pub async fn reconcile(
     let network = NetworkKey::referred(&resource.spec.network_ref, &key.namespace);
     let Some(_slot) = context.slots.enter(&network).await else { return Ok(Requeue::await_change()) };
     // It may have waited long: what counts is what the cache shows now.
-    let Some(resource) = context.cached(&key) else { return Ok(Requeue::await_change()) };
+    let Some(resource) = context.cached(&key).filter(|resource| !context.was_let_go(resource)) else {
+        return Ok(Requeue::await_change());
+    };
     // Thousands may be waiting above; only those that are in have the size of an activation.
     Box::pin(in_turn(&key, &resource, &context)).await
 }

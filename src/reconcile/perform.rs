@@ -6,10 +6,13 @@ use tracing::{debug, info};
 
 use super::Activation;
 use super::failure::Failure;
-use crate::planning::{Action, Intent};
+use crate::planning::{Action, DeleteCause, Intent};
 
 impl Activation<'_> {
     pub(super) async fn perform(&mut self, action: Action, intent: &Intent) -> Result<(), Failure> {
+        if needs_present_view(&action) {
+            self.refuse_outdated_view().await?;
+        }
         match (action, intent) {
             (Action::RecordAttempt(attempt), _) => self.record_attempt(&attempt).await,
             (Action::SetFinalizer, _) => self.set_finalizer().await,
@@ -53,5 +56,28 @@ impl Activation<'_> {
         if let Err(error) = self.context.recorder.publish(&event, &self.view.object_ref(&())).await {
             debug!(name = self.view.name_any(), "can't publish an event: {error}");
         }
+    }
+}
+
+/// Whether to read the resource again, past the cache, before an action: one that can't be undone, or that
+/// would bring back what was declared once. The others lose by themselves when they come from an outdated
+/// view, or are as good then: a secret in hand is stored, whatever is declared.
+fn needs_present_view(action: &Action) -> bool {
+    match action {
+        Action::Patch { .. }
+        | Action::Delete { cause: DeleteCause::Removed | DeleteCause::Orphan { .. }, .. }
+        | Action::CopySecret { .. }
+        | Action::DressSecret
+        | Action::DeleteSecret { .. }
+        | Action::ReleaseSecret { .. } => true,
+        Action::ProveSecretWritable
+        | Action::RecordAttempt(_)
+        | Action::SetFinalizer
+        | Action::RemoveFinalizer
+        | Action::Create
+        | Action::StoreSecret
+        | Action::Confirm { .. }
+        | Action::List
+        | Action::Delete { cause: DeleteCause::InHand, .. } => false,
     }
 }

@@ -108,13 +108,9 @@ impl Activation<'_> {
     /// Deletes an endpoint. That it is not there any more counts as done.
     pub(super) async fn delete(&mut self, id: &EndpointId, cause: DeleteCause) -> Result<(), Failure> {
         let network = self.remote()?;
-        match cause {
-            DeleteCause::InHand => {}
-            DeleteCause::Removed => self.refuse_outdated_view().await?,
-            DeleteCause::Orphan { .. } => {
-                self.refuse_outdated_view().await?;
-                self.refuse_endpoint_of_another(id).await?;
-            }
+        if matches!(cause, DeleteCause::Orphan { .. }) {
+            self.refuse_stored_endpoint(id).await?;
+            self.refuse_endpoint_of_another(id).await?;
         }
         if let Err(error) = network.client.delete(id).await
             && error.class() != ErrorClass::NotFound
@@ -141,16 +137,6 @@ impl Activation<'_> {
         };
         self.tell(EventType::Normal, reason, "Delete", note).await;
         Ok(())
-    }
-
-    /// A delete can't be undone: the resource is read again, past the cache, and must be as planned with.
-    async fn refuse_outdated_view(&self) -> Result<(), Failure> {
-        let api = Api::<WebhookEndpoint>::namespaced(self.context.client.clone(), &self.key.namespace);
-        let live = api.get(&self.key.name).await.map_err(Failure::kubernetes("read the resource"))?;
-        if live.resource_version() == self.view.resource_version() && live.uid() == self.view.uid() {
-            return Ok(());
-        }
-        Err(Failure::Outdated)
     }
 
     /// What looks like the trace of a lost create might be held by a resource, or be another's trace,

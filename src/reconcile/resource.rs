@@ -19,6 +19,16 @@ impl Activation<'_> {
         Api::namespaced(self.context.client.clone(), &self.key.namespace)
     }
 
+    /// Reads the resource again, past the cache: it must be as planned with.
+    pub(super) async fn refuse_outdated_view(&self) -> Result<(), Failure> {
+        let live = self.resources().get_metadata(&self.key.name).await;
+        let live = live.map_err(Failure::kubernetes("read the resource"))?;
+        if live.resource_version() == self.view.resource_version() && live.uid() == self.view.uid() {
+            return Ok(());
+        }
+        Err(Failure::Outdated)
+    }
+
     /// Sets the finalizer and records the attempt, in one write that an outdated view loses.
     pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
         let body = json!({ "metadata": {

@@ -15,6 +15,7 @@ use super::Activation;
 use super::failure::Failure;
 use super::observe::seen;
 use crate::planning::{InHand, SecretShape};
+use crate::provider::EndpointId;
 use crate::resources::{ENDPOINT_ID_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE, TEMPLATE_ANNOTATION};
 use crate::state::{StoredMeta, TemplateKeys};
 
@@ -53,6 +54,28 @@ impl Activation<'_> {
             }
             Err(error) => self.refused(&shape.name, error).await,
         }
+    }
+
+    /// What looks like the trace of a lost create may be the endpoint whose secret is stored, unseen by the
+    /// watch. The Secret is asked for by its name: a list can be as old as the cache.
+    pub(super) async fn refuse_stored_endpoint(&self, id: &EndpointId) -> Result<(), Failure> {
+        let noted = self.view.status.as_ref().and_then(|status| status.secret.as_ref());
+        let noted = noted.map(|stored| stored.name.clone());
+        for name in noted.into_iter().chain([super::intent::secret_name(&self.view)]) {
+            let found = self.secrets().get_metadata_opt(&name).await;
+            let found = found.map_err(Failure::kubernetes("look at the Secret"))?;
+            let Some(found) = found.filter(|found| self.owns(found.meta())) else { continue };
+            self.context.secrets().put(&found.metadata);
+            if StoredMeta::of(&found.metadata).endpoint.as_ref() == Some(id) {
+                return Err(Failure::Outdated);
+            }
+        }
+        Ok(())
+    }
+
+    fn owns(&self, secret: &ObjectMeta) -> bool {
+        let uid = self.view.uid();
+        secret.owner_references.iter().flatten().any(|owner| uid.as_ref() == Some(&owner.uid))
     }
 
     /// Writes the secret in hand.
@@ -188,9 +211,7 @@ impl Activation<'_> {
             let Some(found) = found.map_err(Failure::kubernetes("look at the Secret"))? else {
                 return Err(Failure::Outdated);
             };
-            let ours =
-                found.owner_references().iter().any(|owner| self.view.uid().as_ref() == Some(&owner.uid));
-            if ours {
+            if self.owns(&found.metadata) {
                 self.context.secrets().put(&found.metadata);
             } else {
                 self.context.secrets().drop_named(&self.key.namespace, name);

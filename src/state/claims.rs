@@ -40,6 +40,9 @@ impl Claims {
         if self.seen.get(key) == Some(&claim) {
             return;
         }
+        if self.seen.get(key).is_some_and(|before| before.uid != claim.uid) {
+            self.forget_created(key);
+        }
         self.release(key);
         for id in &claim.held {
             self.holders.entry(id.clone()).or_default().insert(key.clone());
@@ -53,6 +56,10 @@ impl Claims {
             return;
         }
         self.release(key);
+        self.forget_created(key);
+    }
+
+    fn forget_created(&mut self, key: &ResourceKey) {
         self.created.retain(|_, holders| {
             holders.remove(key);
             !holders.is_empty()
@@ -195,6 +202,15 @@ mod tests {
         assert!(claims.is_held(&"wh_1".into(), &networks), "an old view must not end the claim");
         claims.deleted(&key("a"), &"wh_1".into());
         assert!(!claims.is_held(&"wh_1".into(), &networks));
+    }
+
+    #[test]
+    fn another_resource_of_the_same_name_inherits_no_claim() {
+        let mut claims = Claims::default();
+        claims.see(&key("a"), holding(&["wh_1"]));
+        claims.created(&key("a"), &"wh_1".into());
+        claims.see(&key("a"), Claim { uid: "another".to_owned(), ..holding(&[]) });
+        assert!(!claims.is_held(&"wh_1".into(), &networks(&["a"])));
     }
 
     #[test]
