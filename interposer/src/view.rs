@@ -48,7 +48,9 @@ impl Collection {
         self
     }
 
-    pub(crate) fn contains(&self, resource: &ResourceRef) -> bool {
+    /// Whether a resource, or a list or watch of it, is of this collection.
+    #[must_use]
+    pub fn contains(&self, resource: &ResourceRef) -> bool {
         self.resource
             .as_ref()
             .is_none_or(|(group, plural)| *group == resource.group && *plural == resource.resource)

@@ -132,6 +132,22 @@ fn lists(scene: &Scene) -> usize {
     lists.count()
 }
 
+/// Waits until the operator of this life has had so many lists of the network answered.
+///
+/// # Errors
+///
+/// When it has not in time.
+pub async fn looked(scene: &Scene, looks: usize) -> Result<(), String> {
+    let deadline = Instant::now() + SOON;
+    while lists(scene) < looks {
+        let seen = scene.calls();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let news = scene.gate.saw(move |call| call.sequence > seen, left).await;
+        news.map_err(|error| format!("{error}\nthe operator's log:\n{}", scene.log()))?;
+    }
+    Ok(())
+}
+
 fn report(scene: &Scene, wanted: &[String], stands: &[String]) -> String {
     let journal = scene.gate.journal();
     let mutations = journal.iter().filter(|call| call.counted).map(ToString::to_string).collect::<Vec<_>>();

@@ -18,6 +18,7 @@
 
 mod clock;
 mod end;
+mod learnt;
 mod matrix;
 mod network;
 mod pairs;
@@ -26,3 +27,4 @@ mod scene;
 mod single;
 #[path = "../operator/support/mod.rs"]
 mod support;
+mod views;

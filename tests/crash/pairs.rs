@@ -7,7 +7,8 @@ use futures::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
 
-use crate::matrix::{Learnt, Point, Run, crash, learn, points};
+use crate::learnt::{Learnt, Point, learn, points};
+use crate::matrix::{Run, crash};
 use crate::scenario::{self, Scenario};
 
 /// How many worlds, each with its own operator, run at a time.

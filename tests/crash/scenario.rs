@@ -34,13 +34,17 @@ pub struct Scenario {
 /// All scenarios.
 pub const ALL: [Scenario; 7] = [CREATE, PATCH, DELETE, RENAME, RECOVERY, RECREATION, TWINS];
 
-const READY: &str =
+/// The resource is as declared.
+pub const READY: &str =
     "resource hook: Ready=True/Available Synced=True/Available, a live endpoint, its secret in hook";
-const STORED: &str = "secret hook: the true secret of a live endpoint";
+/// Its Secret.
+pub const STORED: &str = "secret hook: the true secret of a live endpoint";
 /// The network, with nothing in it.
 pub const EMPTY: &str = "network: Ready=True/Available, 0 managed, 0 drifted, 0 unmanaged";
-const ONE: &str = "network: Ready=True/Available, 1 managed, 0 drifted, 0 unmanaged";
-const LIVE: &str = "endpoint https://hooks.example.com/hook [ocpp.message] active, held by hook";
+/// The network, with one endpoint.
+pub const ONE: &str = "network: Ready=True/Available, 1 managed, 0 drifted, 0 unmanaged";
+/// The resource's endpoint.
+pub const LIVE: &str = "endpoint https://hooks.example.com/hook [ocpp.message] active, held by hook";
 
 /// A manifest is applied.
 pub const CREATE: Scenario = Scenario {
@@ -164,11 +168,13 @@ pub const TWINS: Scenario = Scenario {
     deletes: 0,
 };
 
-async fn declare(scene: &Scene) {
+/// Declares the resource.
+pub async fn declare(scene: &Scene) {
     scene.world.endpoint("hook", json!({})).await;
 }
 
-async fn ready(scene: &Scene) {
+/// Declares the resource, and waits until it is as declared.
+pub async fn ready(scene: &Scene) {
     declare(scene).await;
     let end = [LIVE, ONE, READY, STORED].map(str::to_owned);
     come_to(scene, &end, 1).await.unwrap_or_else(|report| panic!("{report}"));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use interposer::{Interposer, Serve, Side};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
@@ -26,7 +26,7 @@ pub struct Scene {
     /// Journal, plans and gate of both interposers.
     pub gate: interposer::World,
     /// Between the operator and the API server.
-    _kube: Interposer,
+    pub kube: Interposer,
     /// Between the operator and the simulator; everything ends with it.
     _remote: Interposer,
     /// The label of what the operator looks after.
@@ -62,7 +62,7 @@ impl Scene {
         let kubeconfig = kube.kubeconfig(service_account(), None).expect("the token passes through");
         let kubeconfig = serde_yaml::from_str(&kubeconfig).expect("a kubeconfig");
         let url = remote.url();
-        let scene = Self { world, gate, _kube: kube, _remote: remote, own, kubeconfig };
+        let scene = Self { world, gate, kube, _remote: remote, own, kubeconfig };
         let network = json!({
             "apiUrl": format!("{url}{BASE_PATH}"),
             "auth": { "oauth2ClientCredentials": { "tokenUrl": format!("{url}{TOKEN_PATH}") } },
@@ -102,6 +102,14 @@ impl Scene {
     /// What the operator of this life has logged.
     pub fn log(&self) -> String {
         self.world.own.as_ref().map(Operator::log).unwrap_or_default()
+    }
+
+    /// The API server's present resourceVersion, which all collections share.
+    pub async fn version(&self) -> String {
+        let none = ListParams::default().limit(1);
+        let list =
+            self.world.api::<WebhookEndpoint>().list(&none).await.expect("the resources can be listed");
+        list.metadata.resource_version.expect("lists have a resourceVersion")
     }
 
     /// How many calls there were so far.

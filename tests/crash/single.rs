@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 
-use crate::matrix::{crash, learn};
+use crate::learnt::learn;
+use crate::matrix::crash;
 use crate::scenario::{self, Scenario};
 
 /// How many worlds, each with its own operator, run at a time.

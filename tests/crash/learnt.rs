@@ -1,0 +1,183 @@
+//! What an undisturbed run of a scenario teaches, and what a disturbed one is held against.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use interposer::{Call, CallMatcher, Outcome, Plan, RemoteOp, Shape, Side, Signature, Target, When};
+use simulator::{Ledger, Operation};
+
+use crate::end::come_to;
+use crate::scenario::{EMPTY, Scenario};
+use crate::scene::Scene;
+
+/// A moment of a call at which the operator is killed.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The call.
+    pub call: Signature,
+    /// The moment.
+    pub when: When,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.call, self.when)
+    }
+}
+
+impl Point {
+    /// Whether the call writes to Kubernetes, and not to the remote API.
+    pub fn writes_kubernetes(&self) -> bool {
+        self.call.shape.to_string().starts_with(&Side::Kubernetes.to_string())
+    }
+
+    /// Whether the call tells how the network stands.
+    pub fn is_of_network(&self) -> bool {
+        depends_on_time(&self.call.shape)
+    }
+
+    /// The plan to stop there, when `before` calls were made before the scenario began.
+    pub fn plan(&self, before: u64) -> Plan {
+        let call = self.call.clone();
+        let at = if depends_on_time(&call.shape) {
+            CallMatcher::matching(move |made| made.sequence > before && made.signature.shape == call.shape)
+        } else {
+            CallMatcher::Signature(call)
+        };
+        Plan { at, when: self.when }
+    }
+}
+
+/// The points around these calls. A network's status tells what each list showed, so how often it is
+/// written depends on time; a crash around it is the same whichever it is, and its first is a point.
+pub fn points<'a>(calls: impl Iterator<Item = &'a Call>) -> Vec<Point> {
+    let mut shapes = BTreeSet::new();
+    let signatures = calls.map(|call| &call.signature);
+    let firsts = signatures.filter(|call| shapes.insert(call.shape.clone()) || !depends_on_time(&call.shape));
+    firsts.flat_map(|call| When::ALL.map(|when| Point { call: call.clone(), when })).collect()
+}
+
+fn depends_on_time(shape: &Shape) -> bool {
+    let shape = shape.to_string();
+    shape.contains("clusterwebhooknetworks") && shape.ends_with("/status")
+}
+
+/// How many secrets died with the operator: the API showed them, and no Secret holds them.
+pub fn lost_secrets(calls: &[Call]) -> usize {
+    let done = |call: &Call| matches!(call.outcome, Outcome::Answered(status) if status.is_success());
+    calls.iter().filter(|call| done(call)).fold(0, |in_hand, call| match &call.target {
+        Target::Remote(RemoteOp::Create) => in_hand + 1,
+        Target::Kubernetes(resource) if resource.resource == "secrets" && !call.dry_run => {
+            in_hand.saturating_sub(1)
+        }
+        _ => in_hand,
+    })
+}
+
+/// What an undisturbed run taught.
+pub struct Learnt {
+    /// The scenario's mutations, in order.
+    pub points: Vec<Point>,
+    /// Every call that the operator made, before the scenario began included.
+    known: BTreeSet<Signature>,
+    /// What took effect since the scenario began.
+    effects: Effects,
+}
+
+/// What took effect remotely.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Effects {
+    /// Endpoints created.
+    pub creates: usize,
+    /// Endpoints changed.
+    pub patches: usize,
+    /// Endpoints deleted.
+    pub deletes: usize,
+}
+
+impl Effects {
+    /// Those that a ledger shows.
+    pub fn of(ledger: &Ledger) -> Self {
+        let [creates, patches, deletes] = [Operation::Create, Operation::Patch, Operation::Delete]
+            .map(|operation| ledger.effects(operation));
+        Self { creates, patches, deletes }
+    }
+
+    /// What a secret that was lost costs: its endpoint is deleted, and another one created.
+    fn and_lost(self, secrets: usize) -> Self {
+        Self { creates: self.creates + secrets, deletes: self.deletes + secrets, ..self }
+    }
+}
+
+/// Runs a scenario without a crash, checks how it ends, and learns its calls.
+pub async fn learn(scenario: &Scenario) -> Learnt {
+    let mut scene = Scene::new(scenario.name).await;
+    scene.start();
+    let begin = begin(&scene, scenario).await;
+    (scenario.act)(&scene).await;
+    let end = come_to(&scene, &scenario.end(), 2).await;
+    end.unwrap_or_else(|report| panic!("{} without a crash: {report}", scenario.name));
+    let effects = Effects::of(&scene.world.simulator.ledger().since(begin.ledger));
+    let expected = (scenario.creates, scenario.deletes);
+    assert_eq!((effects.creates, effects.deletes), expected, "{} without a crash", scenario.name);
+    let calls = scene.gate.mutations();
+    let points = points(calls.iter().filter(|call| call.sequence > begin.calls));
+    let known = calls.iter().map(|call| call.signature.clone()).collect();
+    scene.close().await;
+    Learnt { points, known, effects }
+}
+
+/// Where a scenario begins.
+pub struct Begin {
+    /// How many calls were made before it.
+    pub calls: u64,
+    /// The ledger's last line before it.
+    ledger: u64,
+}
+
+/// Waits until the operator has nothing left to do before the scenario, and prepares it.
+pub async fn begin(scene: &Scene, scenario: &Scenario) -> Begin {
+    let settled = come_to(scene, &[EMPTY.to_owned()], 1).await;
+    settled.unwrap_or_else(|report| panic!("{} before it begins: {report}", scenario.name));
+    (scenario.prepare)(scene).await;
+    Begin { calls: scene.calls(), ledger: scene.world.simulator.ledger().last_sequence() }
+}
+
+/// Holds a run against what was learnt; so many secrets were lost with the operator.
+///
+/// # Errors
+///
+/// When creates, deletes or changes took effect that should not have, or calls were made without a plan.
+pub fn check(scene: &Scene, learnt: &Learnt, lost: usize, begin: &Begin) -> Result<(), String> {
+    let ledger = scene.world.simulator.ledger().since(begin.ledger);
+    let (effects, expected) = (Effects::of(&ledger), learnt.effects.and_lost(lost));
+    if effects != expected {
+        return Err(format!("{effects:?} took effect, expected {expected:?}\n{}", mutations(scene)));
+    }
+    let calls = scene.gate.mutations().into_iter().filter(|call| call.sequence > begin.calls);
+    let unplanned = calls.into_iter().find(|call| !learnt.covers(call));
+    match unplanned {
+        Some(call) => Err(format!("a call without a plan: {call}\n{}", mutations(scene))),
+        None => Ok(()),
+    }
+}
+
+impl Learnt {
+    /// Whether a call has a plan: in the first life it was learnt; later, it is what was learnt, done or
+    /// shown possible again, or the deletion of a lost create's endpoint.
+    fn covers(&self, call: &Call) -> bool {
+        let shape = &call.signature.shape;
+        if depends_on_time(shape) || (call.life == 0 && self.known.contains(&call.signature)) {
+            return true;
+        }
+        let shape = shape.to_string();
+        let shape = shape.trim_end_matches(" (dry run)");
+        let again =
+            self.known.iter().any(|known| known.shape.to_string().trim_end_matches(" (dry run)") == shape);
+        call.life > 0 && (again || call.dry_run || matches!(call.target, Target::Remote(RemoteOp::Delete(_))))
+    }
+}
+
+fn mutations(scene: &Scene) -> String {
+    scene.gate.mutations().iter().map(|call| format!("  {call}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,227 @@
+//! Watch events that never come: those of the operator's own writes, which it does not need, and those of
+//! what a person does, which it learns of when it lists the collection again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+use interposer::{Collection, Expiry, WatchEvent};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use webhook_operator::resources::WebhookEndpoint;
+
+use super::{Viewed, all_well};
+use crate::end::come_to;
+use crate::learnt::{Effects, Learnt, begin, check, learn};
+use crate::scenario::{self, EMPTY, LIVE, ONE, READY, STORED, Scenario};
+use crate::scene::Scene;
+use crate::support::SOON;
+
+/// Tells the events that say nothing about what is declared: what the operator writes comes back to it so.
+fn echoes() -> impl Fn(&WatchEvent<'_>) -> bool + Send + Sync + 'static {
+    let declared = Mutex::new(HashMap::<String, Value>::new());
+    move |event| {
+        if event.watched.resource == "secrets" {
+            return event.object.pointer("/metadata/ownerReferences").is_some() && event.kind != "DELETED";
+        }
+        if event.watched.resource != "webhookendpoints" || event.kind == "BOOKMARK" {
+            return false;
+        }
+        let metadata = &event.object["metadata"];
+        let now = json!([metadata["uid"], metadata["generation"], metadata["deletionTimestamp"]]);
+        let mut declared = declared.lock().expect("no event panicked");
+        declared.insert(event.name().to_owned(), now.clone()) == Some(now)
+    }
+}
+
+async fn without_echoes(scenario: Scenario, learnt: Arc<Learnt>) -> Result<(), String> {
+    let mut scene = Scene::new(scenario.name).await;
+    let dropped = scene.kube.drop_watch_events(echoes());
+    scene.start();
+    let begin = begin(&scene, &scenario).await;
+    (scenario.act)(&scene).await;
+    come_to(&scene, &scenario.end(), 3).await?;
+    check(&scene, &learnt, 0, &begin)?;
+    if dropped.count() == 0 {
+        return Err("no event was dropped".to_owned());
+    }
+    scene.kube.expire_watches(Collection::all(), Expiry::Event);
+    come_to(&scene, &scenario.end(), 6).await?;
+    check(&scene, &learnt, 0, &begin)?;
+    scene.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn the_operators_own_writes_need_not_come_back() {
+    let mut worlds = Vec::new();
+    for scenario in scenario::ALL {
+        let learnt = Arc::new(learn(&scenario).await);
+        worlds.push((scenario.name.to_owned(), without_echoes(scenario, learnt)));
+    }
+    all_well("missed echoes", worlds).await;
+}
+
+/// Something that happens while no event of some collections comes.
+#[derive(Clone, Copy)]
+struct Story {
+    name: &'static str,
+    /// Whose events do not come.
+    unseen: Viewed,
+    /// What happens before.
+    prepare: for<'a> fn(&'a Scene) -> BoxFuture<'a, ()>,
+    /// What happens unseen.
+    act: for<'a> fn(&'a Scene) -> BoxFuture<'a, ()>,
+    /// How the world stands while it is unseen.
+    meanwhile: &'static [&'static str],
+    /// How it stands once it is seen.
+    end: &'static [&'static str],
+    /// What takes effect in all.
+    effects: Effects,
+}
+
+const NEW_EVENTS: &str = "endpoint https://hooks.example.com/hook [asset.connectivity] active, held by hook";
+const LEFT: &str = "endpoint https://hooks.example.com/hook [ocpp.message] active, held by nobody";
+
+const STORIES: [Story; 6] = [
+    Story {
+        name: "a resource is made",
+        unseen: Viewed::Resources,
+        prepare: |_| Box::pin(async {}),
+        act: |scene| Box::pin(scenario::declare(scene)),
+        meanwhile: &[EMPTY, "resource hook: no status"],
+        end: &[LIVE, ONE, READY, STORED],
+        effects: Effects { creates: 1, patches: 0, deletes: 0 },
+    },
+    Story {
+        name: "a resource is changed",
+        unseen: Viewed::Resources,
+        prepare: |scene| Box::pin(scenario::ready(scene)),
+        act: |scene| {
+            Box::pin(async move {
+                let spec = json!({ "spec": { "enabledEvents": ["asset.connectivity"] } });
+                scene.world.change("hook", spec).await;
+            })
+        },
+        meanwhile: &[
+            LIVE,
+            ONE,
+            "resource hook: Ready=True/Available (stale) Synced=True/Available (stale), a live endpoint, its secret \
+             in hook",
+            STORED,
+        ],
+        end: &[NEW_EVENTS, ONE, READY, STORED],
+        effects: Effects { creates: 1, patches: 1, deletes: 0 },
+    },
+    Story {
+        name: "a resource is deleted",
+        unseen: Viewed::Resources,
+        prepare: |scene| Box::pin(scenario::ready(scene)),
+        act: |scene| Box::pin(scene.world.ask_to_delete("hook")),
+        meanwhile: &[
+            LIVE,
+            ONE,
+            "resource hook: deleting Ready=True/Available (stale) Synced=True/Available (stale), a live endpoint, \
+             its secret in hook",
+            STORED,
+        ],
+        end: &[EMPTY],
+        effects: Effects { creates: 1, patches: 0, deletes: 1 },
+    },
+    Story {
+        name: "a resource is removed by force",
+        unseen: Viewed::Everything,
+        prepare: |scene| Box::pin(scenario::ready(scene)),
+        act: |scene| Box::pin(remove_by_force(scene)),
+        // The garbage collector takes the Secret along.
+        meanwhile: &[LEFT, ONE],
+        end: &[LEFT, "network: Ready=True/Available, 0 managed, 0 drifted, 1 unmanaged"],
+        effects: Effects { creates: 1, patches: 0, deletes: 0 },
+    },
+    Story {
+        name: "a resource is removed by force and made again",
+        unseen: Viewed::Everything,
+        prepare: |scene| Box::pin(scenario::ready(scene)),
+        act: |scene| {
+            Box::pin(async move {
+                remove_by_force(scene).await;
+                scenario::declare(scene).await;
+            })
+        },
+        meanwhile: &[LEFT, ONE, "resource hook: no status"],
+        end: &[LEFT, LIVE, "network: Ready=True/Available, 1 managed, 0 drifted, 1 unmanaged", READY, STORED],
+        effects: Effects { creates: 2, patches: 0, deletes: 0 },
+    },
+    Story {
+        name: "a Secret is deleted",
+        unseen: Viewed::Secrets,
+        prepare: |scene| Box::pin(scenario::ready(scene)),
+        act: |scene| {
+            Box::pin(async move {
+                let secrets = scene.world.api::<Secret>();
+                secrets.delete("hook", &DeleteParams::default()).await.expect("the Secret is deleted");
+            })
+        },
+        meanwhile: &[LIVE, ONE, READY],
+        end: &[
+            LIVE,
+            ONE,
+            "resource hook: Ready=False/SecretLost Synced=False/SecretLost Stalled=True/SecretLost, a live endpoint, \
+             its secret in hook",
+        ],
+        effects: Effects { creates: 1, patches: 0, deletes: 0 },
+    },
+];
+
+/// A person deletes the resource and takes the operator's finalizer away.
+async fn remove_by_force(scene: &Scene) {
+    scene.world.ask_to_delete("hook").await;
+    let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    let api = scene.world.api::<WebhookEndpoint>();
+    api.patch("hook", &PatchParams::default(), &free).await.expect("the finalizer is taken away");
+    scene.world.until::<Secret>("hook", "collected", |found| found.is_none()).await;
+}
+
+async fn unseen(story: Story, expiry: Expiry) -> Result<(), String> {
+    let mut scene = Scene::new("missed").await;
+    scene.start();
+    come_to(&scene, &[EMPTY.to_owned()], 1).await?;
+    (story.prepare)(&scene).await;
+    let collection = story.unseen.collection();
+    let silenced = collection.clone();
+    let dropped = scene.kube.drop_watch_events(move |event| silenced.contains(event.watched));
+    (story.act)(&scene).await;
+    let begun = scene.calls();
+    tokio::time::timeout(SOON, dropped.until(1)).await.map_err(|_| "no event was dropped")?;
+    come_to(&scene, &lines(story.meanwhile), 5).await?;
+    if let Some(call) = scene.gate.mutations().iter().find(|call| call.sequence > begun) {
+        return Err(format!("{call} was made though nothing was seen"));
+    }
+    dropped.stop();
+    scene.kube.expire_watches(collection, expiry);
+    come_to(&scene, &lines(story.end), 9).await?;
+    let effects = Effects::of(&scene.world.simulator.ledger());
+    if effects != story.effects {
+        return Err(format!("{effects:?} took effect, expected {:?}", story.effects));
+    }
+    scene.close().await;
+    Ok(())
+}
+
+fn lines(lines: &[&str]) -> Vec<String> {
+    let mut lines = lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    lines.sort();
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn what_a_person_does_unseen_is_done_once_it_is_seen() {
+    let stories = STORIES.into_iter().flat_map(|story| {
+        [Expiry::Event, Expiry::Response].map(|expiry| {
+            let name = format!("{}, and the watch expires by {expiry:?}", story.name);
+            (name, unseen(story, expiry))
+        })
+    });
+    all_well("missed", stories.collect()).await;
+}

@@ -1,0 +1,110 @@
+//! The operator dies, and the next one is served an old view: its lists show what was there before, and its
+//! watches are silent. It may read single objects as they are, as it may in any cluster.
+
+use std::sync::Arc;
+
+use interposer::When;
+
+use super::{LOOKS, Viewed, all_well};
+use crate::end::{come_to, looked};
+use crate::learnt::{Learnt, Point, begin, check, learn, lost_secrets};
+use crate::scenario::{self, Scenario};
+use crate::scene::Scene;
+use crate::support::SOON;
+
+/// What the old view shows.
+#[derive(Clone, Debug)]
+enum Shown {
+    /// What was there before the scenario began.
+    Beginning,
+    /// What was there after this call.
+    After(Point),
+}
+
+/// The operator dies right after `at`, and comes back to an old view.
+#[derive(Clone, Debug)]
+struct Cell {
+    at: Point,
+    shown: Shown,
+    viewed: Viewed,
+}
+
+/// Every call of the scenario, each with the view from before the scenario and that from one write earlier.
+fn cells(learnt: &Learnt) -> Vec<Cell> {
+    let calls = learnt.points.iter().filter(|point| point.when == When::AnswerDelivered);
+    let calls = calls.filter(|point| !point.is_of_network()).collect::<Vec<_>>();
+    let mut cells = Vec::new();
+    for (place, at) in calls.iter().enumerate() {
+        let earlier = calls[..place].iter().rev().find(|point| point.writes_kubernetes());
+        let earlier = earlier.map(|point| Shown::After((*point).clone()));
+        for shown in [Some(Shown::Beginning), earlier].into_iter().flatten() {
+            let viewed = Viewed::ALL.into_iter();
+            cells.extend(viewed.map(|viewed| Cell { at: (*at).clone(), shown: shown.clone(), viewed }));
+        }
+    }
+    cells
+}
+
+async fn run(scenario: Scenario, learnt: Arc<Learnt>, cell: Cell) -> Result<(), String> {
+    let mut scene = Scene::new(scenario.name).await;
+    scene.start();
+    let begin = begin(&scene, &scenario).await;
+    let mut version = scene.version().await;
+    let earlier = match cell.shown {
+        Shown::Beginning => None,
+        Shown::After(point) => Some(point),
+    };
+    scene.gate.plan(earlier.iter().chain([&cell.at]).map(|point| point.plan(begin.calls)));
+    (scenario.act)(&scene).await;
+    if earlier.is_some() {
+        scene.gate.reached(SOON).await.map_err(|error| error.to_string())?;
+        version = scene.version().await;
+        scene.gate.resume();
+    }
+    scene.gate.reached(SOON).await.map_err(|error| error.to_string())?;
+    scene.kill().await;
+    let lost = lost_secrets(&scene.gate.mutations_in(0));
+
+    let collection = cell.viewed.collection();
+    scene.kube.serve_old_view(collection.clone(), version);
+    scene.start();
+    looked(&scene, LOOKS).await?;
+    scene.kube.release_view(&collection);
+    come_to(&scene, &scenario.end(), LOOKS + 2).await?;
+    check(&scene, &learnt, lost, &begin)?;
+    scene.close().await;
+    Ok(())
+}
+
+async fn every_old_view(scenario: Scenario) {
+    let learnt = Arc::new(learn(&scenario).await);
+    let worlds = cells(&learnt).into_iter().map(|cell| {
+        let shown = match &cell.shown {
+            Shown::Beginning => "the beginning".to_owned(),
+            Shown::After(point) => point.call.to_string(),
+        };
+        let name =
+            format!("{}, killed after {}, then {} as of {shown}", scenario.name, cell.at.call, cell.viewed);
+        (name, run(scenario, Arc::clone(&learnt), cell))
+    });
+    all_well(&format!("old, {}", scenario.name), worlds.collect()).await;
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $scenario:ident),* $(,)?) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+        async fn $name() {
+            every_old_view(scenario::$scenario).await;
+        })*
+    };
+}
+
+scenarios! {
+    create: CREATE,
+    patch: PATCH,
+    delete: DELETE,
+    rename: RENAME,
+    recovery: RECOVERY,
+    recreation: RECREATION,
+    two_resources_with_one_url: TWINS,
+}
