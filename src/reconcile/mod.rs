@@ -259,7 +259,8 @@ impl Activation<'_> {
                 });
                 let probing = rest.reason == Reason::SecretNotOurs;
                 let pause = if probing { Some(self.next_pause()) } else { pause };
-                let waiting = matches!(rest.state, State::Reconciling | State::Stalled);
+                // What a list shows does not move a foreign Secret away.
+                let waiting = !probing && matches!(rest.state, State::Reconciling | State::Stalled);
                 if !probing && !waiting {
                     self.mind.backoff.reset();
                 }

@@ -6,7 +6,7 @@ use crate::scene::Scene;
 use crate::support::SOON;
 
 /// How many times faster the operator's pauses pass.
-pub const HURRY: u16 = 300;
+pub const HURRY: u16 = 400;
 /// In seconds.
 pub const HOUR: f64 = 3600.0;
 

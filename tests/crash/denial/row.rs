@@ -114,9 +114,6 @@ impl Row {
     pub async fn run(self) -> Result<Counts, String> {
         let mut scene = Scene::new("denial").await;
         scene.arguments = vec!["--hurry".to_owned(), HURRY.to_string()];
-        // A list every five minutes, as by default.
-        let interval = format!("{}ms", 300_000 / u32::from(HURRY));
-        scene.world.change_network(json!({ "resyncInterval": interval })).await;
         if self.denial == Denial::Rbac {
             rights::narrow(&mut scene).await;
             rights::let_write(&scene.world).await;
