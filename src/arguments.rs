@@ -29,10 +29,13 @@ pub(crate) fn range(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "expected an IP address or a range, e.g. 10.1.2.0/24".to_owned())
 }
 
-/// What is logged.
+/// What is logged. The Kubernetes client logs answers as they are, and Secrets and refusals that quote them are
+/// among these: whatever is asked for, it is silent. Its errors are logged by those who call it.
 pub(crate) fn log_filter(text: &str) -> Result<EnvFilter, String> {
-    let expected = "expected levels, e.g. info or warn,webhook_operator=debug";
-    text.parse().map_err(|_| expected.to_owned())
+    let expected = || "expected levels, e.g. info or warn,webhook_operator=debug".to_owned();
+    let filter = text.parse::<EnvFilter>().map_err(|_| expected())?;
+    let silent = "kube_client::client=off".parse().map_err(|_| expected())?;
+    Ok(filter.add_directive(silent))
 }
 
 /// A label selector: the API server would refuse a wrong one at each watch, for ever.
@@ -103,6 +106,15 @@ fn is_value(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kubernetes_client_tells_no_answers() {
+        for filter in ["trace", "info,kube_client=trace", "kube_client::client=debug"] {
+            let filter = log_filter(filter).unwrap().to_string();
+            assert!(filter.contains("kube_client::client=off"), "{filter}");
+            assert!(!filter.contains("kube_client::client=debug"), "{filter}");
+        }
+    }
 
     #[test]
     fn selectors_as_the_api_server_reads_them() {

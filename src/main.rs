@@ -63,6 +63,9 @@ struct Run {
     /// deployments side by side.
     #[arg(long, value_parser = arguments::selector)]
     selector: Option<String>,
+    /// How many times shorter than in life the pauses between tries at a resource are; for tests of the operator.
+    #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    hurry: u16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -106,6 +109,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         allowed_addresses,
         concurrency,
         selector,
+        hurry,
     } = arguments;
     let log = tracing_subscriber::fmt()
         .with_env_filter(log_filter)
@@ -121,6 +125,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         address_exceptions: allowed_addresses,
         concurrency,
         selector,
+        hurry,
     };
     let shutdown = stop_on_signal().map_err(|error| format!("can't listen for signals: {error}"))?;
     controller::run(config, settings, health_address, shutdown).await.map_err(|error| error.to_string())

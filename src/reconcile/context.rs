@@ -31,6 +31,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// A label selector: resources and networks without these labels are another deployment's.
     pub selector: Option<String>,
+    /// How many times shorter than in life the pauses between tries are; for tests of the operator.
+    pub hurry: u16,
 }
 
 /// What all activations share.

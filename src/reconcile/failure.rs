@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::refusal::without_secrets;
 use crate::planning::{Reason, Rest};
 use crate::provider::{self, ErrorClass};
 
@@ -46,7 +47,7 @@ impl Failure {
     pub(super) fn kubernetes(what: &'static str) -> impl FnOnce(kube::Error) -> Self {
         move |error| match &error {
             kube::Error::Api(status) if status.code == 409 || status.code == 404 => Self::Outdated,
-            _ => Self::Kubernetes { what, source: Box::new(error) },
+            _ => Self::Kubernetes { what, source: Box::new(without_secrets(error, &[])) },
         }
     }
 

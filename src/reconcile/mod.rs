@@ -8,6 +8,7 @@ mod intent;
 mod mind;
 mod observe;
 mod perform;
+mod refusal;
 mod remote;
 mod report;
 mod resource;
@@ -78,9 +79,18 @@ async fn in_turn(
     let activation = activate(context, key, &mut mind, resource).instrument(span);
     let pause = match tokio::time::timeout(LIMIT, activation).await {
         Ok(pause) => pause,
-        Err(_) => Some(mind.backoff.pause()),
+        Err(_) => Some(next_pause(context, &mut mind)),
     };
     Ok(pause.map_or_else(Requeue::await_change, Requeue::requeue))
+}
+
+/// The pause before the next try. This is the one place where pauses between tries are hurried: what is
+/// logged is how long they are in life.
+fn next_pause(context: &Context, mind: &mut Mind) -> Duration {
+    let pause = mind.backoff.pause();
+    let pause = if mind.memory.in_hand().is_some() { pause.min(LONGEST_IN_HAND) } else { pause };
+    debug!(seconds = pause.as_secs_f64(), "pauses before the next try");
+    pause / u32::from(context.settings.hurry.max(1))
 }
 
 /// The controller's answer to an error that can't happen.
@@ -250,8 +260,9 @@ impl Activation<'_> {
                     Duration::try_from(left).unwrap_or_default() + Duration::from_millis(50)
                 });
                 let probing = rest.reason == Reason::SecretNotOurs;
-                let pause = if probing { Some(self.mind.backoff.pause()) } else { pause };
-                let waiting = matches!(rest.state, State::Reconciling | State::Stalled);
+                let pause = if probing { Some(self.next_pause()) } else { pause };
+                // What a list shows does not move a foreign Secret away.
+                let waiting = !probing && matches!(rest.state, State::Reconciling | State::Stalled);
                 if !probing && !waiting {
                     self.mind.backoff.reset();
                 }
@@ -259,7 +270,7 @@ impl Activation<'_> {
             }
             // A view was outdated: the watch brings the newer one.
             Err(Failure::Outdated) => {
-                return Retry { pause: Some(self.mind.backoff.pause()), waiting: false };
+                return Retry { pause: Some(self.next_pause()), waiting: false };
             }
             // The budget is short: nothing went wrong, and there is nothing to tell.
             Err(Failure::Provider(error)) if error.is_held_back() => {
@@ -268,10 +279,11 @@ impl Activation<'_> {
             }
             Err(failure) => {
                 warn!(reason = failure.reason().as_str(), "{failure}");
-                let mut pause = self.mind.backoff.pause().max(failure.retry_after().unwrap_or_default());
+                let mut asked = failure.retry_after().unwrap_or_default();
                 if self.mind.memory.in_hand().is_some() {
-                    pause = pause.min(LONGEST_IN_HAND);
+                    asked = asked.min(LONGEST_IN_HAND);
                 }
+                let pause = self.next_pause().max(asked);
                 (failure.rest(), Retry { pause: Some(pause), waiting: failure.may_pass_with_network() })
             }
         };
@@ -284,9 +296,13 @@ impl Activation<'_> {
         }
         if let Err(failure) = self.report(&rest).await {
             warn!("can't report on the resource: {failure}");
-            retry.pause = Some(self.mind.backoff.pause());
+            retry.pause = Some(self.next_pause());
         }
         retry
+    }
+
+    fn next_pause(&mut self) -> Duration {
+        next_pause(self.context, self.mind)
     }
 }
 

@@ -8,12 +8,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::events::EventType;
 use kube::{Api, Resource as _, ResourceExt as _};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::Activation;
 use super::failure::Failure;
 use super::observe::seen;
+use super::refusal;
 use crate::planning::{InHand, SecretShape};
 use crate::provider::EndpointId;
 use crate::resources::{ENDPOINT_ID_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE, TEMPLATE_ANNOTATION};
@@ -52,7 +53,7 @@ impl Activation<'_> {
                 self.context.note_proven(&self.key.namespace, true);
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error).await,
+            Err(error) => self.refused(&shape.name, error, &[]).await,
         }
     }
 
@@ -112,7 +113,7 @@ impl Activation<'_> {
                 self.tell(EventType::Normal, "Created", "Create", note).await;
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error).await,
+            Err(error) => self.refused(&shape.name, error, &[secret]).await,
         }
     }
 
@@ -122,9 +123,10 @@ impl Activation<'_> {
             self.secrets().get(from).await.map_err(Failure::kubernetes("read the Secret to move"))?;
         let stored = StoredMeta::of(source.meta());
         let data = source.data.unwrap_or_default();
-        if !data.contains_key(SECRET_KEY) {
+        let Some(secret) = data.get(SECRET_KEY) else {
             return Err(Failure::NothingToCopy { name: from.to_owned() });
-        }
+        };
+        let secret = SecretString::from(String::from_utf8_lossy(&secret.0).into_owned());
         let noted = self.view.status.as_ref().and_then(|status| status.secret.as_ref());
         let id = stored.endpoint.or_else(|| noted.map(|noted| noted.endpoint_id.as_str().into()));
         let Some(id) = id else { return Err(Failure::NothingToCopy { name: from.to_owned() }) };
@@ -138,7 +140,7 @@ impl Activation<'_> {
                 self.tell(EventType::Normal, "SecretMoved", "MoveSecret", note).await;
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error).await,
+            Err(error) => self.refused(&shape.name, error, &[secret]).await,
         }
     }
 
@@ -152,7 +154,7 @@ impl Activation<'_> {
                 self.context.secrets().put(&stored.metadata);
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error).await,
+            Err(error) => self.refused(&shape.name, error, &[]).await,
         }
     }
 
@@ -200,7 +202,13 @@ impl Activation<'_> {
 
     /// A refused write. A Secret of this name that no watch showed is looked at: it may be ours,
     /// written by an earlier process a moment ago.
-    async fn refused(&mut self, name: &str, error: kube::Error) -> Result<(), Failure> {
+    async fn refused(
+        &mut self,
+        name: &str,
+        error: kube::Error,
+        known: &[SecretString],
+    ) -> Result<(), Failure> {
+        let error = refusal::without_secrets(error, known);
         if is_code(&error, 404) && !error.to_string().contains("namespaces") {
             // It went away since it was seen; the next plan writes a new one.
             self.context.secrets().drop_named(&self.key.namespace, name);

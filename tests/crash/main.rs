@@ -17,6 +17,7 @@
 )]
 
 mod clock;
+mod denial;
 mod end;
 mod learnt;
 mod matrix;

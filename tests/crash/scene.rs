@@ -32,6 +32,8 @@ pub struct Scene {
     /// The label of what the operator looks after.
     own: String,
     kubeconfig: Value,
+    /// What the operator is started with, beside what every test's is.
+    pub arguments: Vec<String>,
 }
 
 impl Scene {
@@ -62,7 +64,8 @@ impl Scene {
         let kubeconfig = kube.kubeconfig(service_account(), None).expect("the token passes through");
         let kubeconfig = serde_yaml::from_str(&kubeconfig).expect("a kubeconfig");
         let url = remote.url();
-        let scene = Self { world, gate, kube, _remote: remote, own, kubeconfig };
+        let arguments = Vec::new();
+        let scene = Self { world, gate, kube, _remote: remote, own, kubeconfig, arguments };
         let network = json!({
             "apiUrl": format!("{url}{BASE_PATH}"),
             "auth": { "oauth2ClientCredentials": { "tokenUrl": format!("{url}{TOKEN_PATH}") } },
@@ -78,9 +81,20 @@ impl Scene {
         let options = OperatorOptions {
             own: Some(self.own.clone()),
             kubeconfig: Some(self.kubeconfig.clone()),
+            arguments: self.arguments.clone(),
             ..OperatorOptions::default()
         };
         self.world.own = Some(Operator::start(options));
+    }
+
+    /// The token that the operator shows to the API server.
+    pub fn token(&self) -> &str {
+        self.kubeconfig["users"][0]["user"]["token"].as_str().expect("a token")
+    }
+
+    /// Has the operator show another token from its next start on.
+    pub fn show_token(&mut self, token: &str) {
+        self.kubeconfig["users"][0]["user"]["token"] = token.into();
     }
 
     /// SIGKILL. What the operator still had under way reaches no server, and what had reached one is

@@ -1,0 +1,170 @@
+//! The ways in which Kubernetes, or somebody who was there first, keeps the operator from its Secrets.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
+use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::Api;
+use kube::api::DeleteParams;
+use serde_json::json;
+
+use super::rights::{self, Double, TRIED, WRITERS};
+use crate::support::World;
+
+/// What keeps the operator from writing a Secret.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Denial {
+    /// It has no right to.
+    Rbac,
+    /// The namespace may hold no more.
+    Quota,
+    /// A `ValidatingAdmissionPolicy` says no, and quotes the value that it refuses.
+    Policy,
+    /// Somebody else's Secret has the name.
+    Foreign,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Rbac => "RBAC",
+            Self::Quota => "ResourceQuota",
+            Self::Policy => "admission policy",
+            Self::Foreign => "foreign owner",
+        })
+    }
+}
+
+/// A denial that is in force.
+pub struct Imposed {
+    denial: Denial,
+    /// Somebody else's Secret.
+    foreign: Option<Secret>,
+}
+
+impl Denial {
+    /// What the resource says.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Rbac | Self::Quota | Self::Policy => "SecretRefused",
+            Self::Foreign => "SecretNotOurs",
+        }
+    }
+
+    /// Keeps the operator from writing Secret `name`, and waits until that is in force.
+    pub async fn impose(self, world: &World, double: &Double, name: &str) -> Imposed {
+        let delete = DeleteParams::default();
+        let mut foreign = None;
+        match self {
+            Self::Rbac => {
+                let bindings = world.api::<RoleBinding>();
+                bindings.delete(WRITERS, &delete).await.expect("the right is taken away");
+            }
+            Self::Quota => impose_quota(world).await,
+            Self::Policy => impose_policy(world).await,
+            Self::Foreign => {
+                let theirs = json!({ "metadata": { "name": name }, "stringData": { "secret": "theirs" } });
+                foreign = Some(world.create::<Secret>(theirs).await);
+            }
+        }
+        if self != Self::Foreign {
+            let refusal = double.until_refused().await;
+            let quotes = refusal.contains(TRIED) || refusal.contains(&STANDARD.encode(TRIED));
+            assert_eq!(quotes, self == Self::Policy, "whether {self} quotes the value: {refusal}");
+        }
+        Imposed { denial: self, foreign }
+    }
+}
+
+async fn impose_quota(world: &World) {
+    let hard = world.all::<Secret>().await.len();
+    let quota = json!({
+        "metadata": { "name": "no-more" },
+        "spec": { "hard": { "count/secrets": hard.to_string() } },
+    });
+    world.create::<ResourceQuota>(quota).await;
+    let counted = |found: Option<&ResourceQuota>| {
+        let status = found.and_then(|quota| quota.status.as_ref());
+        let has = |amounts: Option<&std::collections::BTreeMap<String, _>>| {
+            amounts.is_some_and(|amounts| amounts.contains_key("count/secrets"))
+        };
+        status.is_some_and(|status| has(status.hard.as_ref()) && has(status.used.as_ref()))
+    };
+    world.until::<ResourceQuota>("no-more", "counted", counted).await;
+}
+
+async fn impose_policy(world: &World) {
+    let name = &world.namespace;
+    let rule = json!({
+        "apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"], "operations": ["CREATE", "UPDATE"],
+    });
+    let policy = json!({
+        "metadata": { "name": name },
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": { "resourceRules": [rule] },
+            "validations": [{
+                "expression": "false",
+                "message": "no Secrets",
+                "messageExpression": "'no Secrets, not even ' + string(object.data.secret)",
+            }],
+        },
+    });
+    let binding = json!({
+        "metadata": { "name": name },
+        "spec": {
+            "policyName": name,
+            "validationActions": ["Deny"],
+            "matchResources": {
+                "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } },
+            },
+        },
+    });
+    rights::create::<ValidatingAdmissionPolicy>(world, policy).await;
+    rights::create::<ValidatingAdmissionPolicyBinding>(world, binding).await;
+}
+
+impl Imposed {
+    /// Checks that somebody else's Secret is as it was.
+    pub async fn check(&self, world: &World) -> Result<(), String> {
+        let Some(before) = &self.foreign else { return Ok(()) };
+        let name = before.metadata.name.as_deref().unwrap_or_default();
+        match world.api::<Secret>().get(name).await {
+            Ok(after) if after == *before => Ok(()),
+            Ok(_) => Err("the foreign Secret was written".to_owned()),
+            Err(error) => Err(format!("the foreign Secret is gone: {error}")),
+        }
+    }
+
+    /// Ends the denial, and waits until it is ended.
+    pub async fn lift(&self, world: &World, double: &Double) {
+        let delete = DeleteParams::default();
+        match self.denial {
+            Denial::Rbac => rights::let_write(world).await,
+            Denial::Quota => {
+                let quotas = world.api::<ResourceQuota>();
+                quotas.delete("no-more", &delete).await.expect("the quota is deleted");
+            }
+            Denial::Policy => clear(world).await,
+            Denial::Foreign => {
+                let name = self.foreign.as_ref().and_then(|secret| secret.metadata.name.as_deref());
+                let secrets = world.api::<Secret>();
+                secrets.delete(name.expect("it has one"), &delete).await.expect("the Secret is deleted");
+            }
+        }
+        double.until_let().await;
+    }
+}
+
+/// Removes the policy. That there is none is as good.
+pub async fn clear(world: &World) {
+    let (name, delete) = (&world.namespace, DeleteParams::default());
+    let client = || world.client.clone();
+    let _ = Api::<ValidatingAdmissionPolicyBinding>::all(client()).delete(name, &delete).await;
+    let _ = Api::<ValidatingAdmissionPolicy>::all(client()).delete(name, &delete).await;
+}
