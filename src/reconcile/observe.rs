@@ -1,6 +1,7 @@
 //! What is known of a resource, gathered from memory: no client, no await.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
@@ -104,6 +105,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         secret,
         former_secrets,
         unproven: mind.doubtful || !context.is_proven(&key.namespace),
+        reach: mind.patience.reach(activation.settling(), Instant::now()),
         // A list that seems to lie ahead was begun before the API's clock was set back, and it can't be
         // told any more what came after it.
         listed_at: listed_at.filter(|at| *at <= activation.now()),

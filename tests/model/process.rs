@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use webhook_operator::planning::{
-    Attempt, Desired, Drift, Intent, Memory, Observed, Presence, Removal, SecretShape,
+    Attempt, Desired, Drift, Intent, Memory, Observed, Presence, Reach, SecretShape,
 };
 
 use super::api::{Api, Id, Lag, Shown, URL, endpoint_id, parse_id};
@@ -30,6 +30,8 @@ pub struct Process {
     pub created: BTreeMap<Id, usize>,
     /// Whether a write of a Secret succeeded since the start and since the last refusal.
     pub proven: bool,
+    /// Whether it still waits for the network.
+    pub reach: Reach,
 }
 
 impl Process {
@@ -43,6 +45,7 @@ impl Process {
             seen: BTreeMap::new(),
             created: BTreeMap::new(),
             proven: true,
+            reach: Reach::Open,
         }
     }
 
@@ -114,6 +117,7 @@ impl Process {
             secret: view.secret.state(),
             former_secrets: BTreeMap::new(),
             unproven: !self.proven,
+            reach: self.reach,
             listed_at: self.listed_at.map(|tick| self.instant(tick)),
             remote: own.iter().filter_map(|id| Some((endpoint_id(*id), self.presence(*id)?))).collect(),
             unheld: unheld.collect(),
@@ -126,7 +130,7 @@ impl Process {
             reactivation: memory.reactivation(),
         };
         let intent = if resource.deleting {
-            Intent::Remove(Removal::Delete)
+            Intent::Remove(resource.policy)
         } else {
             Intent::Keep(Desired {
                 endpoint: resource.events.request(),

@@ -22,6 +22,7 @@ mod drift;
 mod manifests;
 mod networks;
 mod restart;
+mod retain;
 mod same_url;
 mod scale;
 mod secrets;

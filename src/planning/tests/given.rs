@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::show::short;
 use crate::planning::{
-    Attempt, Desired, Drift, HeldSecret, InHand, Intent, Observed, Presence, Progress, Reactivation, Removal,
-    SecretShape, SecretState, Timing, plan,
+    Attempt, Desired, Drift, HeldSecret, InHand, Intent, Observed, Presence, Progress, Reach, Reactivation,
+    Removal, SecretShape, SecretState, Timing, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
 
@@ -143,6 +143,11 @@ impl Given {
 
     pub(super) fn listed(self, seconds: i64) -> Self {
         self.with(|observed| observed.listed_at = Some(at(seconds)))
+    }
+
+    /// The network can't be asked, and has been waited for long enough.
+    pub(super) fn shut(self) -> Self {
+        self.with(|observed| observed.reach = Reach::Shut)
     }
 
     pub(super) fn never_listed(self) -> Self {
