@@ -32,6 +32,7 @@ pub use remote::pages;
 use crate::backoff::jittered;
 use crate::network::{Access, Network, Openness, Refusal, Unavailable};
 use crate::planning::{Action, Intent, Reason, Removal, Rest, State, Step, Timing, plan};
+use crate::provider::EndpointUrl;
 use crate::resources::WebhookEndpoint;
 use crate::state::{NetworkKey, ResourceKey};
 use failure::Failure;
@@ -240,7 +241,7 @@ impl Activation<'_> {
         let Intent::Keep(desired) = intent else { return None };
         let labels = self.context.namespace_labels(&self.key.namespace);
         let allowed = access.check_namespace(&self.key.namespace, labels.as_ref());
-        let refusal = allowed.and_then(|()| access.check_url(&desired.endpoint.url)).err()?;
+        let refusal = allowed.and_then(|()| access.check_url(desired.endpoint.url.as_str())).err()?;
         let message = refusal.to_string();
         Some(match refusal {
             Refusal::UnknownNamespace { .. } => Rest::reconciling(Reason::AwaitingList, message, None),
@@ -262,9 +263,9 @@ impl Activation<'_> {
     }
 
     /// The URLs that this resource creates endpoints with, or may have, each with its API.
-    fn urls(&self) -> BTreeSet<(NetworkKey, String)> {
+    fn urls(&self) -> BTreeSet<(NetworkKey, EndpointUrl)> {
         let attempted = observe::attempt(&self.view).map(|attempt| attempt.url);
-        let urls = attempted.into_iter().chain([self.view.spec.url.clone()]);
+        let urls = attempted.into_iter().chain([self.view.spec.url.as_str().into()]);
         let first = self.networks.first();
         urls.filter_map(|url| Some((first?.clone(), url))).collect()
     }

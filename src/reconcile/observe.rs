@@ -128,10 +128,10 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
     }
     if let Some(inventory) = &inventory {
         let wanted = match intent {
-            Intent::Keep(desired) => Some(desired.endpoint.url.as_str()),
+            Intent::Keep(desired) => Some(&desired.endpoint.url),
             Intent::Remove(_) => None,
         };
-        let attempted = observed.attempt.as_ref().map(|attempt| attempt.url.as_str());
+        let attempted = observed.attempt.as_ref().map(|attempt| &attempt.url);
         let mut urls = wanted.into_iter().chain(attempted).collect::<Vec<_>>();
         urls.dedup();
         let endpoints = urls.into_iter().flat_map(|url| inventory.with_url(url));

@@ -287,8 +287,8 @@ impl World {
     fn live_rival_posts(&self, who: usize, observed: &Observed) -> u32 {
         let others = self.everybody().filter(|other| *other != who);
         let rivals = others.filter_map(|other| self.places[other].now.open_attempt(other));
-        let sent = observed.attempt.as_ref().map(Attempt::request);
-        let rivals = rivals.filter(|rival| sent.as_ref().is_some_and(|sent| rival.sends(sent)));
+        let own = observed.attempt.as_ref();
+        let rivals = rivals.filter(|rival| own.is_some_and(|own| rival.resembles(own)));
         rivals.map(|rival| rival.posts).sum()
     }
 

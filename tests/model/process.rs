@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use webhook_operator::planning::{
-    Attempt, Desired, Drift, Intent, Memory, Observed, Presence, Reach, SecretShape,
-};
+use webhook_operator::planning::{Desired, Drift, Intent, Memory, Observed, Presence, Reach, SecretShape};
 
 use super::api::{Api, Id, Lag, Shown, URL, endpoint_id, parse_id};
 use super::cluster::{View, uid};
@@ -103,8 +101,8 @@ impl Process {
             Sight::Present(_) | Sight::Gone => None,
         });
         let rivals = self.others(who).filter_map(|other| self.views[other].open_attempt(other));
-        let like = attempt.as_ref().map(Attempt::request);
-        let rivals = rivals.filter(|rival| like.as_ref().is_some_and(|like| rival.sends(like)));
+        let rivals = rivals.filter(|rival| attempt.as_ref().is_some_and(|attempt| rival.resembles(attempt)));
+        let rival_posts = rivals.map(|rival| rival.posts).sum();
         let observed = Observed {
             uid: uid(who),
             finalizer: resource.finalizer,
@@ -121,7 +119,7 @@ impl Process {
             listed_at: self.listed_at.map(|tick| self.instant(tick)),
             remote: own.iter().filter_map(|id| Some((endpoint_id(*id), self.presence(*id)?))).collect(),
             unheld: unheld.collect(),
-            rival_posts: rivals.map(|rival| rival.posts).sum(),
+            rival_posts,
             contested: own
                 .iter()
                 .filter(|id| self.others(who).any(|other| self.views[other].holds(**id)))

@@ -192,7 +192,7 @@ pub fn restored() -> Scenario {
         since: second(0),
         started_at: second(0),
         posts: 1,
-        url: URL.to_owned(),
+        url: URL.into(),
         enabled_events: Events::Ocpp.set(),
         status: EndpointStatus::Active,
         known: BTreeSet::new(),

@@ -23,6 +23,7 @@ mod manifests;
 mod networks;
 mod restart;
 mod retain;
+mod rewritten;
 mod same_url;
 mod scale;
 mod secrets;

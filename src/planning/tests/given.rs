@@ -13,6 +13,8 @@ use crate::planning::{
 use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
 
 pub(super) const URL: &str = "https://hooks.example.com/charging";
+/// [`URL`] as an API might write it.
+pub(super) const REWRITTEN: &str = "https://HOOKS.example.com:443/a/../charging";
 pub(super) const UID: &str = "uid";
 /// An attempt may be sent for 10 s, is under way for 10 s more, and settles in 20 s after that.
 pub(super) const TIMING: Timing = Timing { settle: Duration::from_secs(20), call: Duration::from_secs(10) };
@@ -35,15 +37,20 @@ pub(super) fn endpoint(id: &str, created: i64) -> Endpoint {
     Endpoint {
         id: id.into(),
         network_id: None,
-        url: URL.to_owned(),
+        url: URL.into(),
         enabled_events: ocpp(),
         status: EndpointStatus::Active,
         created_at: Some(at(created)),
     }
 }
 
+/// An endpoint as [`wanted`], its URL rewritten by the API.
+pub(super) fn rewritten(id: &str, created: i64) -> Endpoint {
+    Endpoint { url: REWRITTEN.into(), ..endpoint(id, created) }
+}
+
 pub(super) fn wanted() -> NewEndpoint {
-    NewEndpoint { url: URL.to_owned(), enabled_events: ocpp(), status: EndpointStatus::Active }
+    NewEndpoint { url: URL.into(), enabled_events: ocpp(), status: EndpointStatus::Active }
 }
 
 /// Attempt `number` as [`wanted`], begun at `started` seconds, the first of its series.
@@ -54,7 +61,7 @@ pub(super) fn attempt(number: u64, started: i64) -> Attempt {
         since: at(started),
         started_at: at(started),
         posts: 1,
-        url: URL.to_owned(),
+        url: URL.into(),
         enabled_events: ocpp(),
         status: EndpointStatus::Active,
         known: BTreeSet::new(),

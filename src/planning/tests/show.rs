@@ -75,7 +75,7 @@ fn record(attempt: &Attempt) -> String {
     if attempt.posts > 1 {
         let _ = write!(told, ", post {} since {}", attempt.posts, time(attempt.since));
     }
-    if attempt.url != URL {
+    if attempt.url.as_str() != URL {
         let _ = write!(told, ", {}", attempt.url);
     }
     if !attempt.known.is_empty() {

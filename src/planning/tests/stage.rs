@@ -250,7 +250,8 @@ impl Stage {
     pub(super) fn list(&mut self) {
         let observed = &mut self.given.observed;
         observed.listed_at = Some(self.given.now);
-        observed.unheld = self.network.iter().filter(|endpoint| endpoint.url == URL).cloned().collect();
+        observed.unheld =
+            self.network.iter().filter(|endpoint| endpoint.url.as_str() == URL).cloned().collect();
         let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
         let own: Vec<_> = stored.chain(observed.recorded.clone()).collect();
         for id in own {
