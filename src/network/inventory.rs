@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use crate::planning::Presence;
-use crate::provider::{Endpoint, EndpointId, NetworkId};
+use crate::provider::{Endpoint, EndpointId, EndpointUrl, NetworkId};
 
 /// The remote endpoints of one network as last seen.
 ///
@@ -16,7 +16,7 @@ pub struct Inventory {
     sequence: u64,
     listed_at: Option<Timestamp>,
     entries: HashMap<EndpointId, Entry>,
-    by_url: HashMap<String, BTreeSet<EndpointId>>,
+    by_url: HashMap<EndpointUrl, BTreeSet<EndpointId>>,
 }
 
 #[derive(Debug)]
@@ -137,8 +137,8 @@ impl Inventory {
         }
     }
 
-    /// The endpoints that deliver to `url`.
-    pub fn with_url(&self, url: &str) -> impl Iterator<Item = &Endpoint> {
+    /// The endpoints that deliver to `url`, however it is spelt.
+    pub fn with_url(&self, url: &EndpointUrl) -> impl Iterator<Item = &Endpoint> {
         self.by_url.get(url).into_iter().flatten().filter_map(|id| self.present(id))
     }
 
@@ -175,7 +175,7 @@ mod tests {
         Endpoint {
             id: id.into(),
             network_id: None,
-            url: format!("https://example.com/{id}"),
+            url: format!("https://example.com/{id}").into(),
             enabled_events: [EventType::OcppMessage].into(),
             status: EndpointStatus::Active,
             created_at: None,
@@ -228,12 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn endpoints_are_found_by_any_spelling_of_their_url() {
+        let mut inventory = Inventory::default();
+        let spelt = |url: &str, id| Endpoint { url: url.into(), ..endpoint(id) };
+        let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
+        let items = vec![spelt("https://example.com", "wh_1"), spelt("https://EXAMPLE.com:443/", "wh_2")];
+        inventory.end_list(token, items, |_| true);
+        let found = |inventory: &Inventory| inventory.with_url(&"https://example.com/".into()).count();
+        assert_eq!(found(&inventory), 2);
+        inventory.saw_gone(&"wh_1".into());
+        assert_eq!(found(&inventory), 1);
+        inventory.saw(spelt("https://example.com/elsewhere", "wh_2"));
+        assert_eq!(found(&inventory), 0);
+    }
+
+    #[test]
     fn an_endpoint_that_nobody_holds_is_forgotten_when_it_goes() {
         let mut inventory = Inventory::default();
         listed(&mut inventory, &["wh_1"]);
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
         assert!(inventory.end_list(token, vec![], |_| false).is_empty());
         assert_eq!(inventory.all_present().count(), 0);
-        assert_eq!(inventory.with_url("https://example.com/wh_1").count(), 0);
+        assert_eq!(inventory.with_url(&"https://example.com/wh_1".into()).count(), 0);
     }
 }

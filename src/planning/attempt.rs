@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
+use crate::provider::{Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 
 /// A create that was about to be sent when this was written, kept on the resource.
 ///
@@ -26,7 +26,7 @@ pub struct Attempt {
     /// How many creates of the series may have taken effect, this one included.
     pub posts: u32,
     /// The URL that is sent.
-    pub url: String,
+    pub url: EndpointUrl,
     /// The events that are sent.
     pub enabled_events: BTreeSet<EventType>,
     /// The status that is sent.
@@ -55,10 +55,18 @@ impl Attempt {
             && endpoint.status == EndpointStatus::Inactive
     }
 
-    /// Whether this attempt sends exactly `wanted`.
+    /// Whether this attempt sends exactly `wanted`, its URL to the letter.
     #[must_use]
     pub fn sends(&self, wanted: &NewEndpoint) -> bool {
-        self.url == wanted.url && self.enabled_events == wanted.enabled_events && self.status == wanted.status
+        self.url.as_str() == wanted.url.as_str()
+            && self.enabled_events == wanted.enabled_events
+            && self.status == wanted.status
+    }
+
+    /// Whether what `other` makes can't be told from what this attempt makes.
+    #[must_use]
+    pub fn resembles(&self, other: &Self) -> bool {
+        self.url == other.url && self.enabled_events == other.enabled_events && self.status == other.status
     }
 
     /// The body of the create.

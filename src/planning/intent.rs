@@ -14,7 +14,7 @@ pub enum Intent {
 }
 
 /// What becomes of the remote endpoint of a resource that is being deleted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Removal {
     /// It is deleted, and its Secret with it.
     Delete,

@@ -311,7 +311,8 @@ fn replacement_not_supported(endpoint: &Endpoint) -> Rest {
         format!(
             "endpoint {} delivers to {:?}, the API can't change a URL, and replacing an endpoint is not supported \
              yet: set spec.url back, or create a second WebhookEndpoint with the new URL and delete this one",
-            endpoint.id, endpoint.url
+            endpoint.id,
+            endpoint.url.as_str()
         ),
     )
 }

@@ -26,9 +26,9 @@ use jiff::Timestamp;
 pub use attempt::{Attempt, Progress};
 pub use intent::{Desired, Drift, Intent, Removal, SecretShape};
 pub use memory::Memory;
-pub use observed::{HeldSecret, InHand, Observed, Presence, Reactivation, SecretState};
+pub use observed::{HeldSecret, InHand, Observed, Presence, Reach, Reactivation, SecretState};
 pub use rest::{Reason, Rest, State};
-pub use step::{Action, DeleteCause, Step, Timing};
+pub use step::{Action, DeleteCause, Leftover, Step, Timing};
 
 /// The next step for one resource at `now`, by the API's clock.
 #[must_use]

@@ -32,6 +32,8 @@ pub struct Observed {
     pub former_secrets: BTreeMap<String, HeldSecret>,
     /// Whether a dry run has to show that the Secret can be written before an endpoint is created.
     pub unproven: bool,
+    /// Whether the network can be asked.
+    pub reach: Reach,
     /// When the latest complete list of the network began, by the API's clock.
     pub listed_at: Option<Timestamp>,
     /// The endpoints that this resource may hold, as last seen.
@@ -44,6 +46,16 @@ pub struct Observed {
     pub contested: BTreeSet<EndpointId>,
     /// Earlier reactivations of an endpoint that somebody keeps setting inactive.
     pub reactivation: Option<Reactivation>,
+}
+
+/// Whether the network can be asked.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Reach {
+    /// It can, or there is still hope that it can.
+    #[default]
+    Open,
+    /// It is missing, can't be used, or has failed calls, for so long that nothing waits for it that must not.
+    Shut,
 }
 
 /// A created endpoint whose secret is in memory and nowhere else.

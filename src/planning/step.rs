@@ -42,6 +42,8 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// Put on record that this attempt, and those before it, were answered, which a Secret shows so far.
+    RecordAnswered(u64),
     /// Let go of a Secret, so that it outlives the resource.
     ReleaseSecret {
         /// Its name; the declared one when `None`.
@@ -71,7 +73,16 @@ pub enum Action {
     /// List the network afresh.
     List,
     /// Let the resource go.
-    RemoveFinalizer,
+    RemoveFinalizer(Leftover),
+}
+
+/// What may be left in the network, with a secret that is stored nowhere, when a resource is let go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Leftover {
+    /// Nothing.
+    Nothing,
+    /// What this attempt made, or others of its series.
+    OfAttempt(Attempt),
 }
 
 /// Why an endpoint is deleted.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::endpoint_url::EndpointUrl;
 use super::ids::{EndpointId, NetworkId};
 
 /// The type of an event that an endpoint can subscribe to.
@@ -114,7 +115,7 @@ pub struct Endpoint {
     #[serde(default, deserialize_with = "tolerant")]
     pub network_id: Option<NetworkId>,
     /// Where events are delivered.
-    pub url: String,
+    pub url: EndpointUrl,
     /// The events that it subscribes to.
     pub enabled_events: BTreeSet<EventType>,
     /// Whether events are delivered.
@@ -139,7 +140,7 @@ where
 #[serde(rename_all = "camelCase")]
 pub struct NewEndpoint {
     /// Where events are to be delivered.
-    pub url: String,
+    pub url: EndpointUrl,
     /// The events to subscribe to.
     pub enabled_events: BTreeSet<EventType>,
     /// Whether to deliver events from the start.

@@ -70,7 +70,7 @@ fn bytes(endpoint: &Endpoint) -> usize {
     let Endpoint { id, network_id, url, enabled_events, status, created_at: _ } = endpoint;
     let network_id = network_id.as_ref().map_or(0, |id| id.as_str().len());
     let events = enabled_events.iter().map(|event| event.as_str().len()).sum::<usize>();
-    id.as_str().len() + network_id + url.len() + events + status.as_str().len()
+    id.as_str().len() + network_id + url.bytes() + events + status.as_str().len()
 }
 
 fn invalid(detail: &str) -> Failure {
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_list_that_would_fill_the_memory_is_an_error() {
         let mut large = page(&["a"], true);
-        large.items[0].url = "x".repeat(MAX_BYTES / 2);
+        large.items[0].url = "x".repeat(MAX_BYTES / 2).into();
         let cursor = Cursor::default().next(&large).unwrap().unwrap();
 
         large.items[0].id = "b".into();

@@ -14,6 +14,7 @@ mod client;
 mod clock;
 mod config;
 mod endpoint;
+mod endpoint_url;
 mod error;
 mod excerpt;
 mod exchange;
@@ -32,5 +33,6 @@ pub use self::config::{Auth, ClientConfig, ConfigError, Field, Limits, Priority}
 pub use self::endpoint::{
     CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, EventType, NewEndpoint, Page,
 };
+pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};
 pub use self::ids::{EndpointId, NetworkId};

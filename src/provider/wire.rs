@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::endpoint::{CreatedEndpoint, Endpoint, EndpointStatus, EventType, NewEndpoint, Page, tolerant};
+use super::endpoint_url::EndpointUrl;
 use super::error::{Detail, Failure};
 use super::ids::{EndpointId, NetworkId};
 
@@ -51,7 +52,7 @@ struct CreateAnswer {
     #[serde(default, deserialize_with = "tolerant")]
     network_id: Option<NetworkId>,
     #[serde(default, deserialize_with = "tolerant")]
-    url: Option<String>,
+    url: Option<EndpointUrl>,
     #[serde(default, deserialize_with = "tolerant")]
     enabled_events: Option<BTreeSet<EventType>>,
     #[serde(default, deserialize_with = "tolerant")]

@@ -17,6 +17,7 @@ use super::mind::Minds;
 use super::observe::claim_of;
 use super::slots::Slots;
 use crate::network::{Network, Networks};
+use crate::provider::EndpointUrl;
 use crate::resources::WebhookEndpoint;
 use crate::state::{Claims, NetworkKey, ResourceKey, SecretIndex, version};
 
@@ -49,7 +50,7 @@ pub struct Context {
     pub(super) minds: Minds,
     /// By the API, as the first of its networks, and the URL: an API that does not answer holds up nobody
     /// else's creates.
-    pub(super) urls: Locks<(NetworkKey, String)>,
+    pub(super) urls: Locks<(NetworkKey, EndpointUrl)>,
     pub(super) namespaces: Locks<String>,
     pub(super) slots: Slots,
     /// The resources that something happened to, until they are reconciled.

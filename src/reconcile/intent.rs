@@ -32,7 +32,7 @@ pub(super) fn of(resource: &WebhookEndpoint) -> Intent {
     let SecretTemplate { name: _, labels, annotations } = secret;
     Intent::Keep(Desired {
         endpoint: NewEndpoint {
-            url: url.clone(),
+            url: url.as_str().into(),
             enabled_events: enabled_events.iter().copied().map(event_type).collect(),
             status: match status {
                 EndpointState::Active => EndpointStatus::Active,

@@ -8,6 +8,7 @@ use kube::ResourceExt as _;
 use secrecy::SecretString;
 use tracing::warn;
 
+use super::patience::Patience;
 use crate::backoff::Backoff;
 use crate::planning::Memory;
 use crate::provider::EndpointId;
@@ -30,6 +31,8 @@ pub(super) struct Mind {
     pub(super) doubtful: bool,
     /// How many creates in a row may have taken effect without showing their secret.
     pub(super) lost_answers: u32,
+    /// How long the network is waited for by a resource that is let go in the end.
+    pub(super) patience: Patience,
     /// The pauses after failures.
     pub(super) backoff: Backoff,
     /// The pause under way after a failure.
@@ -54,6 +57,7 @@ impl Default for Mind {
             foreign_secret: None,
             doubtful: false,
             lost_answers: 0,
+            patience: Patience::default(),
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),
             pause: None,
         }

@@ -7,6 +7,7 @@ mod failure;
 mod intent;
 mod mind;
 mod observe;
+mod patience;
 mod perform;
 mod refusal;
 mod remote;
@@ -31,11 +32,13 @@ pub use remote::pages;
 
 use crate::backoff::jittered;
 use crate::network::{Access, Network, Openness, Refusal, Unavailable};
-use crate::planning::{Action, Intent, Reason, Rest, State, Step, Timing, plan};
+use crate::planning::{Action, Intent, Reason, Removal, Rest, State, Step, Timing, plan};
+use crate::provider::EndpointUrl;
 use crate::resources::WebhookEndpoint;
 use crate::state::{NetworkKey, ResourceKey};
 use failure::Failure;
 use mind::{Mind, Pause};
+use patience::Patience;
 
 /// An activation that is not done by then is dropped; what it remembers is safe at every point.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -128,7 +131,16 @@ async fn activate(
     let mut activation = Activation { context, key, mind, view, network_key, network, networks, url_locks };
     let outcome = activation.run().await;
     let failed = outcome.is_err();
-    let retry = activation.settle(outcome).await;
+    if let Err(Failure::Provider(error)) = &outcome
+        && !error.is_held_back()
+    {
+        activation.mind.patience.failed(Instant::now());
+    }
+    let mut retry = activation.settle(outcome).await;
+    if let Some(end) = activation.mind.patience.ends(activation.settling()) {
+        let left = Some(end.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero());
+        retry.pause = retry.pause.into_iter().chain(left).min();
+    }
     context.note_waiting(key, retry.waiting);
     let resource_version = activation.view.resource_version();
     let pause = retry.pause.filter(|_| failed);
@@ -164,10 +176,14 @@ impl Activation<'_> {
             // network's deletion, which counts those that hold the finalizer by now.
             self.network = look_up(self.context, &self.view, &self.network_key);
             let intent = intent::of(&self.view);
+            self.note_availability(&intent);
             let gate = self.gate(&intent);
             let observed = observe::observe(self, &intent);
             match plan(&intent, &observed, self.now(), &self.timing()) {
-                Step::Rest(rest) => return Ok(gate.filter(|_| rest.state != State::Gone).unwrap_or(rest)),
+                Step::Rest(rest) => {
+                    self.mind.patience.answered();
+                    return Ok(gate.filter(|_| rest.state != State::Gone).unwrap_or(rest));
+                }
                 Step::Act(action) => {
                     let gate = gate.filter(|_| concerns_network(&action));
                     if let Some(rest) = gate.or_else(|| self.closed_to(&action)) {
@@ -179,11 +195,36 @@ impl Activation<'_> {
                         continue;
                     }
                     debug!(?action, "performing");
+                    let asks = concerns_network(&action);
                     self.perform(action, &intent).await?;
+                    if asks {
+                        self.mind.patience.answered();
+                    }
                 }
             }
         }
         Err(Failure::Restless)
+    }
+
+    /// Takes in whether the network can be asked. Only a resource that is to be retained goes on without it.
+    fn note_availability(&mut self, intent: &Intent) {
+        let now = Instant::now();
+        match (&self.network, intent) {
+            (_, Intent::Keep(_) | Intent::Remove(Removal::Delete)) => {
+                self.mind.patience = Patience::default();
+            }
+            // The watch has not shown it yet.
+            (Err(unavailable), _) if unavailable.reason != Reason::AwaitingList => {
+                self.mind.patience.unavailable(now);
+            }
+            _ => self.mind.patience.available(now),
+        }
+    }
+
+    /// How long finding out about a create takes when all is well.
+    fn settling(&self) -> Duration {
+        let Timing { settle, call } = self.timing();
+        settle + 2 * call
     }
 
     /// Why nothing may be asked of the network, if so.
@@ -192,9 +233,16 @@ impl Activation<'_> {
             Ok((_, access)) => access,
             Err(unavailable) => {
                 let (reason, mut message) = (unavailable.reason, unavailable.message.clone());
-                if matches!(intent, Intent::Remove(_)) {
-                    message += "; to let go of the resource and leave its endpoint, set spec.deletionPolicy to Retain";
-                }
+                message += match intent {
+                    Intent::Keep(_) => "",
+                    Intent::Remove(Removal::Delete) => {
+                        "; to let go of the resource and leave its endpoint, set spec.deletionPolicy to Retain"
+                    }
+                    Intent::Remove(Removal::Retain) => {
+                        "; a create that was not answered can't be looked into, so the resource is let go soon \
+                         all the same"
+                    }
+                };
                 return Some(match reason {
                     Reason::NetworkNotFound => Rest::stalled(reason, message),
                     _ => Rest::reconciling(reason, message, None),
@@ -205,7 +253,7 @@ impl Activation<'_> {
         let Intent::Keep(desired) = intent else { return None };
         let labels = self.context.namespace_labels(&self.key.namespace);
         let allowed = access.check_namespace(&self.key.namespace, labels.as_ref());
-        let refusal = allowed.and_then(|()| access.check_url(&desired.endpoint.url)).err()?;
+        let refusal = allowed.and_then(|()| access.check_url(desired.endpoint.url.as_str())).err()?;
         let message = refusal.to_string();
         Some(match refusal {
             Refusal::UnknownNamespace { .. } => Rest::reconciling(Reason::AwaitingList, message, None),
@@ -227,9 +275,9 @@ impl Activation<'_> {
     }
 
     /// The URLs that this resource creates endpoints with, or may have, each with its API.
-    fn urls(&self) -> BTreeSet<(NetworkKey, String)> {
+    fn urls(&self) -> BTreeSet<(NetworkKey, EndpointUrl)> {
         let attempted = observe::attempt(&self.view).map(|attempt| attempt.url);
-        let urls = attempted.into_iter().chain([self.view.spec.url.clone()]);
+        let urls = attempted.into_iter().chain([self.view.spec.url.as_str().into()]);
         let first = self.networks.first();
         urls.filter_map(|url| Some((first?.clone(), url))).collect()
     }
@@ -288,6 +336,7 @@ impl Activation<'_> {
             }
         };
         if rest.state == State::Gone {
+            self.mind.patience = Patience::default();
             self.context.forget(self.key, &self.view.uid().unwrap_or_default());
             return retry;
         }
@@ -319,9 +368,10 @@ fn concerns_network(action: &Action) -> bool {
         | Action::CopySecret { .. }
         | Action::DressSecret
         | Action::DeleteSecret { .. }
+        | Action::RecordAnswered(_)
         | Action::ReleaseSecret { .. }
         | Action::SetFinalizer
-        | Action::RemoveFinalizer => false,
+        | Action::RemoveFinalizer(_) => false,
     }
 }
 

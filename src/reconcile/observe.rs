@@ -1,6 +1,7 @@
 //! What is known of a resource, gathered from memory: no client, no await.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
@@ -104,6 +105,7 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         secret,
         former_secrets,
         unproven: mind.doubtful || !context.is_proven(&key.namespace),
+        reach: mind.patience.reach(activation.settling(), Instant::now()),
         // A list that seems to lie ahead was begun before the API's clock was set back, and it can't be
         // told any more what came after it.
         listed_at: listed_at.filter(|at| *at <= activation.now()),
@@ -126,15 +128,16 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
     }
     if let Some(inventory) = &inventory {
         let wanted = match intent {
-            Intent::Keep(desired) => Some(desired.endpoint.url.as_str()),
+            Intent::Keep(desired) => Some(&desired.endpoint.url),
             Intent::Remove(_) => None,
         };
-        let attempted = observed.attempt.as_ref().map(|attempt| attempt.url.as_str());
+        let attempted = observed.attempt.as_ref().map(|attempt| &attempt.url);
         let mut urls = wanted.into_iter().chain(attempted).collect::<Vec<_>>();
         urls.dedup();
         let endpoints = urls.into_iter().flat_map(|url| inventory.with_url(url));
         let unheld: Vec<Endpoint> = endpoints
             .filter(|endpoint| !claims.held_by_another(&endpoint.id, key, networks))
+            .filter(|endpoint| !secrets.is_released(&endpoint.id))
             .cloned()
             .collect();
         observed.unheld = unheld;

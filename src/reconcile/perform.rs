@@ -2,7 +2,7 @@
 
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource as _, ResourceExt as _};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::Activation;
 use super::failure::Failure;
@@ -16,7 +16,8 @@ impl Activation<'_> {
         match (action, intent) {
             (Action::RecordAttempt(attempt), _) => self.record_attempt(&attempt).await,
             (Action::SetFinalizer, _) => self.set_finalizer().await,
-            (Action::RemoveFinalizer, _) => self.remove_finalizer().await,
+            (Action::RemoveFinalizer(leftover), _) => self.remove_finalizer(&leftover).await,
+            (Action::RecordAnswered(number), _) => self.record_answered(number).await,
             (Action::Create, _) => self.create().await,
             (Action::Patch { id, patch, reactivates }, _) => self.patch(&id, &patch, reactivates).await,
             (Action::Confirm { id }, _) => self.confirm(&id).await,
@@ -45,7 +46,10 @@ impl Activation<'_> {
 
     /// Publishes an event. It is a courtesy: that it can't be written stops nothing.
     pub(super) async fn tell(&self, type_: EventType, reason: &str, action: &str, note: String) {
-        info!(reason, "{note}");
+        match type_ {
+            EventType::Normal => info!(reason, "{note}"),
+            EventType::Warning => warn!(reason, "{note}"),
+        }
         let event = Event {
             type_,
             reason: reason.to_owned(),
@@ -73,7 +77,8 @@ fn needs_present_view(action: &Action) -> bool {
         Action::ProveSecretWritable
         | Action::RecordAttempt(_)
         | Action::SetFinalizer
-        | Action::RemoveFinalizer
+        | Action::RemoveFinalizer(_)
+        | Action::RecordAnswered(_)
         | Action::Create
         | Action::StoreSecret
         | Action::Confirm { .. }

@@ -159,7 +159,7 @@ impl Activation<'_> {
                 if claim.held.contains(id) {
                     return Err(Failure::Outdated);
                 }
-                let rival = claim.attempt.filter(|rival| rival.sends(&attempt.request()));
+                let rival = claim.attempt.filter(|rival| rival.resembles(&attempt));
                 rivals = rivals.saturating_add(rival.map_or(0, |rival| rival.posts));
             }
         }

@@ -113,7 +113,7 @@ fn remote(endpoint: &Endpoint) -> RemoteEndpoint {
     RemoteEndpoint {
         id: endpoint.id.to_string(),
         network_id: endpoint.network_id.as_ref().map(ToString::to_string),
-        url: endpoint.url.clone(),
+        url: endpoint.url.to_string(),
         enabled_events: endpoint.enabled_events.iter().map(ToString::to_string).collect(),
         status: endpoint.status.to_string(),
         created_at: endpoint.created_at.map(Time),

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::observe::{observe, seen};
 use super::report::{Facts, status};
 use crate::conditions::{Type, find};
-use crate::planning::{Attempt, Rest, State};
+use crate::planning::{Attempt, Leftover, Rest, State};
 use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, WebhookEndpoint, WebhookEndpointStatus};
 
 impl Activation<'_> {
@@ -62,7 +62,29 @@ impl Activation<'_> {
         others.chain([FINALIZER.to_owned()]).collect()
     }
 
-    pub(super) async fn remove_finalizer(&mut self) -> Result<(), Failure> {
+    /// Puts on record that the recorded attempt was answered.
+    pub(super) async fn record_answered(&mut self, number: u64) -> Result<(), Failure> {
+        let body = json!({
+            "metadata": { "uid": self.view.uid(), "resourceVersion": self.view.resource_version() },
+            "status": { "resolvedAttempt": number },
+        });
+        let patched =
+            self.resources().patch_status(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        self.replace_view(patched.map_err(Failure::kubernetes("write the status"))?);
+        Ok(())
+    }
+
+    /// Lets the resource go, and warns first of what that leaves.
+    pub(super) async fn remove_finalizer(&mut self, leftover: &Leftover) -> Result<(), Failure> {
+        if let Leftover::OfAttempt(attempt) = leftover {
+            let note = format!(
+                "create attempt {} for {}, begun at {}, is unresolved, and what it made could not be found out or \
+                 undone: an endpoint whose secret is stored nowhere may be left in the network, where it counts as \
+                 unmanaged; delete it from there if nobody uses it",
+                attempt.number, attempt.url, attempt.started_at
+            );
+            self.tell(EventType::Warning, "CreateUnresolved", "Release", note).await;
+        }
         let mut finalizers = self.view.finalizers().to_vec();
         finalizers.retain(|finalizer| finalizer != FINALIZER);
         let body = json!({ "metadata": {

@@ -85,7 +85,8 @@ impl Activation<'_> {
         else {
             return Err(Failure::Restless);
         };
-        let url = seen(self, &hand.id).map_or_else(|| self.view.spec.url.clone(), |endpoint| endpoint.url);
+        let url =
+            seen(self, &hand.id).map_or_else(|| self.view.spec.url.clone(), |endpoint| endpoint.url.into());
         let data = [
             (SECRET_KEY, secret.expose_secret()),
             (ENDPOINT_ID_KEY, hand.id.as_str()),

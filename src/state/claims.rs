@@ -133,7 +133,7 @@ impl Claims {
             .iter()
             .filter(|(other, _)| *other != key && self.is_of(other, networks))
             .filter_map(|(_, claim)| claim.attempt.as_ref())
-            .filter(|rival| rival.sends(&attempt.request()))
+            .filter(|rival| rival.resembles(attempt))
             .map(|rival| rival.posts)
             .fold(0, u32::saturating_add)
     }
@@ -225,6 +225,28 @@ mod tests {
         claims.forget(&key("b"), "");
         assert!(!claims.held_by_another(&"wh_1".into(), &key("a"), &networks));
         assert!(claims.is_held(&"wh_1".into(), &networks));
+    }
+
+    #[test]
+    fn a_rival_sends_the_same_however_it_spells_the_url() {
+        let attempt = |url: &str| Attempt {
+            uid: String::new(),
+            number: 1,
+            since: jiff::Timestamp::UNIX_EPOCH,
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            posts: 1,
+            url: url.into(),
+            enabled_events: BTreeSet::new(),
+            status: crate::provider::EndpointStatus::Active,
+            known: BTreeSet::new(),
+        };
+        let mut claims = Claims::default();
+        let others = [("b", "https://EXAMPLE.com"), ("c", "https://example.com/c")];
+        for (name, url) in others {
+            claims.see(&key(name), Claim { attempt: Some(attempt(url)), ..holding(&[]) });
+        }
+        let rivals = claims.rival_posts(&key("a"), &attempt("https://example.com/"), &networks(&["a"]));
+        assert_eq!(rivals, 1);
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct SecretIndex {
     /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/>): whoever writes
     /// the uid of another namespace's resource on a Secret gains nothing.
     owned: HashMap<(String, String), BTreeSet<String>>,
+    /// Those without an owner: they were released with their endpoints.
+    released: BTreeSet<ResourceKey>,
     round: u64,
     complete: bool,
 }
@@ -123,6 +125,9 @@ impl SecretIndex {
             owned.insert(key.name.clone());
             ResourceKey { namespace: key.namespace.clone(), name: name.clone() }
         });
+        if owner.is_none() {
+            self.released.insert(key.clone());
+        }
         self.secrets.insert(key, (stored, self.round));
         let mut concerned = before.into_iter().chain(owner).collect::<Vec<_>>();
         concerned.dedup();
@@ -151,6 +156,7 @@ impl SecretIndex {
     /// Drops an entry and names its owner.
     fn drop_entry(&mut self, key: &ResourceKey) -> Option<ResourceKey> {
         let (stored, _) = self.secrets.remove(key)?;
+        self.released.remove(key);
         let (name, uid) = stored.owner?;
         let owner = (key.namespace.clone(), uid);
         if let Some(owned) = self.owned.get_mut(&owner) {
@@ -167,6 +173,13 @@ impl SecretIndex {
     pub fn get(&self, namespace: &str, name: &str) -> Option<&StoredMeta> {
         let key = ResourceKey { namespace: namespace.to_owned(), name: name.to_owned() };
         self.secrets.get(&key).map(|(stored, _)| stored)
+    }
+
+    /// Whether the secret of an endpoint is in a Secret that was released: somebody goes on using both.
+    #[must_use]
+    pub fn is_released(&self, endpoint: &EndpointId) -> bool {
+        let stored = self.released.iter().filter_map(|key| self.secrets.get(key));
+        stored.into_iter().any(|(stored, _)| stored.endpoint.as_ref() == Some(endpoint))
     }
 
     /// The Secrets of a namespace that the resource with this uid owns, by name.
@@ -222,5 +235,27 @@ mod tests {
         index.drop_named("billing", "own");
         assert_eq!(index.owned_by("billing", "uid").count(), 0);
         assert!(index.owned.is_empty());
+    }
+
+    #[test]
+    fn a_secret_without_an_owner_was_released_with_its_endpoint() {
+        let mut index = SecretIndex::default();
+        let mut secret = |name: &str, version: &str, owners: &serde_json::Value| {
+            let meta = json!({
+                "namespace": "billing", "name": name, "resourceVersion": version,
+                "annotations": { ENDPOINT_ID_ANNOTATION: format!("wh_{name}") }, "ownerReferences": owners,
+            });
+            index.put(&serde_json::from_value(meta).unwrap());
+            ["wh_a", "wh_b"].map(|id| index.is_released(&id.into()))
+        };
+        let owner = json!([{
+            "apiVersion": "webhookoperator.dev/v1alpha1", "kind": "WebhookEndpoint", "name": "e", "uid": "uid",
+        }]);
+        assert_eq!(secret("a", "1", &owner), [false, false]);
+        assert_eq!(secret("a", "2", &json!([])), [true, false]);
+        assert_eq!(secret("b", "3", &json!([])), [true, true]);
+        assert_eq!(secret("b", "4", &owner), [true, false]);
+        index.drop_named("billing", "a");
+        assert!(!index.is_released(&"wh_a".into()));
     }
 }

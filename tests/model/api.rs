@@ -52,7 +52,7 @@ impl Events {
     }
 
     pub fn request(self) -> NewEndpoint {
-        NewEndpoint { url: URL.to_owned(), enabled_events: self.set(), status: EndpointStatus::Active }
+        NewEndpoint { url: URL.into(), enabled_events: self.set(), status: EndpointStatus::Active }
     }
 }
 
@@ -78,7 +78,7 @@ impl Shown {
         Endpoint {
             id: endpoint_id(id),
             network_id: None,
-            url: self.url.to_owned(),
+            url: self.url.into(),
             enabled_events: self.events.set(),
             status: if self.active { EndpointStatus::Active } else { EndpointStatus::Inactive },
             created_at: self.created_at,
@@ -186,5 +186,5 @@ impl Api {
 
 /// Whether `attempt` would recognise `remote`, or stop because of it, but for its id.
 pub fn concerns(attempt: &Attempt, remote: &Remote) -> bool {
-    attempt.url == remote.shown.url && attempt.enabled_events == remote.shown.events.set()
+    attempt.url.as_str() == remote.shown.url && attempt.enabled_events == remote.shown.events.set()
 }

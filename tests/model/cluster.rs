@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use webhook_operator::planning::{Attempt, HeldSecret, Observed, SecretState};
+use webhook_operator::planning::{Attempt, HeldSecret, Observed, Removal, SecretState};
 
 use super::api::{Events, Id, endpoint_id};
 
@@ -22,6 +22,8 @@ pub enum Condition {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Resource {
     pub events: Events,
+    /// Its deletion policy.
+    pub policy: Removal,
     pub deleting: bool,
     pub finalizer: bool,
     pub attempt: Option<Arc<Attempt>>,
@@ -35,6 +37,7 @@ impl Resource {
     pub fn declared(events: Events) -> Self {
         Self {
             events,
+            policy: Removal::Delete,
             deleting: false,
             finalizer: false,
             attempt: None,
@@ -57,20 +60,32 @@ pub enum Secret {
         /// Whether its data is the endpoint's secret.
         genuine: bool,
     },
+    /// Left behind by a resource that was let go; it holds the endpoint's true secret.
+    Released {
+        endpoint: Id,
+    },
 }
 
 impl Secret {
     pub fn endpoint(&self) -> Option<Id> {
         match self {
             Self::Held { endpoint, .. } => Some(*endpoint),
-            Self::Absent | Self::Foreign => None,
+            Self::Absent | Self::Foreign | Self::Released { .. } => None,
+        }
+    }
+
+    /// The endpoint whose secret it holds, whosever it is.
+    pub fn stored(&self) -> Option<Id> {
+        match self {
+            Self::Released { endpoint } => Some(*endpoint),
+            other => other.endpoint(),
         }
     }
 
     pub fn state(&self) -> SecretState {
         match self {
             Self::Absent => SecretState::Absent,
-            Self::Foreign => SecretState::Foreign,
+            Self::Foreign | Self::Released { .. } => SecretState::Foreign,
             Self::Held { endpoint, attempt, .. } => SecretState::Held(HeldSecret {
                 endpoint: Some(endpoint_id(*endpoint)),
                 attempt: *attempt,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use webhook_operator::planning::{Action, Step};
+use webhook_operator::planning::{Action, Reach, Step};
 
 use super::api::{Lag, Maker};
 use super::cluster::{Secret, View};
@@ -31,6 +31,10 @@ pub enum Event {
     Deny,
     /// Secrets can be written again.
     Allow,
+    /// The process has waited for the network for long enough.
+    Shut,
+    /// The network answers the process again.
+    Open,
     /// Somebody does something.
     Deed(Deed),
 }
@@ -79,6 +83,11 @@ impl World {
             events.push(Event::Allow);
         } else if self.budget.denials > 0 {
             events.push(Event::Deny);
+        }
+        match self.process.reach {
+            Reach::Shut => events.push(Event::Open),
+            Reach::Open if self.budget.shut > 0 => events.push(Event::Shut),
+            Reach::Open => {}
         }
         events.extend(
             self.budget
@@ -197,6 +206,11 @@ impl World {
                 next.denied = true;
             }
             Event::Allow => next.denied = false,
+            Event::Shut => {
+                next.budget.shut -= 1;
+                next.process.reach = Reach::Shut;
+            }
+            Event::Open => next.process.reach = Reach::Open,
             Event::Deed(deed) => {
                 next.budget.deeds.remove(&deed);
                 deeds::perform(&mut next, deed);

@@ -60,6 +60,9 @@ impl Model for Exploration {
             Property::always("no stored endpoint is deleted", |_, world: &World| {
                 !world.flaws.contains(&Flaw::StoredEndpointDeleted)
             }),
+            Property::always("nothing is given up that can be told", |_, world: &World| {
+                !world.flaws.contains(&Flaw::GivenUp)
+            }),
             Property::always(ENDS_WELL, |model: &Self, world| model.recovery.holds(world, model.mutation)),
         ]
     }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use webhook_operator::planning::{
-    Action, Attempt, DeleteCause, Intent, Observed, Presence, Progress, Reason, Rest, SecretState, Step, plan,
+    Action, Attempt, DeleteCause, Intent, Leftover, Observed, Presence, Progress, Reach, Reason, Removal,
+    Rest, SecretState, Step, plan,
 };
 
 use super::time::TIMING;
@@ -65,6 +66,12 @@ mutations! {
     ReleaseFirst,
     /// Does not resolve the open attempt of a resource that is deleted.
     AbandonAttempt,
+    /// Lets a resource that is retained go with an open attempt.
+    RetainAttempt,
+    /// Does not wait for the network before a resource that is retained is let go.
+    RetainHastily,
+    /// Releases the Secret that alone shows that a create was answered.
+    ReleaseEvidence,
     /// Drops the secret in hand of a resource that is deleted, and not its endpoint.
     AbandonInHand,
     /// Deletes an endpoint that another resource holds too.
@@ -94,6 +101,7 @@ impl Mutation {
 
     fn distort(self, intent: &Intent, observed: &mut Observed, now: Timestamp) {
         let removing = matches!(intent, Intent::Remove(_));
+        let retaining = *intent == Intent::Remove(Removal::Retain);
         match self {
             Self::RepeatUnanswered => {
                 if let Progress::Unanswered(_) = observed.progress {
@@ -128,6 +136,8 @@ impl Mutation {
             Self::SeizeSecret if observed.secret == SecretState::Foreign => {
                 observed.secret = SecretState::Absent;
             }
+            Self::RetainAttempt if retaining => observed.attempt = None,
+            Self::RetainHastily if retaining => observed.reach = Reach::Shut,
             Self::AbandonAttempt if removing => observed.attempt = None,
             Self::AbandonInHand if removing => {
                 observed.in_hand = None;
@@ -161,7 +171,10 @@ impl Mutation {
                 Step::Rest(Rest::ready("too early".to_owned()))
             }
             (Self::ReleaseFirst, Step::Act(Action::Delete { .. })) if matches!(intent, Intent::Remove(_)) => {
-                Step::Act(Action::RemoveFinalizer)
+                Step::Act(Action::RemoveFinalizer(Leftover::Nothing))
+            }
+            (Self::ReleaseEvidence, Step::Act(Action::RecordAnswered(_))) => {
+                Step::Act(Action::ReleaseSecret { name: None })
             }
             (Self::PatchAnything, Step::Act(Action::Patch { id, patch, reactivates })) => {
                 let id = observed.unheld.first().map_or(id, |found| found.id.clone());

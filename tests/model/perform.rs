@@ -6,10 +6,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use webhook_operator::planning::{Action, Attempt, DeleteCause, Intent, Observed, Rest, State, Step};
+use webhook_operator::planning::{
+    Action, Attempt, DeleteCause, Intent, Leftover, Observed, Reach, Rest, State, Step,
+};
 use webhook_operator::provider::{EndpointPatch, EndpointStatus};
 
-use super::api::{Events, Id, Lag, Maker, parse_id};
+use super::api::{Events, Id, Lag, Maker, concerns, parse_id};
 use super::cluster::{Condition, Resource, Secret};
 use super::mutation::Mutation;
 use super::process::Sight;
@@ -78,8 +80,29 @@ impl World {
                     self.process.views[who].resource.clone_from(&self.places[who].now.resource);
                 }
             }
-            Action::RemoveFinalizer => {
+            Action::RecordAnswered(number) => {
+                if let Some(resource) = self.places[who].now.resource.as_deref()
+                    && self.sees_resource(who)
+                {
+                    let recorded = Resource { resolved: number, ..resource.clone() };
+                    self.places[who].write(recorded);
+                    self.process.views[who].resource.clone_from(&self.places[who].now.resource);
+                }
+            }
+            Action::ReleaseSecret { name: None } => {
+                let place = &mut self.places[who];
+                if let Some(endpoint) = place.now.secret.endpoint()
+                    && self.process.views[who].secret == place.now.secret
+                {
+                    place.write_secret(Secret::Released { endpoint });
+                    self.process.views[who].secret = Secret::Released { endpoint };
+                }
+            }
+            Action::RemoveFinalizer(leftover) => {
                 if self.sees_resource(who) {
+                    if let Leftover::OfAttempt(attempt) = leftover {
+                        self.warn_of(attempt);
+                    }
                     self.places[who].remove();
                     self.catch_up(who);
                 }
@@ -87,10 +110,21 @@ impl World {
             Action::CopySecret { .. }
             | Action::DressSecret
             | Action::DeleteSecret { .. }
-            | Action::ReleaseSecret { .. } => {
-                unreachable!("no Secret is moved, dressed or released in the model: {action:?}")
+            | Action::ReleaseSecret { name: Some(_) } => {
+                unreachable!("no Secret is moved or dressed in the model: {action:?}")
             }
         }
+    }
+
+    /// Warns of an attempt that was not resolved: the network could not be asked, or could not tell.
+    fn warn_of(&mut self, attempt: Attempt) {
+        let mut found = self.api.live().map(|(_, remote)| remote).filter(|remote| concerns(&attempt, remote));
+        let doubtful =
+            found.any(|remote| remote.maker == Maker::Hand || !remote.shown.active || self.api.undated);
+        if self.process.reach == Reach::Open && !doubtful {
+            self.flaws.insert(Flaw::GivenUp);
+        }
+        self.warned_of.push(attempt);
     }
 
     fn sees_resource(&self, who: usize) -> bool {
@@ -223,7 +257,11 @@ impl World {
         self.touch(who, id);
         let place = &self.places[who].now;
         let kept = place.resource.as_ref().is_some_and(|resource| !resource.deleting);
-        if kept && place.secret.endpoint() == Some(id) {
+        let retained = self.everybody().any(|who| match self.places[who].now.secret {
+            Secret::Released { endpoint } => endpoint == id,
+            _ => false,
+        });
+        if retained || kept && place.secret.endpoint() == Some(id) {
             self.flaws.insert(Flaw::StoredEndpointDeleted);
         }
         self.api.delete(id);
@@ -241,7 +279,7 @@ impl World {
     /// deleted.
     fn is_unclaimed(&self, who: usize, id: Id) -> bool {
         let mut others = self.everybody().filter(|other| *other != who);
-        self.places[who].now.secret.endpoint() != Some(id)
+        self.everybody().all(|any| self.places[any].now.secret.stored() != Some(id))
             && !others.any(|other| self.places[other].now.holds(id))
     }
 
@@ -249,8 +287,8 @@ impl World {
     fn live_rival_posts(&self, who: usize, observed: &Observed) -> u32 {
         let others = self.everybody().filter(|other| *other != who);
         let rivals = others.filter_map(|other| self.places[other].now.open_attempt(other));
-        let sent = observed.attempt.as_ref().map(Attempt::request);
-        let rivals = rivals.filter(|rival| sent.as_ref().is_some_and(|sent| rival.sends(sent)));
+        let own = observed.attempt.as_ref();
+        let rivals = rivals.filter(|rival| own.is_some_and(|own| rival.resembles(own)));
         rivals.map(|rival| rival.posts).sum()
     }
 

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use webhook_operator::planning::{
-    Attempt, Desired, Drift, Intent, Memory, Observed, Presence, Removal, SecretShape,
-};
+use webhook_operator::planning::{Desired, Drift, Intent, Memory, Observed, Presence, Reach, SecretShape};
 
 use super::api::{Api, Id, Lag, Shown, URL, endpoint_id, parse_id};
 use super::cluster::{View, uid};
@@ -30,6 +28,8 @@ pub struct Process {
     pub created: BTreeMap<Id, usize>,
     /// Whether a write of a Secret succeeded since the start and since the last refusal.
     pub proven: bool,
+    /// Whether it still waits for the network.
+    pub reach: Reach,
 }
 
 impl Process {
@@ -43,6 +43,7 @@ impl Process {
             seen: BTreeMap::new(),
             created: BTreeMap::new(),
             proven: true,
+            reach: Reach::Open,
         }
     }
 
@@ -100,8 +101,8 @@ impl Process {
             Sight::Present(_) | Sight::Gone => None,
         });
         let rivals = self.others(who).filter_map(|other| self.views[other].open_attempt(other));
-        let like = attempt.as_ref().map(Attempt::request);
-        let rivals = rivals.filter(|rival| like.as_ref().is_some_and(|like| rival.sends(like)));
+        let rivals = rivals.filter(|rival| attempt.as_ref().is_some_and(|attempt| rival.resembles(attempt)));
+        let rival_posts = rivals.map(|rival| rival.posts).sum();
         let observed = Observed {
             uid: uid(who),
             finalizer: resource.finalizer,
@@ -114,10 +115,11 @@ impl Process {
             secret: view.secret.state(),
             former_secrets: BTreeMap::new(),
             unproven: !self.proven,
+            reach: self.reach,
             listed_at: self.listed_at.map(|tick| self.instant(tick)),
             remote: own.iter().filter_map(|id| Some((endpoint_id(*id), self.presence(*id)?))).collect(),
             unheld: unheld.collect(),
-            rival_posts: rivals.map(|rival| rival.posts).sum(),
+            rival_posts,
             contested: own
                 .iter()
                 .filter(|id| self.others(who).any(|other| self.views[other].holds(**id)))
@@ -126,7 +128,7 @@ impl Process {
             reactivation: memory.reactivation(),
         };
         let intent = if resource.deleting {
-            Intent::Remove(Removal::Delete)
+            Intent::Remove(resource.policy)
         } else {
             Intent::Keep(Desired {
                 endpoint: resource.events.request(),

@@ -7,16 +7,27 @@ use super::cluster::Condition;
 use super::time::tick;
 use super::world::World;
 
-/// Every endpoint that was made for a resource is stored, or on record, or named by a `Stalled` resource.
+/// Every endpoint that was made for a resource is stored, or on record, or named by a `Stalled` resource, or
+/// was warned of when its resource was let go.
 ///
 /// Two live endpoints for one uid are never unreported, then: of the two, one at most is stored.
 pub fn nothing_leaks(world: &World) -> bool {
     world.api.live().all(|(id, remote)| match remote.maker {
         Maker::Hand => true,
-        Maker::Resource(_) => world
-            .everybody()
-            .any(|who| world.places[who].now.holds(id) || answers_for(world, who, id, remote)),
+        Maker::Resource(_) => {
+            was_warned_of(world, id, remote)
+                || world.everybody().any(|who| {
+                    let place = &world.places[who].now;
+                    place.holds(id)
+                        || place.secret.stored() == Some(id)
+                        || answers_for(world, who, id, remote)
+                })
+        }
     })
+}
+
+fn was_warned_of(world: &World, id: Id, remote: &Remote) -> bool {
+    world.warned_of.iter().any(|attempt| will_find(attempt, id, remote))
 }
 
 /// Whether resource `who` stands for an endpoint that is stored nowhere: its attempt is open and will
@@ -37,13 +48,16 @@ fn names(world: &World, who: usize, id: Id) -> bool {
 }
 
 /// Once nothing moves any more: every endpoint that was made for a resource has its secret stored for
-/// that resource, or a `Stalled` resource names it.
+/// that resource, or was warned of, or a `Stalled` resource names it.
 pub fn nothing_is_left(world: &World) -> bool {
     world.api.live().all(|(id, remote)| match remote.maker {
         Maker::Hand => true,
-        Maker::Resource(_) => world
-            .everybody()
-            .any(|who| world.places[who].now.secret.endpoint() == Some(id) || names(world, who, id)),
+        Maker::Resource(_) => {
+            was_warned_of(world, id, remote)
+                || world
+                    .everybody()
+                    .any(|who| world.places[who].now.secret.stored() == Some(id) || names(world, who, id))
+        }
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use webhook_operator::planning::Attempt;
+use webhook_operator::planning::{Attempt, Removal};
 use webhook_operator::provider::EndpointStatus;
 
 use super::api::{Api, Events, Lag, Maker, URL};
@@ -23,6 +23,7 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (two_unanswered(), 45_000),
         (two_outdated(), 20_000),
         (two_deleted(), 45_000),
+        (retained(), 70_000),
         (one_create(), 15_000),
         (one_to_the_end(), 55_000),
         (by_hand(), 90_000),
@@ -44,6 +45,7 @@ pub fn of(mutation: Mutation) -> Scenario {
         | Mutation::ReleaseFirst
         | Mutation::AbandonAttempt
         | Mutation::AbandonInHand => one_to_the_end(),
+        Mutation::RetainAttempt | Mutation::RetainHastily | Mutation::ReleaseEvidence => retained(),
         Mutation::IgnoreKnown | Mutation::DoubtfulAsOurs => by_hand(),
         Mutation::StoreNothing | Mutation::SeizeSecret => secrets(),
         Mutation::TrustGaps | Mutation::PatchAnything => drift(),
@@ -98,6 +100,24 @@ pub fn two_deleted() -> Scenario {
     listed.process.list(&listed.api, listed.now, Lag::None);
     let starts = vec![listed, ready(2, budget)];
     Scenario { name: "two deleted", starts, horizon: 7, depth: 8 }
+}
+
+/// A resource that is to be retained and is deleted at any moment, in a network that may be given up.
+pub fn retained() -> Scenario {
+    let deeds = BTreeSet::from([Deed::DeleteResource(0), Deed::IdenticalJustBefore]);
+    let budget = Budget { crashes: 1, lost: 2, lagging: 1, shut: 1, deeds, ..Budget::default() };
+    let declared = || Resource { policy: Removal::Retain, ..Resource::declared(Events::Ocpp) };
+    let view = || View { resource: Some(Arc::new(declared())), secret: Secret::Absent };
+    let new = World::starting_with(vec![view()], Api::default(), budget);
+    let mut listed = new.clone();
+    listed.process.list(&listed.api, listed.now, Lag::None);
+    let unanswered = [Outcome::RequestLost, Outcome::AnswerLost, Outcome::Late].map(|outcome| {
+        let mut world = listed.clone();
+        sent(&mut world, 0, outcome);
+        world
+    });
+    let starts = [new].into_iter().chain(unanswered).collect();
+    Scenario { name: "retained", starts, horizon: 9, depth: 10 }
 }
 
 /// One resource, and all that can happen to a create.
@@ -172,7 +192,7 @@ pub fn restored() -> Scenario {
         since: second(0),
         started_at: second(0),
         posts: 1,
-        url: URL.to_owned(),
+        url: URL.into(),
         enabled_events: Events::Ocpp.set(),
         status: EndpointStatus::Active,
         known: BTreeSet::new(),

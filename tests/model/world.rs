@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use webhook_operator::planning::{Intent, Observed, Step};
+use webhook_operator::planning::{Attempt, Intent, Observed, Step};
 
 use super::api::{Api, URL};
 use super::cluster::{Place, View};
@@ -30,6 +30,8 @@ pub struct Budget {
     pub denials: u8,
     /// Lists that nobody asked for.
     pub resyncs: u8,
+    /// Times that the network is given up.
+    pub shut: u8,
     /// What people, and the API by itself, will do; each once, at any time.
     pub deeds: BTreeSet<Deed>,
 }
@@ -72,6 +74,8 @@ pub enum Flaw {
     StoredEndpointDeleted,
     /// A resource was reported Ready without the true secret of a live endpoint.
     UntrueReady,
+    /// A resource was let go with an attempt unresolved, though the network could tell what became of it.
+    GivenUp,
 }
 
 /// What the clock shows at the start; before it, there is room for what was there already.
@@ -89,6 +93,8 @@ pub struct World {
     pub flaws: BTreeSet<Flaw>,
     /// What somebody deleted remotely by hand: `Ready` may outlive it until the next list.
     pub removed_by_hand: BTreeSet<super::api::Id>,
+    /// The attempts that people were warned of when their resources were let go.
+    pub warned_of: Vec<Attempt>,
 }
 
 impl World {
@@ -104,6 +110,7 @@ impl World {
             budget,
             flaws: BTreeSet::new(),
             removed_by_hand: BTreeSet::new(),
+            warned_of: Vec::new(),
         }
     }
 

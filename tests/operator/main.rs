@@ -22,6 +22,8 @@ mod drift;
 mod manifests;
 mod networks;
 mod restart;
+mod retain;
+mod rewritten;
 mod same_url;
 mod scale;
 mod secrets;

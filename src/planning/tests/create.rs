@@ -1,6 +1,8 @@
 //! Beginning a create.
 
-use super::given::{attempt, attempted, both, check, desired, endpoint, holding, new, ready};
+use super::given::{
+    REWRITTEN, attempt, attempted, both, check, desired, endpoint, holding, new, ready, rewritten,
+};
 use crate::planning::{Presence, Progress, SecretState};
 
 #[test]
@@ -21,8 +23,13 @@ fn nothing_is_sent_before_it_is_on_record() {
         (
             "recorded with another URL than is declared by now",
             attempted(Progress::Unsent)
-                .desired(|desired| desired.endpoint.url = "https://new.example.com".to_owned()),
+                .desired(|desired| desired.endpoint.url = "https://new.example.com".into()),
             "record attempt 2, https://new.example.com",
+        ),
+        (
+            "recorded with another spelling of the URL than is declared by now: what is declared is sent",
+            attempted(Progress::Unsent).desired(|desired| desired.endpoint.url = REWRITTEN.into()),
+            "record attempt 2, https://HOOKS.example.com:443/a/../charging",
         ),
         ("undone: its endpoint was found and deleted", attempted(Progress::Undone), "record attempt 2"),
     ]);
@@ -37,9 +44,14 @@ fn what_is_there_before_is_known() {
             "record attempt 1, knowing wh_7 wh_8",
         ),
         (
+            "with the same URL, however it is spelt",
+            new().finds(rewritten("wh_7", 0)),
+            "record attempt 1, knowing wh_7",
+        ),
+        (
             "with the URL of an earlier attempt only",
             new().finds(crate::provider::Endpoint {
-                url: "https://old.example.com".to_owned(),
+                url: "https://old.example.com".into(),
                 ..endpoint("wh_7", 0)
             }),
             "record attempt 1",

@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::show::short;
 use crate::planning::{
-    Attempt, Desired, Drift, HeldSecret, InHand, Intent, Observed, Presence, Progress, Reactivation, Removal,
-    SecretShape, SecretState, Timing, plan,
+    Attempt, Desired, Drift, HeldSecret, InHand, Intent, Observed, Presence, Progress, Reach, Reactivation,
+    Removal, SecretShape, SecretState, Timing, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
 
 pub(super) const URL: &str = "https://hooks.example.com/charging";
+/// [`URL`] as an API might write it.
+pub(super) const REWRITTEN: &str = "https://HOOKS.example.com:443/a/../charging";
 pub(super) const UID: &str = "uid";
 /// An attempt may be sent for 10 s, is under way for 10 s more, and settles in 20 s after that.
 pub(super) const TIMING: Timing = Timing { settle: Duration::from_secs(20), call: Duration::from_secs(10) };
@@ -35,15 +37,20 @@ pub(super) fn endpoint(id: &str, created: i64) -> Endpoint {
     Endpoint {
         id: id.into(),
         network_id: None,
-        url: URL.to_owned(),
+        url: URL.into(),
         enabled_events: ocpp(),
         status: EndpointStatus::Active,
         created_at: Some(at(created)),
     }
 }
 
+/// An endpoint as [`wanted`], its URL rewritten by the API.
+pub(super) fn rewritten(id: &str, created: i64) -> Endpoint {
+    Endpoint { url: REWRITTEN.into(), ..endpoint(id, created) }
+}
+
 pub(super) fn wanted() -> NewEndpoint {
-    NewEndpoint { url: URL.to_owned(), enabled_events: ocpp(), status: EndpointStatus::Active }
+    NewEndpoint { url: URL.into(), enabled_events: ocpp(), status: EndpointStatus::Active }
 }
 
 /// Attempt `number` as [`wanted`], begun at `started` seconds, the first of its series.
@@ -54,7 +61,7 @@ pub(super) fn attempt(number: u64, started: i64) -> Attempt {
         since: at(started),
         started_at: at(started),
         posts: 1,
-        url: URL.to_owned(),
+        url: URL.into(),
         enabled_events: ocpp(),
         status: EndpointStatus::Active,
         known: BTreeSet::new(),
@@ -143,6 +150,11 @@ impl Given {
 
     pub(super) fn listed(self, seconds: i64) -> Self {
         self.with(|observed| observed.listed_at = Some(at(seconds)))
+    }
+
+    /// The network can't be asked, and has been waited for long enough.
+    pub(super) fn shut(self) -> Self {
+        self.with(|observed| observed.reach = Reach::Shut)
     }
 
     pub(super) fn never_listed(self) -> Self {

@@ -94,6 +94,15 @@ fn retain() {
 }
 
 #[test]
+fn retain_unanswered() {
+    golden("retain_unanswered", new(), |stage| {
+        stage.fate = Fate::AnswerLost;
+        stage.runs_until_sent();
+        stage.meanwhile("somebody deletes the resource", |stage| deleted(stage, Removal::Retain)).runs();
+    });
+}
+
+#[test]
 fn unanswered_create_found() {
     golden("unanswered_create_found", new(), |stage| {
         stage.fate = Fate::AnswerLost;

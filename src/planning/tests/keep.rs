@@ -1,6 +1,6 @@
 //! Keeping what is held as declared.
 
-use super::given::{Given, at, attempt, both, check, endpoint, holding, new, ready};
+use super::given::{Given, REWRITTEN, at, attempt, both, check, endpoint, holding, new, ready, rewritten};
 use crate::planning::{Presence, SecretState};
 use crate::provider::{Endpoint, EndpointStatus};
 
@@ -64,8 +64,14 @@ fn a_change_of_the_declaration_is_sent() {
             "patch wh_1: events ocpp.message asset.connectivity",
         ),
         (
+            "the spelling of the URL, which leads where it did",
+            changed().desired(|desired| desired.endpoint.url = REWRITTEN.into()),
+            AS_DECLARED,
+        ),
+        ("none: the API rewrote the URL", ready().sees(rewritten("wh_1", 0)), AS_DECLARED),
+        (
             "the URL, which the API can't change",
-            changed().desired(|desired| desired.endpoint.url = "https://new.example.com".to_owned()),
+            changed().desired(|desired| desired.endpoint.url = "https://new.example.com".into()),
             "Stalled: ReplacementNotSupported",
         ),
     ]);

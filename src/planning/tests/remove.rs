@@ -75,6 +75,22 @@ fn an_endpoint_whose_secret_is_stored_nowhere_goes_whatever_the_policy() {
     check([
         ("policy Delete", hand().removed(Delete), "delete wh_1 (in hand)"),
         ("policy Retain", hand().removed(Retain), "delete wh_1 (in hand)"),
+        ("policy Delete waits for the network", hand().removed(Delete).shut(), "delete wh_1 (in hand)"),
+        (
+            "the write of its Secret was not answered, and it is stored",
+            hand().secret(holding("wh_1", 1)).removed(Retain),
+            "record that attempt 1 was answered",
+        ),
+        (
+            "it was stored and released",
+            hand().secret_is(SecretState::Foreign).with(|o| o.resolved_attempt = 1).removed(Retain),
+            "remove the finalizer",
+        ),
+        (
+            "policy Retain does not",
+            hand().removed(Retain).shut(),
+            "remove the finalizer, warning of attempt 1",
+        ),
     ]);
 }
 
@@ -95,8 +111,84 @@ fn what_is_retained_is_let_go() {
         ),
         (
             "without a network, too",
+            retained(ready().never_listed().shut().secret_is(SecretState::Foreign)),
+            "remove the finalizer",
+        ),
+        (
+            "before the first list, too: nothing is open",
             retained(ready().never_listed().secret_is(SecretState::Foreign)),
             "remove the finalizer",
+        ),
+        (
+            "where only the Secret shows the answer, that goes on record first",
+            retained(ready().with(|o| o.resolved_attempt = 0)),
+            "record that attempt 1 was answered",
+        ),
+        (
+            "also where that Secret has another name",
+            retained(
+                ready()
+                    .with(|o| o.resolved_attempt = 0)
+                    .secret_is(SecretState::Absent)
+                    .former("old", holding("wh_1", 1)),
+            ),
+            "record that attempt 1 was answered",
+        ),
+    ]);
+}
+
+#[test]
+fn an_open_attempt_is_resolved_before_anything_is_retained() {
+    let retained = |progress| attempted(progress).removed(Retain);
+    let unanswered = || retained(Progress::Unanswered(at(95)));
+    // Endpoint wh_0 and its Secret are to stay; attempt 1 was to replace it.
+    let replacing = || unanswered().secret(holding("wh_0", 0)).recorded("wh_0").finds(endpoint("wh_1", 92));
+    check([
+        ("its first list is waited for", unanswered().never_listed(), "Reconciling: AwaitingList"),
+        ("its list is asked for", unanswered().listed(90), "list"),
+        ("its endpoint is found", unanswered().finds(endpoint("wh_1", 92)), "delete wh_1 (last orphan)"),
+        ("it is found before the Secret is released", replacing(), "delete wh_1 (last orphan)"),
+        ("then the Secret is released", replacing().progress(Progress::Undone), "release the Secret"),
+        ("nothing shows yet", unanswered(), "Reconciling: ResolvingCreate until 130s"),
+        ("nothing shows for good", unanswered().listed(130).at(131), "remove the finalizer"),
+        ("it was never sent", retained(Progress::Unsent), "remove the finalizer"),
+        ("its endpoint was deleted", retained(Progress::Undone), "remove the finalizer"),
+        (
+            "another process recorded it",
+            retained(Progress::Unknown),
+            "Reconciling: ResolvingCreate until 130s",
+        ),
+    ]);
+}
+
+#[test]
+fn what_can_not_be_resolved_is_let_go_with_a_warning() {
+    let retained = |progress| attempted(progress).removed(Retain);
+    let unanswered = || retained(Progress::Unanswered(at(95)));
+    let warns = "remove the finalizer, warning of attempt 1";
+    check([
+        ("it can't be told what it made", unanswered().finds(endpoint("wh_1", 89)), warns),
+        ("never listed", unanswered().never_listed().shut(), warns),
+        ("listed before it was sent", unanswered().listed(90).shut(), warns),
+        ("nothing shows yet", unanswered().shut(), warns),
+        (
+            "its endpoint is found, and can't be deleted",
+            unanswered().finds(endpoint("wh_1", 92)).shut(),
+            warns,
+        ),
+        ("another process recorded it", retained(Progress::Unknown).shut(), warns),
+        (
+            "the Secret of another endpoint is released all the same",
+            unanswered().secret(holding("wh_0", 0)).shut(),
+            "release the Secret",
+        ),
+        ("it was never sent: nothing to warn of", retained(Progress::Unsent).shut(), "remove the finalizer"),
+        ("its endpoint was deleted", retained(Progress::Undone).shut(), "remove the finalizer"),
+        ("nothing shows for good", unanswered().listed(130).at(131).shut(), "remove the finalizer"),
+        (
+            "what is to be deleted waits for the network",
+            attempted(Progress::Unknown).removed(Delete).never_listed().shut(),
+            "Reconciling: AwaitingList",
         ),
     ]);
 }

@@ -1,6 +1,6 @@
 //! What became of a create that was not answered.
 
-use super::given::{Given, at, attempt, attempted, both, check, endpoint, holding};
+use super::given::{Given, at, attempt, attempted, both, check, endpoint, holding, rewritten};
 use crate::planning::{Attempt, Progress};
 use crate::provider::{Endpoint, EndpointStatus};
 
@@ -41,6 +41,11 @@ fn what_it_made_is_deleted() {
             "delete wh_1 (last orphan)",
         ),
         (
+            "its URL was rewritten by the API",
+            unanswered().finds(rewritten("wh_1", 92)),
+            "delete wh_1 (last orphan)",
+        ),
+        (
             "one of two that the series may have made",
             unanswered()
                 .attempt(Attempt { posts: 2, ..attempt(2, 90) })
@@ -71,7 +76,7 @@ fn what_it_did_not_make_is_left_alone() {
         ("other events", found(Endpoint { enabled_events: both(), ..endpoint("wh_1", 92) }), waits),
         (
             "another URL",
-            found(Endpoint { url: "https://b.example.com".to_owned(), ..endpoint("wh_1", 92) }),
+            found(Endpoint { url: "https://b.example.com".into(), ..endpoint("wh_1", 92) }),
             waits,
         ),
         (

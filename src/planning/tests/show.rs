@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::given::{URL, at};
-use crate::planning::{Action, Attempt, DeleteCause, Step};
+use crate::planning::{Action, Attempt, DeleteCause, Leftover, Step};
 use crate::provider::{EndpointPatch, EventType};
 
 /// A step on one line, without what a rest tells people.
@@ -45,6 +45,7 @@ fn act(action: &Action) -> String {
         Action::CopySecret { from } => format!("copy Secret {from}"),
         Action::DressSecret => "dress the Secret".to_owned(),
         Action::DeleteSecret { name } => format!("delete Secret {name}"),
+        Action::RecordAnswered(number) => format!("record that attempt {number} was answered"),
         Action::ReleaseSecret { name: None } => "release the Secret".to_owned(),
         Action::ReleaseSecret { name: Some(name) } => format!("release Secret {name}"),
         Action::Patch { id, patch, reactivates } => {
@@ -62,7 +63,10 @@ fn act(action: &Action) -> String {
             format!("delete {id} ({cause})")
         }
         Action::List => "list".to_owned(),
-        Action::RemoveFinalizer => "remove the finalizer".to_owned(),
+        Action::RemoveFinalizer(Leftover::Nothing) => "remove the finalizer".to_owned(),
+        Action::RemoveFinalizer(Leftover::OfAttempt(attempt)) => {
+            format!("remove the finalizer, warning of attempt {}", attempt.number)
+        }
     }
 }
 
@@ -71,7 +75,7 @@ fn record(attempt: &Attempt) -> String {
     if attempt.posts > 1 {
         let _ = write!(told, ", post {} since {}", attempt.posts, time(attempt.since));
     }
-    if attempt.url != URL {
+    if attempt.url.as_str() != URL {
         let _ = write!(told, ", {}", attempt.url);
     }
     if !attempt.known.is_empty() {

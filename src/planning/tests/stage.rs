@@ -152,6 +152,7 @@ impl Stage {
                     held.annotations = desired.secret.annotations.clone();
                 }
             }
+            Action::RecordAnswered(number) => self.given.observed.resolved_attempt = number,
             Action::ReleaseSecret { name: None } => self.given.observed.secret = SecretState::Foreign,
             Action::DeleteSecret { name } | Action::ReleaseSecret { name: Some(name) } => {
                 self.given.observed.former_secrets.remove(&name);
@@ -165,7 +166,7 @@ impl Stage {
             Action::Confirm { id } => self.see(&id),
             Action::Delete { id, cause } => self.delete(&id, cause),
             Action::List => self.list(),
-            Action::RemoveFinalizer => self.given.observed.finalizer = false,
+            Action::RemoveFinalizer(_) => self.given.observed.finalizer = false,
         }
         true
     }
@@ -249,7 +250,8 @@ impl Stage {
     pub(super) fn list(&mut self) {
         let observed = &mut self.given.observed;
         observed.listed_at = Some(self.given.now);
-        observed.unheld = self.network.iter().filter(|endpoint| endpoint.url == URL).cloned().collect();
+        observed.unheld =
+            self.network.iter().filter(|endpoint| endpoint.url.as_str() == URL).cloned().collect();
         let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
         let own: Vec<_> = stored.chain(observed.recorded.clone()).collect();
         for id in own {
