@@ -10,7 +10,9 @@ use crate::provider::{self, ErrorClass};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The resource changed since it was looked at.
-    #[error("the resource changed meanwhile: looking again")]
+    #[error(
+        "the resource, or what belongs to it, differs from what the watches show: waits for them to catch up"
+    )]
     Outdated,
     /// Kubernetes does not let the Secret be written.
     #[error("Secret {name:?} can't be written, so no endpoint is created or changed: {why}")]
