@@ -3,7 +3,6 @@
 #![expect(clippy::doc_markdown, reason = "the comments of arguments are the help that a terminal shows")]
 
 mod arguments;
-mod usage;
 
 use std::error::Error as _;
 use std::io::IsTerminal as _;
@@ -78,7 +77,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(Cli { command: Command::Run(arguments) }) => run(*arguments),
         Ok(Cli { command: Command::Crds }) => print_crds(),
-        Err(error) => usage::explain(&error),
+        Err(error) => usage::explain(&error, "webhook-operator"),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

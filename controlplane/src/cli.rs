@@ -12,7 +12,6 @@ use crate::info::Failure;
 use crate::progress::note;
 use crate::run::{self, RunError};
 use crate::supervisor::become_child;
-use crate::usage;
 use crate::version::Binary;
 
 /// A real Kubernetes control plane on loopback, for tests and the demo

@@ -18,7 +18,6 @@ mod run;
 mod state_dir;
 mod stop;
 mod supervisor;
-pub mod usage;
 pub mod version;
 
 pub use cli::main;

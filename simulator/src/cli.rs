@@ -201,11 +201,3 @@ fn variable_name(prefix: &str, network: &str) -> String {
     let name = network.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     prefix.chars().chain(name).collect()
 }
-
-/// What clap has to say, in one line and without its usage.
-pub(crate) fn sentence(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let message = text.split("\n\n").next().unwrap_or_default();
-    let words: Vec<_> = message.trim_start_matches("error: ").split_whitespace().collect();
-    words.join(" ")
-}

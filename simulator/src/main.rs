@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             return error.print().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
         }
         Err(error) => {
-            complain(&cli::sentence(&error));
+            complain(&usage::sentence(&error));
             return ExitCode::from(USAGE);
         }
     };

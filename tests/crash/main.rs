@@ -29,3 +29,4 @@ mod single;
 #[path = "../operator/support/mod.rs"]
 mod support;
 mod views;
+mod worlds;

@@ -190,3 +190,25 @@ impl Scenario {
         self.end.iter().map(|line| (*line).to_owned()).collect()
     }
 }
+
+/// A test for each scenario.
+macro_rules! each_scenario {
+    ($run:path) => {
+        $crate::scenario::each_scenario! { $run:
+            create: CREATE,
+            patch: PATCH,
+            delete: DELETE,
+            rename: RENAME,
+            recovery: RECOVERY,
+            recreation: RECREATION,
+            two_resources_with_one_url: TWINS,
+        }
+    };
+    ($run:path: $($name:ident: $scenario:ident),* $(,)?) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+        async fn $name() {
+            $run($crate::scenario::$scenario).await;
+        })*
+    };
+}
+pub(crate) use each_scenario;

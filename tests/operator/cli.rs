@@ -38,7 +38,7 @@ fn sentence(output: &Output) -> String {
 
 #[test]
 fn a_wrong_command_line_gives_one_sentence() {
-    let help = "; `webhook-operator help` lists what there is";
+    let help = "; `webhook-operator --help` lists what there is";
     for (arguments, expected) in [
         (&[][..], "no command was named"),
         (&["walk"], "unrecognized subcommand 'walk'"),

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use ::controlplane::usage::explain;
 use clap::{Parser, Subcommand};
+use usage::explain;
 
 use crate::codegen::{self, CodegenError, Mode};
 use crate::controlplane::{self, ControlPlaneError};

@@ -8,7 +8,7 @@ use interposer::When;
 use super::{LOOKS, Viewed, all_well};
 use crate::end::{come_to, looked};
 use crate::learnt::{Learnt, Point, begin, check, learn, lost_secrets};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{Scenario, each_scenario};
 use crate::scene::Scene;
 use crate::support::SOON;
 
@@ -90,21 +90,4 @@ async fn every_old_view(scenario: Scenario) {
     all_well(&format!("old, {}", scenario.name), worlds.collect()).await;
 }
 
-macro_rules! scenarios {
-    ($($name:ident: $scenario:ident),* $(,)?) => {
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-        async fn $name() {
-            every_old_view(scenario::$scenario).await;
-        })*
-    };
-}
-
-scenarios! {
-    create: CREATE,
-    patch: PATCH,
-    delete: DELETE,
-    rename: RENAME,
-    recovery: RECOVERY,
-    recreation: RECREATION,
-    two_resources_with_one_url: TWINS,
-}
+each_scenario!(every_old_view);

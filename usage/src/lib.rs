@@ -24,7 +24,12 @@ pub fn explain(error: &clap::Error, program: &str) -> Result<(), String> {
     Err(format!("{complaint}; `{program} --help` lists what there is"))
 }
 
-/// The first paragraph of clap's message as one line; the usage and tips after it are left out.
+/// What clap has to say in one line, without the usage and tips that come after it.
+#[must_use]
+pub fn sentence(error: &clap::Error) -> String {
+    first_paragraph(&error.to_string())
+}
+
 fn first_paragraph(text: &str) -> String {
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
