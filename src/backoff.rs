@@ -26,12 +26,6 @@ impl Backoff {
         jittered(self.first.saturating_mul(factor).min(self.cap))
     }
 
-    /// How many pauses there were since the last success.
-    #[must_use]
-    pub fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// Starts over, after a success.
     pub fn reset(&mut self) {
         self.failures = 0;

@@ -3,23 +3,27 @@
 #![expect(clippy::doc_markdown, reason = "the comments of arguments are the help that a terminal shows")]
 
 mod arguments;
+mod logging;
 
 use std::error::Error as _;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use ipnet::IpNet;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use webhook_operator::reconcile::Settings;
 use webhook_operator::{controller, resources};
 
 use arguments::{duration, listen_address, log_filter, range};
+use logging::LogFormat;
 
 /// Keeps remote webhook endpoints as WebhookEndpoint manifests declare them.
 #[derive(Parser)]
@@ -63,14 +67,8 @@ struct Run {
     #[arg(long, value_parser = arguments::selector)]
     selector: Option<String>,
     /// How many times shorter than in life the pauses between tries at a resource are; for tests of the operator.
-    #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    hurry: u16,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
+    #[arg(long, hide = true, default_value = "1")]
+    hurry: NonZeroU16,
 }
 
 fn main() -> ExitCode {
@@ -110,14 +108,8 @@ async fn run(arguments: Run) -> Result<(), String> {
         selector,
         hurry,
     } = arguments;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(log_filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(wants_colour());
-    match log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let log = logging::subscriber(log_filter, log_format, wants_colour(), std::io::stderr);
+    log.try_init().map_err(|error| format!("can't log: {error}"))?;
     let config = kube::Config::infer().await.map_err(|error| no_cluster(&error))?;
     let settings = Settings {
         settle: create_settling_time,

@@ -15,7 +15,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::streams::{readable, received, selected, steady, with_unseen_deletes};
+use super::relist::with_unseen_deletes;
+use super::streams::{readable, received, selected, steady};
 use crate::reconcile::{Context, on_error, reconcile};
 use crate::resources::WebhookEndpoint;
 use crate::state::ResourceKey;
@@ -29,8 +30,10 @@ pub(super) fn watch(
 ) -> impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + use<> {
     let api = Api::<DeserializeGuard<WebhookEndpoint>>::all(client.clone());
     let context = Arc::clone(context);
-    let events = steady("WebhookEndpoints", api, selected(&context.settings))
-        .filter_map(|event| futures::future::ready(readable("WebhookEndpoints", event)));
+    let events = steady("WebhookEndpoints", api, selected(&context.settings)).filter_map({
+        let store = store.clone();
+        move |event| futures::future::ready(readable("WebhookEndpoints", &store, event))
+    });
     let events = with_unseen_deletes(store.clone(), events).map(Ok);
     // Fed after the cache, so that a write of ours is kept in mind until the cache shows it.
     let events = events.reflect(writer).inspect_ok(move |event| feed(&context, event));

@@ -4,6 +4,7 @@ mod endpoints;
 mod health;
 mod namespaces;
 mod networks;
+mod relist;
 mod secrets;
 mod streams;
 

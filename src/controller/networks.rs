@@ -29,7 +29,8 @@ use tracing::{debug, warn};
 
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
-use super::streams::{readable, received, selected, steady, with_unseen_deletes};
+use super::relist::with_unseen_deletes;
+use super::streams::{readable, received, selected, steady};
 use crate::network::{
     Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable,
     Verdict, credential_secrets, read_credentials, report,
@@ -145,8 +146,10 @@ where
     let (store, writer) = reflector::store();
     let api = Api::<DeserializeGuard<K>>::all(shared.parts.watches.clone());
     let feed = Arc::clone(shared);
-    let events = steady(K::PLURAL, api, selected(&shared.parts.context.settings))
-        .filter_map(|event| future::ready(readable(K::PLURAL, event)));
+    let events = steady(K::PLURAL, api, selected(&shared.parts.context.settings)).filter_map({
+        let store = store.clone();
+        move |event| future::ready(readable(K::PLURAL, &store, event))
+    });
     let events = with_unseen_deletes(store.clone(), events)
         .inspect(move |event| {
             let context = &feed.parts.context;

@@ -38,7 +38,8 @@ pub struct Observed {
     pub listed_at: Option<Timestamp>,
     /// The endpoints that this resource may hold, as last seen.
     pub remote: BTreeMap<EndpointId, Presence>,
-    /// Endpoints with the attempt's or the declared URL that no resource holds.
+    /// Endpoints with the attempt's or the declared URL that no other resource holds and whose secrets are in
+    /// no released Secret.
     pub unheld: Vec<Endpoint>,
     /// How many creates of other resources' open attempts may have made one of `unheld`.
     pub rival_posts: u32,
@@ -54,7 +55,7 @@ pub enum Reach {
     /// It can, or there is still hope that it can.
     #[default]
     Open,
-    /// It is missing, can't be used, or has failed calls, for so long that nothing waits for it that must not.
+    /// It is missing, can't be used, or fails: a resource that is to be retained does not wait for it any more.
     Shut,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
+use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub struct Settings {
     /// A label selector: resources and networks without these labels are another deployment's.
     pub selector: Option<String>,
     /// How many times shorter than in life the pauses between tries are; for tests of the operator.
-    pub hurry: u16,
+    pub hurry: NonZeroU16,
 }
 
 /// What all activations share.
@@ -153,6 +154,10 @@ impl Context {
 
     /// Wakes a resource.
     pub fn wake(&self, key: ResourceKey) {
+        // Its Secret may go after it.
+        if self.cached(&key).is_none() {
+            return;
+        }
         note(&self.woken, &key, true);
         // The receiver lives as long as the controller; after it nothing needs waking.
         let _ = self.queue.send(key);
@@ -203,9 +208,13 @@ impl Context {
         note(&self.drifted, key, drifted);
     }
 
-    /// Takes in that every resource was seen once.
+    /// Takes in that the cache shows every resource.
     pub fn note_seen_all(&self) {
         self.seen_all.store(true, Ordering::Release);
+        let outdated = |key: &ResourceKey, own: &WebhookEndpoint| {
+            self.cached(key).is_none_or(|cached| !is_newer(own, &cached))
+        };
+        locked(&self.latest).retain(|key, own| !outdated(key, own));
     }
 
     /// How many endpoints of a network there are, as last listed; `None` before every resource was seen.

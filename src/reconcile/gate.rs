@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::patience::Patience;
+use super::deadline::RetainDeadline;
 use super::{Activation, Context};
 use crate::network::{Access, Network, Openness, Refusal, Unavailable};
 use crate::planning::{Action, Intent, Reason, Removal, Rest};
@@ -28,13 +28,13 @@ impl Activation<'_> {
         let now = Instant::now();
         match (&self.network, intent) {
             (_, Intent::Keep(_) | Intent::Remove(Removal::Delete)) => {
-                self.mind.patience = Patience::default();
+                self.mind.retain_deadline = RetainDeadline::default();
             }
             // The watch has not shown it yet.
             (Err(unavailable), _) if unavailable.reason != Reason::AwaitingList => {
-                self.mind.patience.unavailable(now);
+                self.mind.retain_deadline.unavailable(now);
             }
-            _ => self.mind.patience.available(now),
+            _ => self.mind.retain_deadline.available(now),
         }
     }
 

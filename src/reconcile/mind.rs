@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use secrecy::SecretString;
 use tracing::warn;
 
-use super::patience::Patience;
+use super::deadline::RetainDeadline;
 use crate::backoff::Backoff;
 use crate::planning::Memory;
 use crate::provider::EndpointId;
@@ -32,7 +32,9 @@ pub(super) struct Mind {
     /// How many creates in a row may have taken effect without showing their secret.
     pub(super) lost_answers: u32,
     /// How long the network is waited for by a resource that is let go in the end.
-    pub(super) patience: Patience,
+    pub(super) retain_deadline: RetainDeadline,
+    /// How many activations in a row ended because a view was outdated.
+    pub(super) outdated: u32,
     /// The pauses after failures.
     pub(super) backoff: Backoff,
     /// The pause under way after a failure.
@@ -57,7 +59,8 @@ impl Default for Mind {
             foreign_secret: None,
             doubtful: false,
             lost_answers: 0,
-            patience: Patience::default(),
+            retain_deadline: RetainDeadline::default(),
+            outdated: 0,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),
             pause: None,
         }
@@ -77,14 +80,19 @@ impl Mind {
         Some(pause.until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
+    /// The resource is gone. An endpoint in hand is lost with it, which has to be said somewhere.
+    pub(super) fn warn_of_loss(&self) {
+        if let Some(hand) = self.memory.in_hand() {
+            let id = &hand.id;
+            warn!(%id, "the resource was let go by force before its secret was stored: its endpoint is unmanaged now");
+        }
+    }
+
     /// Begins an activation: what was found out about a foreign Secret is looked at again.
     pub(super) fn begin(&mut self, view: &WebhookEndpoint) {
         let uid = view.uid().unwrap_or_default();
         if self.uid != uid {
-            if let Some(hand) = self.memory.in_hand() {
-                let id = &hand.id;
-                warn!(%id, "the resource was let go by force before its secret was stored: its endpoint is unmanaged now");
-            }
+            self.warn_of_loss();
             *self = Self { uid, ..Self::default() };
         }
         if self.foreign_secret.take().is_some() {

@@ -3,12 +3,12 @@
 //! An activation carries no input: whatever woke it, it takes the same path.
 
 mod context;
+mod deadline;
 mod failure;
 mod gate;
 mod intent;
 mod mind;
 mod observe;
-mod patience;
 mod perform;
 mod refusal;
 mod remote;
@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action as Requeue;
 use tokio::sync::OwnedMutexGuard;
-use tracing::{Instrument as _, debug, info_span};
+use tracing::{Instrument as _, debug, info_span, warn};
 
 pub use context::{Context, Settings};
 pub use observe::claim_of;
@@ -37,6 +37,7 @@ use crate::planning::{Action, Rest, State, Step, Timing, plan};
 use crate::provider::EndpointUrl;
 use crate::resources::WebhookEndpoint;
 use crate::state::{NetworkKey, ResourceKey};
+use deadline::RetainDeadline;
 use failure::Failure;
 use gate::{concerns_network, look_up};
 use mind::{Mind, Pause};
@@ -80,10 +81,16 @@ async fn in_turn(
         return Ok(Requeue::requeue(rest));
     }
     let activation = activate(context, key, &mut mind, resource).instrument(span);
-    let pause = match tokio::time::timeout(LIMIT, activation).await {
-        Ok(pause) => pause,
-        Err(_) => Some(next_pause(context, &mut mind)),
-    };
+    let pause = tokio::time::timeout(LIMIT, activation).await.unwrap_or_else(|_| {
+        warn!(resource = %key, "not done within {LIMIT:?}: begins anew");
+        Some(next_pause(context, &mut mind))
+    });
+    // Taken away by force, perhaps while this was under way: what it has noted meanwhile must not stay.
+    let uid = resource.uid();
+    if context.cached(key).is_none_or(|cached| cached.uid() != uid) {
+        mind.warn_of_loss();
+        context.forget(key, &uid.unwrap_or_default());
+    }
     Ok(pause.map_or_else(Requeue::await_change, Requeue::requeue))
 }
 
@@ -134,18 +141,20 @@ impl Activation<'_> {
     async fn run(&mut self) -> Result<Rest, Failure> {
         for _ in 0..STEPS {
             if let Some(rest) = intent::paused(&self.view) {
+                self.mind.retain_deadline = RetainDeadline::default();
                 return Ok(rest);
             }
             // What a step before this one took long for may have been overtaken: other credentials, or the
             // network's deletion, which counts those that hold the finalizer by now.
             self.network = look_up(self.context, &self.view, &self.network_key);
+            self.networks = self.context.networks.of_same_api(&self.network_key);
             let intent = intent::of(&self.view);
             self.note_availability(&intent);
             let gate = self.gate(&intent);
             let observed = observe::observe(self, &intent);
             match plan(&intent, &observed, self.now(), &self.timing()) {
                 Step::Rest(rest) => {
-                    self.mind.patience.answered();
+                    self.mind.retain_deadline.answered();
                     return Ok(gate.filter(|_| rest.state != State::Gone).unwrap_or(rest));
                 }
                 Step::Act(action) => {
@@ -162,7 +171,7 @@ impl Activation<'_> {
                     let asks = concerns_network(&action);
                     self.perform(action, &intent).await?;
                     if asks {
-                        self.mind.patience.answered();
+                        self.mind.retain_deadline.answered();
                     }
                 }
             }

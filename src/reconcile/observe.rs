@@ -105,17 +105,19 @@ pub(super) fn observe(activation: &Activation<'_>, intent: &Intent) -> Observed 
         secret,
         former_secrets,
         unproven: mind.doubtful || !context.is_proven(&key.namespace),
-        reach: mind.patience.reach(activation.settling(), Instant::now()),
+        reach: mind.retain_deadline.reach(activation.settling(), Instant::now()),
         // A list that seems to lie ahead was begun before the API's clock was set back, and it can't be
         // told any more what came after it.
         listed_at: listed_at.filter(|at| *at <= activation.now()),
-        rival_posts: attempt.as_ref().map_or(0, |attempt| claims.rival_posts(key, attempt, networks)),
         reactivation: mind.memory.reactivation(),
         attempt,
         uid,
         ..Observed::default()
     };
 
+    if let Some(open) = observed.open_attempt() {
+        observed.rival_posts = claims.rival_posts(key, open, networks);
+    }
     let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
     let ids = stored.chain(observed.recorded.clone()).collect::<Vec<_>>();
     for id in ids {

@@ -5,6 +5,7 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::events::EventType;
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
+use tracing::debug;
 
 use super::Activation;
 use super::failure::Failure;
@@ -27,6 +28,15 @@ impl Activation<'_> {
             return Ok(());
         }
         Err(Failure::Outdated)
+    }
+
+    /// Reads the resource again, past the cache, and goes by that until the cache shows something newer.
+    pub(super) async fn fetch_view(&mut self) {
+        match self.resources().get(&self.key.name).await {
+            Ok(live) if live.uid() == self.view.uid() => self.replace_view(live),
+            Ok(_) => {}
+            Err(error) => debug!("can't read the resource: {error}"),
+        }
     }
 
     /// Sets the finalizer and records the attempt, in one write that an outdated view loses.

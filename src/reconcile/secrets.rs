@@ -1,6 +1,6 @@
 //! Writes of Secrets. A Secret that is not this resource's is never written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Activation;
 use super::failure::Failure;
-use super::observe::seen;
+use super::observe::{attempt, seen};
 use super::refusal;
 use crate::planning::{InHand, SecretShape};
 use crate::provider::EndpointId;
@@ -37,8 +37,7 @@ impl Activation<'_> {
         if !self.mind.doubtful && self.context.is_proven(&self.key.namespace) {
             return Ok(());
         }
-        let held = self.context.secrets().get(&self.key.namespace, &shape.name).is_some();
-        let outcome = if held {
+        let outcome = if self.known(&shape.name).is_some() {
             let params = PatchParams { dry_run: true, ..PatchParams::default() };
             let body = json!({ "metadata": self.metadata(shape, None) });
             self.secrets().patch(&shape.name, &params, &Patch::Merge(body)).await.map(drop)
@@ -60,14 +59,17 @@ impl Activation<'_> {
     /// What looks like the trace of a lost create may be the endpoint whose secret is stored, unseen by the
     /// watch. The Secret is asked for by its name: a list can be as old as the cache.
     pub(super) async fn refuse_stored_endpoint(&self, id: &EndpointId) -> Result<(), Failure> {
+        let attempt = attempt(&self.view).ok_or(Failure::Outdated)?;
         let noted = self.view.status.as_ref().and_then(|status| status.secret.as_ref());
         let noted = noted.map(|stored| stored.name.clone());
-        for name in noted.into_iter().chain([super::intent::secret_name(&self.view)]) {
+        let names = noted.into_iter().chain([super::intent::secret_name(&self.view)]);
+        for name in names.collect::<BTreeSet<_>>() {
             let found = self.secrets().get_metadata_opt(&name).await;
             let found = found.map_err(Failure::kubernetes("look at the Secret"))?;
             let Some(found) = found.filter(|found| self.owns(found.meta())) else { continue };
             self.context.secrets().put(&found.metadata);
-            if StoredMeta::of(&found.metadata).endpoint.as_ref() == Some(id) {
+            let stored = StoredMeta::of(&found.metadata);
+            if stored.endpoint.as_ref() == Some(id) || stored.attempt >= attempt.number {
                 return Err(Failure::Outdated);
             }
         }
@@ -148,7 +150,8 @@ impl Activation<'_> {
     /// Gives the Secret its declared labels and annotations.
     pub(super) async fn dress_secret(&mut self, shape: &SecretShape) -> Result<(), Failure> {
         let mut metadata = serde_json::to_value(self.metadata(shape, None)).unwrap_or_default();
-        change(&mut metadata, self.known(&shape.name).as_ref());
+        let Some(known) = self.known(&shape.name) else { return Err(Failure::Outdated) };
+        change(&mut metadata, Some(&known));
         let body = Patch::Merge(json!({ "metadata": metadata }));
         match self.secrets().patch_metadata(&shape.name, &PatchParams::default(), &body).await {
             Ok(stored) => {
@@ -179,8 +182,17 @@ impl Activation<'_> {
     /// Lets go of a Secret, so that it outlives the resource.
     pub(super) async fn release_secret(&mut self, name: Option<String>) -> Result<(), Failure> {
         let name = name.unwrap_or_else(|| super::intent::secret_name(&self.view));
-        let Some(known) = self.known(&name) else { return Err(Failure::Outdated) };
-        let metadata = json!({ "ownerReferences": null, "resourceVersion": known.resource_version });
+        let found = self.secrets().get_metadata_opt(&name).await;
+        let found = found.map_err(Failure::kubernetes("look at the Secret to release"))?;
+        let Some(found) = found.filter(|found| self.owns(&found.metadata)) else {
+            self.drop_own(&name);
+            return Err(Failure::Outdated);
+        };
+        let uid = self.view.uid();
+        let mut owners = found.metadata.owner_references.unwrap_or_default();
+        owners.retain(|owner| uid.as_ref() != Some(&owner.uid));
+        let metadata =
+            json!({ "ownerReferences": owners, "resourceVersion": found.metadata.resource_version });
         let body = Patch::Merge(json!({ "metadata": metadata }));
         match self.secrets().patch_metadata(&name, &PatchParams::default(), &body).await {
             Ok(stored) => {
@@ -223,7 +235,7 @@ impl Activation<'_> {
             if self.owns(&found.metadata) {
                 self.context.secrets().put(&found.metadata);
             } else {
-                self.context.secrets().drop_named(&self.key.namespace, name);
+                self.drop_own(name);
                 self.mind.foreign_secret = Some(name.to_owned());
             }
             return Ok(());
@@ -278,8 +290,19 @@ impl Activation<'_> {
         }
     }
 
+    /// A Secret of this resource, as last seen.
     fn known(&self, name: &str) -> Option<StoredMeta> {
-        self.context.secrets().get(&self.key.namespace, name).cloned()
+        let secrets = self.context.secrets();
+        let known = secrets.get(&self.key.namespace, name)?;
+        let owner = known.owner.as_ref().map(|(_, uid)| uid);
+        (owner.is_some() && owner == self.view.uid().as_ref()).then(|| known.clone())
+    }
+
+    /// Forgets that a Secret was this resource's. What is known of another's of that name stays.
+    fn drop_own(&self, name: &str) {
+        if self.known(name).is_some() {
+            self.context.secrets().drop_named(&self.key.namespace, name);
+        }
     }
 }
 

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt as _;
 use tracing::{debug, warn};
 
+use super::deadline::RetainDeadline;
 use super::failure::Failure;
 use super::mind::Mind;
-use super::patience::Patience;
 use super::{Activation, Context};
 use crate::backoff::jittered;
-use crate::planning::{Reason, Rest, State};
+use crate::planning::{Reach, Reason, Rest, State};
 
 /// The longest pause while a secret is in memory and nowhere else.
 const LONGEST_IN_HAND: Duration = Duration::from_secs(30);
-/// How many times in a row a view may turn out to be outdated before that is worth telling.
+/// How many times in a row a view may turn out to be outdated before the watch is not waited for any more.
 const OUTDATED: u32 = 6;
 
 /// When to look again.
@@ -31,7 +31,7 @@ pub(super) fn next_pause(context: &Context, mind: &mut Mind) -> Duration {
     let pause = mind.backoff.pause();
     let pause = if mind.memory.in_hand().is_some() { pause.min(LONGEST_IN_HAND) } else { pause };
     debug!(seconds = pause.as_secs_f64(), "pauses before the next try");
-    pause / u32::from(context.settings.hurry.max(1))
+    pause / u32::from(context.settings.hurry.get())
 }
 
 impl Activation<'_> {
@@ -47,17 +47,26 @@ impl Activation<'_> {
         if let Err(Failure::Provider(error)) = &outcome
             && !error.is_held_back()
         {
-            self.mind.patience.failed(Instant::now());
+            self.mind.retain_deadline.failed(Instant::now());
         }
+        let asked = matches!(outcome, Err(Failure::Provider(_)));
         let mut retry = self.conclude(outcome).await;
-        if let Some(end) = self.mind.patience.ends(self.settling()) {
-            let left = Some(end.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero());
-            retry.pause = retry.pause.into_iter().chain(left).min();
-        }
+        let (deadline, now) = (self.mind.retain_deadline, Instant::now());
+        let left = match deadline.reach(self.settling(), now) {
+            // That was the last try.
+            Reach::Shut => asked.then_some(Duration::ZERO),
+            Reach::Open => deadline.wakes(self.settling()).map(|wakes| wakes.saturating_duration_since(now)),
+        };
+        // A little later: on time, it would be a little early.
+        let left = left.map(|left| left + Duration::from_millis(50));
+        retry.pause = retry.pause.into_iter().chain(left).min();
         retry
     }
 
     async fn conclude(&mut self, outcome: Result<Rest, Failure>) -> Retry {
+        if !matches!(outcome, Err(Failure::Outdated)) {
+            self.mind.outdated = 0;
+        }
         let (rest, mut retry) = match outcome {
             Ok(rest) => {
                 let pause = rest.wake.map(|wake| {
@@ -73,8 +82,9 @@ impl Activation<'_> {
                 }
                 (rest, Retry { pause, waiting })
             }
-            // A view was outdated: the watch brings the newer one. When it does not, that is told.
-            Err(Failure::Outdated) if self.mind.backoff.failures() < OUTDATED => {
+            // A view was outdated: the watch brings the newer one. When it does not, it is fetched.
+            Err(Failure::Outdated) if self.mind.outdated < OUTDATED => {
+                self.mind.outdated += 1;
                 return Retry { pause: Some(self.next_pause()), waiting: false };
             }
             // The budget is short: nothing went wrong, and there is nothing to tell.
@@ -83,6 +93,9 @@ impl Activation<'_> {
                 return Retry { pause: Some(pause), waiting: false };
             }
             Err(failure) => {
+                if matches!(failure, Failure::Outdated) {
+                    self.fetch_view().await;
+                }
                 warn!(reason = failure.reason().as_str(), "{failure}");
                 let mut asked = failure.retry_after().unwrap_or_default();
                 if self.mind.memory.in_hand().is_some() {
@@ -93,7 +106,7 @@ impl Activation<'_> {
             }
         };
         if rest.state == State::Gone {
-            self.mind.patience = Patience::default();
+            self.mind.retain_deadline = RetainDeadline::default();
             self.context.forget(self.key, &self.view.uid().unwrap_or_default());
             return retry;
         }

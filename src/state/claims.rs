@@ -131,10 +131,10 @@ impl Claims {
     pub fn rival_posts(&self, key: &ResourceKey, attempt: &Attempt, networks: &BTreeSet<NetworkKey>) -> u32 {
         self.seen
             .iter()
-            .filter(|(other, _)| *other != key && self.is_of(other, networks))
-            .filter_map(|(_, claim)| claim.attempt.as_ref())
-            .filter(|rival| rival.resembles(attempt))
-            .map(|rival| rival.posts)
+            .filter(|(other, _)| *other != key)
+            .filter_map(|(_, claim)| Some((claim.network.as_ref()?, claim.attempt.as_ref()?)))
+            .filter(|(network, rival)| rival.resembles(attempt) && networks.contains(network))
+            .map(|(_, rival)| rival.posts)
             .fold(0, u32::saturating_add)
     }
 
