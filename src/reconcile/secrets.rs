@@ -57,7 +57,7 @@ impl Activation<'_> {
     }
 
     /// What looks like the trace of a lost create may be the endpoint whose secret is stored, unseen by the
-    /// watch. The Secret is asked for by its name: a list can be as old as the cache.
+    /// watch. The Secret is asked for by its name, for that is as it is whoever serves it.
     pub(super) async fn refuse_stored_endpoint(&self, id: &EndpointId) -> Result<(), Failure> {
         let attempt = attempt(&self.view).ok_or(Failure::Outdated)?;
         let noted = self.view.status.as_ref().and_then(|status| status.secret.as_ref());

@@ -3,6 +3,8 @@
 use futures::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 
+use crate::support::tell;
+
 /// Runs many worlds, each with its own operator and as many at a time as there are `turns`; prints how many
 /// there were of `what`, and shows what went wrong in which.
 pub async fn all_well<F>(what: &str, turns: &'static Semaphore, worlds: Vec<(String, F)>)
@@ -23,7 +25,7 @@ where
     });
     let failures =
         runs.buffer_unordered(count.max(1)).filter_map(std::future::ready).collect::<Vec<_>>().await;
-    println!("{what}: {count} worlds, {} ended wrong", failures.len());
+    tell(&format!("{what}: {count} worlds, {} ended wrong", failures.len()));
     assert!(count > 0, "{what}: no worlds");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }

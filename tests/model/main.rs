@@ -23,6 +23,7 @@ mod scenarios;
 mod time;
 mod world;
 
+use std::io::Write as _;
 use std::time::Instant;
 
 use stateright::Checker as _;
@@ -43,18 +44,15 @@ fn nothing_leaks_and_nothing_is_lost() {
         let name = scenario.name;
         let checked = explore(deeper(scenario), None);
         let states = checked.unique_state_count();
-        eprintln!(
-            "{name:>16}: {states:>8} states, {} events deep, {:.1?}",
-            checked.max_depth(),
-            started.elapsed()
-        );
+        let (depth, took) = (checked.max_depth(), started.elapsed());
+        tell(&format!("model, {name:>16}: {states:>8} states, {depth} events deep, {took:.1?}"));
         if let Some(found) = Found::of(&checked) {
             panic!("{name}: {found}");
         }
         assert!(states >= least, "{name}: only {states} states were visited; there were {least}");
         total += states;
     }
-    eprintln!("{:>16}: {total:>8} states", "in all");
+    tell(&format!("model, {:>16}: {total:>8} states", "in all"));
 }
 
 #[test]
@@ -72,7 +70,14 @@ fn each_mistake_is_caught() {
         };
         eprintln!("{:>18} {told} of {name:?} ({:.1?})", format!("{mutation:?}"), started.elapsed());
     }
+    tell(&format!("model: {} mistakes, {} not caught", Mutation::ALL.len(), missed.len()));
     assert!(missed.is_empty(), "no property notices {missed:?}");
+}
+
+/// Shows a line of a test that passes, too: what is printed otherwise is shown of those that fail.
+fn tell(line: &str) {
+    // A terminal that went away is no failure of the test.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn deeper(scenario: Scenario) -> Scenario {

@@ -100,7 +100,6 @@ async fn cause(world: &World, trouble: Trouble) {
 /// Whatever is wrong with the network, the resource goes, and what it may leave is told.
 async fn lets_go(trouble: Trouble) {
     let mut world = unanswered(&format!("retain-{trouble:?}").to_lowercase()).await;
-    let before = world.endpoints().len();
     cause(&world, trouble).await;
     world.start_operator();
     world.until_deleted("charge-events").await;
@@ -115,7 +114,7 @@ async fn lets_go(trouble: Trouble) {
     let log = world.operator().log();
     let warned = |line: &str| line.contains("WARN") && line.contains("CreateUnresolved");
     assert!(log.lines().any(warned), "{trouble:?}: {log}");
-    assert!(world.endpoints().len() >= before, "{trouble:?}: nothing was deleted");
+    assert_eq!(world.simulator.ledger().effects(Operation::Delete), 0, "{trouble:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

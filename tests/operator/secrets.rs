@@ -96,6 +96,35 @@ async fn the_secret_of_another_resource_is_foreign_too() {
     world.check_secret(&first, "first").await;
 }
 
+/// Whichever comes first, its Secret stays known as its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_resources_that_want_one_secret_at_once_do_not_take_it_from_each_other() {
+    const PAIRS: usize = 6;
+    let world = World::new("one-secret").await;
+    for pair in 0..PAIRS {
+        let spec = json!({ "secret": { "name": format!("shared-{pair}") } });
+        let names = ["a", "b"].map(|side| format!("{side}-{pair}"));
+        futures::join!(world.endpoint(&names[0], spec.clone()), world.endpoint(&names[1], spec));
+    }
+    for pair in 0..PAIRS {
+        let secret = format!("shared-{pair}");
+        let stored = world.until::<Secret>(&secret, "stored", |found| found.is_some()).await;
+        let owners = stored.and_then(|secret| secret.metadata.owner_references).expect("it has an owner");
+        let loser = if owners[0].name.starts_with('a') { "b" } else { "a" };
+        let winner = world.ready(&owners[0].name).await;
+        world.condition(&format!("{loser}-{pair}"), "Stalled", "True", "SecretNotOurs").await;
+        world.check_secret(&winner, &secret).await;
+    }
+    world.lists(2).await;
+    for pair in 0..PAIRS {
+        let secret = world.api::<Secret>().get(&format!("shared-{pair}")).await.expect("it stays");
+        let owners = secret.metadata.owner_references.expect("it has an owner");
+        let winner = world.ready(&owners[0].name).await;
+        world.check_secret(&winner, &format!("shared-{pair}")).await;
+    }
+    assert_eq!(world.endpoints().len(), PAIRS);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_name_moves_the_secret_the_new_one_first() {
     let world = World::new("moved").await;

@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 use imposed::Denial;
 use row::{Moment, Process, Row};
 
+use crate::support::tell;
+
 /// How many operators run at a time.
 const AT_A_TIME: usize = 8;
 
@@ -64,6 +66,6 @@ async fn an_hour_without_secrets_loses_nothing() {
             }
         }
     }
-    println!("denial: {count} rows, {} ended wrong", failures.len());
+    tell(&format!("denial: {count} rows, {} ended wrong", failures.len()));
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }

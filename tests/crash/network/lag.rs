@@ -10,8 +10,8 @@ use webhook_operator::resources::WebhookEndpoint;
 
 use super::row::blind_posts;
 use crate::scene::clear;
-use crate::support::World;
 use crate::support::world::{NETWORK, has_condition};
+use crate::support::{World, tell};
 
 /// Less than the settling time of a second.
 const BEHIND: Option<Hold> = Some(Hold::For(Duration::from_millis(800)));
@@ -117,7 +117,7 @@ async fn readers_that_lag_mislead_nobody() {
     let told = join_all(told).await;
     let wrong = told.iter().filter_map(|told| told.as_ref().err()).map(ToString::to_string);
     let wrong = wrong.collect::<Vec<_>>();
-    println!("lag: {} stories, {} ended wrong", told.len(), wrong.len());
+    tell(&format!("lag: {} stories, {} ended wrong", told.len(), wrong.len()));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(told.len(), READERS.len() * STORIES.len());
 }

@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 use cell::Cell;
 use class::CLASSES;
 
+use crate::support::tell;
+
 /// How many cells are under way at a time.
 static AT_A_TIME: Semaphore = Semaphore::const_new(14);
 
@@ -38,6 +40,7 @@ async fn every_class(call: Operation) {
     for row in &rows {
         println!("{row}");
     }
+    tell(&format!("network, {call}: {} classes, {} ended wrong", rows.len(), failures.len()));
     assert!(failures.is_empty(), "{call}: {} ended wrong:\n{}", failures.len(), failures.join("\n\n"));
     assert!(rows.len() + 1 >= CLASSES.len(), "{call}: {} of {} classes", rows.len(), CLASSES.len());
 }

@@ -191,8 +191,8 @@ async fn unseen(story: Story, expiry: Expiry) -> Result<(), String> {
     let collection = story.unseen.collection();
     let silenced = collection.clone();
     let dropped = scene.kube.drop_watch_events(move |event| silenced.contains(event.watched));
-    (story.act)(&scene).await;
     let begun = scene.calls();
+    (story.act)(&scene).await;
     tokio::time::timeout(SOON, dropped.until(1)).await.map_err(|_| "no event was dropped")?;
     come_to(&scene, &lines(story.meanwhile), 5).await?;
     if let Some(call) = scene.gate.mutations().iter().find(|call| call.sequence > begun) {

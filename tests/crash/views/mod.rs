@@ -16,9 +16,9 @@ use crate::worlds;
 /// They mostly wait.
 static AT_A_TIME: Semaphore = Semaphore::const_new(16);
 
-/// How many lists of the network an operator gets while its view is old: as they come every second, an
-/// unanswered create has settled by then, and what it would do by that view it has tried.
-const LOOKS: usize = 11;
+/// How many lists of the network an operator gets while its view is old. One comes every second, and two more
+/// for an unanswered create, which settles within nine seconds: what it would do by that view it has tried.
+const LOOKS: usize = 13;
 
 /// What is seen late.
 #[derive(Clone, Copy, Debug)]

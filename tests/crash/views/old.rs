@@ -1,5 +1,6 @@
 //! The operator dies, and the next one is served an old view: its lists show what was there before, and its
-//! watches are silent. It may read single objects as they are, as it may in any cluster.
+//! watches are silent. That is harsher than Kubernetes, whose lists are consistent when no resourceVersion is
+//! asked for; only single objects are read as they are.
 
 use std::sync::Arc;
 
