@@ -23,6 +23,9 @@ pub struct Attempt {
     pub since: Timestamp,
     /// When this attempt began, by the API's clock.
     pub started_at: Timestamp,
+    /// When the latest of the series before this one began that may have been sent; none when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// How many creates of the series may have taken effect, this one included.
     pub posts: u32,
     /// The URL that is sent.

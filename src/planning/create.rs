@@ -8,7 +8,7 @@ use super::attempt::{Attempt, Progress};
 use super::intent::Desired;
 use super::observed::{Observed, SecretState};
 use super::rest::{Reason, Rest};
-use super::step::{Action, DeleteCause, Step, Timing};
+use super::step::{Action, DeleteCause, Step, Timing, later};
 use crate::provider::{Endpoint, EndpointId};
 
 /// Begins a create, or sends the one that was recorded.
@@ -54,6 +54,11 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         number: observed.next_number(),
         since,
         started_at: now,
+        until: open.and_then(|attempt| match observed.progress {
+            Progress::Undone => None,
+            Progress::Unsent => attempt.until,
+            Progress::Unknown | Progress::Unanswered(_) => Some(attempt.started_at),
+        }),
         posts: posts + 1,
         url: desired.endpoint.url.clone(),
         enabled_events: desired.endpoint.enabled_events.clone(),
@@ -80,6 +85,18 @@ pub(super) fn resolve(
         Progress::Unknown => Some(attempt.started_at),
         Progress::Unanswered(at) => Some(at),
     };
+    if let Some(sent) = sent_at.filter(|sent| *sent > later(now, Timing::SKEW.unsigned_abs())) {
+        // Until then, no list would be told to come after it.
+        return Some(Step::Rest(Rest::reconciling(
+            Reason::ResolvingCreate,
+            format!(
+                "create attempt {} was not answered, and the API's clock was set back since: looks for what it made \
+                 at {sent}",
+                attempt.number
+            ),
+            Some(sent),
+        )));
+    }
     let listed_at = match (observed.listed_at, sent_at) {
         (None, _) => return Some(Step::Rest(awaiting_list())),
         (Some(listed), Some(sent)) if listed <= sent => return Some(Step::Act(Action::List)),
@@ -97,7 +114,11 @@ pub(super) fn resolve(
     }
 
     sent_at?;
-    let settled = timing.settled(attempt.started_at);
+    let settled = match observed.progress {
+        // It may have waited for a token, or for its turn, before it was sent.
+        Progress::Unanswered(at) => timing.settled(attempt.started_at).max(timing.settled_after(at)),
+        Progress::Undone | Progress::Unsent | Progress::Unknown => timing.settled(attempt.started_at),
+    };
     if listed_at >= settled {
         return None;
     }
@@ -128,7 +149,7 @@ impl Traces {
                 || observed.held_secrets().any(|secret| secret.endpoint.as_ref() == Some(id))
         };
         for endpoint in observed.unheld.iter().filter(|endpoint| !held(&endpoint.id)) {
-            match judge(attempt, endpoint, timing) {
+            match judge(attempt, observed.progress, endpoint, timing) {
                 Verdict::Ours => traces.ours.insert(endpoint.id.clone()),
                 Verdict::Doubtful => traces.doubtful.insert(endpoint.id.clone()),
                 Verdict::NotOurs => false,
@@ -144,7 +165,7 @@ enum Verdict {
     NotOurs,
 }
 
-fn judge(attempt: &Attempt, endpoint: &Endpoint, timing: &Timing) -> Verdict {
+fn judge(attempt: &Attempt, progress: Progress, endpoint: &Endpoint, timing: &Timing) -> Verdict {
     let as_made = attempt.would_make(endpoint);
     if attempt.known.contains(&endpoint.id) || !(as_made || attempt.would_make_disabled(endpoint)) {
         return Verdict::NotOurs;
@@ -152,9 +173,13 @@ fn judge(attempt: &Attempt, endpoint: &Endpoint, timing: &Timing) -> Verdict {
     let Some(created) = endpoint.created_at else {
         return Verdict::Doubtful;
     };
-    if as_made && timing.certain(attempt.since, attempt.started_at).contains(&created) {
+    let earlier = attempt.until.is_some_and(|until| timing.certain(attempt.since, until).contains(&created));
+    let latest = progress != Progress::Unsent
+        && timing.certain(attempt.started_at, attempt.started_at).contains(&created);
+    if as_made && (earlier || latest) {
         return Verdict::Ours;
     }
+    // What is left of the series' time is no create's: others may have made what was made then.
     if created < Timing::doubtful_from(attempt.since) {
         return Verdict::NotOurs;
     }

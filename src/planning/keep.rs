@@ -12,9 +12,6 @@ use super::step::{Action, DeleteCause, Step, Timing, later};
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus};
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, timing: &Timing) -> Step {
-    if let Some(id) = &desired.adopt {
-        return Step::Rest(adoption_not_supported(id));
-    }
     if let Some(hand) = &observed.in_hand {
         let writable = matches!(observed.secret, SecretState::Absent | SecretState::Held(_));
         if hand.has_secret && writable && !guards_another(observed, &hand.id) {
@@ -29,6 +26,9 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp, timin
         && let Some(step) = create::resolve(attempt, observed, now, timing)
     {
         return step;
+    }
+    if let Some(id) = &desired.adopt {
+        return Step::Rest(adoption_not_supported(id));
     }
     match holding(observed) {
         Holding::Nothing => create::begin(desired, observed, now, timing),
@@ -105,7 +105,7 @@ fn held(
     }
     let endpoint = match look(observed, id, now, timing) {
         Look::Seen(endpoint) => endpoint,
-        Look::Step(step) => return step,
+        Look::Step(step) => return *step,
         Look::Gone => return gone(desired, observed, id, now, timing),
     };
     if let Some(step) = store_as_declared(desired, observed, secret, at) {
@@ -120,16 +120,16 @@ fn held(
 enum Look<'a> {
     Seen(&'a Endpoint),
     Gone,
-    Step(Step),
+    Step(Box<Step>),
 }
 
 /// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An
 /// attempt that is open did not create it: it was begun because the endpoint is gone.
 fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp, timing: &Timing) -> Look<'a> {
     let unseen = match observed.remote.get(id) {
-        None => return Look::Step(Step::Rest(create::awaiting_list())),
+        None => return Look::Step(Box::new(Step::Rest(create::awaiting_list()))),
         Some(Presence::Present(endpoint)) => return Look::Seen(endpoint),
-        Some(Presence::Unlisted) => Look::Step(Step::Act(Action::Confirm { id: id.clone() })),
+        Some(Presence::Unlisted) => Look::Step(Box::new(Step::Act(Action::Confirm { id: id.clone() }))),
         Some(Presence::Gone) => Look::Gone,
     };
     let Some(attempt) = observed.attempt.as_ref().filter(|_| observed.open_attempt().is_none()) else {
@@ -140,13 +140,13 @@ fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp, timing: &Ti
         return unseen;
     }
     if now >= settled {
-        return Look::Step(Step::Act(Action::List));
+        return Look::Step(Box::new(Step::Act(Action::List)));
     }
-    Look::Step(Step::Rest(Rest::reconciling(
+    Look::Step(Box::new(Step::Rest(Rest::reconciling(
         Reason::AwaitingList,
         format!("endpoint {id} was created a moment ago and does not show yet: listing again at {settled}"),
         Some(settled),
-    )))
+    ))))
 }
 
 fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp, timing: &Timing) -> Step {
@@ -165,7 +165,7 @@ fn without_secret(
 ) -> Step {
     match look(observed, id, now, timing) {
         Look::Seen(_) => Step::Rest(secret_lost(desired, id)),
-        Look::Step(step) => step,
+        Look::Step(step) => *step,
         Look::Gone => gone(desired, observed, id, now, timing),
     }
 }

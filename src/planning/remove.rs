@@ -47,7 +47,7 @@ fn retain(observed: &Observed, now: Timestamp, timing: &Timing) -> Step {
             Some(_) => {}
         }
     }
-    release(observed, Leftover::OfAttempt(attempt.clone()))
+    release(observed, Leftover::OfAttempt(Box::new(attempt.clone())))
 }
 
 fn is_uncertain(step: &Step) -> bool {

@@ -82,7 +82,7 @@ pub enum Leftover {
     /// Nothing.
     Nothing,
     /// What this attempt made, or others of its series.
-    OfAttempt(Attempt),
+    OfAttempt(Box<Attempt>),
 }
 
 /// Why an endpoint is deleted.
@@ -110,7 +110,7 @@ pub struct Timing {
 
 impl Timing {
     /// How far the API's clocks may disagree with each other: `createdAt` is compared with `Date`.
-    const SKEW: SignedDuration = SignedDuration::from_secs(5);
+    pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
     /// Until when an attempt begun at `start` may be sent. Later it is begun anew: what is concluded from
     /// its times would no longer hold for what it makes.
@@ -121,6 +121,11 @@ impl Timing {
     /// When a create begun at `start` has either taken effect, and every list shows it, or never will.
     pub(super) fn settled(&self, start: Timestamp) -> Timestamp {
         later(later(self.sendable_until(start), self.call), self.settle)
+    }
+
+    /// When a create that was sent by `sent` has either taken effect, and every list shows it, or never will.
+    pub(super) fn settled_after(&self, sent: Timestamp) -> Timestamp {
+        later(later(sent, self.call), self.settle)
     }
 
     /// The times at which a series of creates may have made an endpoint for certain.

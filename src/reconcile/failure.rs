@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::refusal::without_secrets;
 use crate::planning::{Reason, Rest};
-use crate::provider::{self, ErrorClass};
+use crate::provider::{self, EndpointId, ErrorClass};
 
 /// What can go wrong in an activation.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,21 @@ pub(super) enum Failure {
         /// Its name.
         name: String,
     },
+    /// What was done shows no effect.
+    #[error("{what} has no effect: the API, an admission policy or somebody else decides otherwise")]
+    NoEffect {
+        /// What was done.
+        what: String,
+    },
+    /// A create was answered with an endpoint that was there before.
+    #[error(
+        "the API answered the create with endpoint {id}, which was there before and is not this resource's: delete \
+         it from the network, or choose another URL"
+    )]
+    NotMade {
+        /// Its id.
+        id: EndpointId,
+    },
     /// Planning does not come to rest.
     #[error("the plan for this resource does not come to rest; this is a defect of the operator: report it")]
     Restless,
@@ -57,6 +72,7 @@ impl Failure {
     pub(super) fn reason(&self) -> Reason {
         match self {
             Self::Outdated | Self::Kubernetes { .. } | Self::Restless => Reason::KubernetesError,
+            Self::NoEffect { .. } | Self::NotMade { .. } => Reason::Refused,
             Self::SecretRefused { .. } => Reason::SecretRefused,
             Self::NothingToCopy { .. } => Reason::SecretLost,
             Self::Provider(error) if error.class() == ErrorClass::Permanent => Reason::Refused,
@@ -68,9 +84,11 @@ impl Failure {
     pub(super) fn rest(&self) -> Rest {
         let message = self.to_string();
         match self {
-            Self::SecretRefused { .. } | Self::NothingToCopy { .. } | Self::Restless => {
-                Rest::stalled(self.reason(), message)
-            }
+            Self::SecretRefused { .. }
+            | Self::NothingToCopy { .. }
+            | Self::NoEffect { .. }
+            | Self::NotMade { .. }
+            | Self::Restless => Rest::stalled(self.reason(), message),
             Self::Provider(error) => match error.class() {
                 ErrorClass::Permanent | ErrorClass::Unauthorized | ErrorClass::Forbidden => {
                     Rest::stalled(self.reason(), message)

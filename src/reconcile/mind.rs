@@ -117,8 +117,13 @@ impl Minds {
 
     /// Forgets a resource that is gone.
     pub(super) fn forget(&self, key: &ResourceKey) {
-        self.minds.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let mind = self.minds.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        // One that is locked is under way, and looks for itself.
+        if let Some(mind) = mind.as_ref().and_then(|mind| mind.try_lock().ok()) {
+            mind.warn_of_loss();
+        }
     }
+
     /// The endpoints whose secrets are in memory and nowhere else.
     pub(super) async fn in_hand(&self) -> Vec<(ResourceKey, EndpointId)> {
         let minds = self.minds.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -139,6 +139,7 @@ async fn activate(
 
 impl Activation<'_> {
     async fn run(&mut self) -> Result<Rest, Failure> {
+        let mut done = None;
         for _ in 0..STEPS {
             if let Some(rest) = intent::paused(&self.view) {
                 self.mind.retain_deadline = RetainDeadline::default();
@@ -162,11 +163,18 @@ impl Activation<'_> {
                     if let Some(rest) = gate.or_else(|| self.closed_to(&action)) {
                         return Ok(rest);
                     }
-                    if concerns_creates(&action) && self.url_locks.is_empty() {
+                    let urls = self.urls();
+                    if concerns_creates(&action) && self.url_locks.is_empty() && !urls.is_empty() {
                         // What was observed may have changed while this waited: plan again.
-                        self.url_locks = self.context.urls.lock_all(self.urls()).await;
+                        self.url_locks = self.context.urls.lock_all(urls).await;
                         continue;
                     }
+                    if done.as_ref() == Some(&action)
+                        && let Some(what) = lasting(&action)
+                    {
+                        return Err(Failure::NoEffect { what });
+                    }
+                    done = Some(action.clone());
                     debug!(?action, "performing");
                     let asks = concerns_network(&action);
                     self.perform(action, &intent).await?;
@@ -204,9 +212,26 @@ impl Activation<'_> {
     }
 }
 
+/// What an action does that is not planned again once it is done; `None` for others.
+fn lasting(action: &Action) -> Option<String> {
+    match action {
+        Action::Patch { id, .. } => Some(format!("the change of endpoint {id}")),
+        Action::DressSecret => Some("giving the Secret its labels and annotations".to_owned()),
+        Action::CopySecret { from } => Some(format!("moving the secret from Secret {from:?}")),
+        _ => None,
+    }
+}
+
 /// Creates, and what finds out about them, go one at a time for a URL: otherwise the endpoint of one
-/// resource's create would look, before its answer is in, like the trace of another's.
+/// resource's create would look, before its answer is in, like the trace of another's. Of two resources that
+/// hold one endpoint, the last to go takes it along.
 fn concerns_creates(action: &Action) -> bool {
     use crate::planning::DeleteCause::Orphan;
-    matches!(action, Action::RecordAttempt(_) | Action::Create | Action::Delete { cause: Orphan { .. }, .. })
+    matches!(
+        action,
+        Action::RecordAttempt(_)
+            | Action::Create
+            | Action::Delete { cause: Orphan { .. }, .. }
+            | Action::RemoveFinalizer(_)
+    )
 }

@@ -31,8 +31,21 @@ impl Activation<'_> {
     pub(super) async fn create(&mut self) -> Result<(), Failure> {
         let network = self.remote()?;
         let Some(attempt) = attempt(&self.view) else { return Err(Failure::Restless) };
+        let mut earlier = attempt.known.clone();
+        earlier.extend(network.inventory().with_url(&attempt.url).map(|endpoint| endpoint.id.clone()));
         self.mind.memory.sending(network.client.now());
-        match network.client.create(&attempt.request()).await {
+        let outcome = network.client.create(&attempt.request()).await;
+        let answered = match &outcome {
+            Ok(created) => Some(&created.endpoint.id),
+            Err(error) => error.created_without_secret(),
+        };
+        if let Some(id) = answered.filter(|id| {
+            earlier.contains(*id) || self.context.claims().held_by_another(id, self.key, &self.networks)
+        }) {
+            self.mind.memory.refused();
+            return Err(Failure::NotMade { id: id.clone() });
+        }
+        match outcome {
             Ok(created) => {
                 let id = created.endpoint.id.clone();
                 self.context.claims().created(self.key, &id);

@@ -234,6 +234,7 @@ mod tests {
             number: 1,
             since: jiff::Timestamp::UNIX_EPOCH,
             started_at: jiff::Timestamp::UNIX_EPOCH,
+            until: None,
             posts: 1,
             url: url.into(),
             enabled_events: BTreeSet::new(),

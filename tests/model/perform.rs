@@ -101,7 +101,7 @@ impl World {
             Action::RemoveFinalizer(leftover) => {
                 if self.sees_resource(who) {
                     if let Leftover::OfAttempt(attempt) = leftover {
-                        self.warn_of(attempt);
+                        self.warn_of(*attempt);
                     }
                     self.places[who].remove();
                     self.catch_up(who);

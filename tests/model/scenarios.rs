@@ -191,6 +191,7 @@ pub fn restored() -> Scenario {
         number: 1,
         since: second(0),
         started_at: second(0),
+        until: None,
         posts: 1,
         url: URL.into(),
         enabled_events: Events::Ocpp.set(),

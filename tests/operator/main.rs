@@ -13,6 +13,7 @@
 )]
 
 mod answers;
+mod awkward;
 mod change;
 mod cli;
 mod counts;

@@ -60,6 +60,7 @@ pub(super) fn attempt(number: u64, started: i64) -> Attempt {
         number,
         since: at(started),
         started_at: at(started),
+        until: None,
         posts: 1,
         url: URL.into(),
         enabled_events: ocpp(),

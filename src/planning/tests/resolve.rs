@@ -58,7 +58,7 @@ fn what_it_made_is_deleted() {
         (
             "of a create before this one, that this one was not sent after",
             attempted(Progress::Unsent)
-                .attempt(Attempt { posts: 2, since: at(50), ..attempt(2, 90) })
+                .attempt(Attempt { posts: 2, since: at(50), until: Some(at(50)), ..attempt(2, 90) })
                 .finds(endpoint("wh_1", 52)),
             "delete wh_1 (orphan)",
         ),
@@ -98,6 +98,13 @@ fn what_can_not_be_told_is_left_alone_and_reported() {
         ("made just before", found(endpoint("wh_1", 89)), stalled),
         ("made later than it can have been", found(endpoint("wh_1", 136)), stalled),
         ("made at an unknown time", found(Endpoint { created_at: None, ..endpoint("wh_1", 0) }), stalled),
+        (
+            "made between two creates of a series, or while the latest was refused",
+            attempted(Progress::Unsent)
+                .attempt(Attempt { posts: 2, since: at(0), until: Some(at(0)), ..attempt(2, 90) })
+                .finds(endpoint("wh_1", 91)),
+            stalled,
+        ),
         ("more than can have been made", found(endpoint("wh_1", 92)).finds(endpoint("wh_2", 92)), stalled),
         (
             "one that is certain beside one that is not",
