@@ -1,5 +1,6 @@
 //! Every pair of points: the operator is killed again while it recovers. `cargo xtask crash-matrix`.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -56,28 +57,29 @@ async fn every_pair() {
 async fn pairs_of(scenario: Scenario, failures: &mut Vec<String>) -> Row {
     let learnt = Arc::new(learn(&scenario).await);
     let singles = learnt.points.iter().map(|point| vec![point.clone()]).collect::<Vec<_>>();
-    let (mut pairs, mut wrong) = (Vec::new(), 0);
+    let mut pairs = Vec::new();
+    let wrong = Cell::new(0);
     let mut judge = |stops: &[Point], outcome: Result<Run, JoinError>| {
         let verdict = outcome.as_ref().map_or_else(|panic| Err(panic.to_string()), |run| run.verdict.clone());
         if let Err(why) = verdict {
-            wrong += 1;
+            wrong.set(wrong.get() + 1);
             let stops = stops.iter().map(ToString::to_string).collect::<Vec<_>>().join("; then ");
             failures.push(format!("{}: {stops}: {why}", scenario.name));
         }
         outcome.ok()
     };
     let count = singles.len();
-    each(scenario, &learnt, singles, |stops, outcome| {
+    each(scenario, &learnt, singles, &wrong, |stops, outcome| {
         let Some(run) = judge(stops, outcome) else { return };
         pairs.extend(points(run.recovery.iter()).into_iter().map(|second| vec![stops[0].clone(), second]));
     })
     .await;
     let (total, mut reached) = (pairs.len(), 0);
-    each(scenario, &learnt, pairs, |stops, outcome| {
+    each(scenario, &learnt, pairs, &wrong, |stops, outcome| {
         reached += judge(stops, outcome).map_or(0, |run| usize::from(run.reached == stops.len()));
     })
     .await;
-    Row { scenario: scenario.name, singles: count, pairs: total, reached, wrong }
+    Row { scenario: scenario.name, singles: count, pairs: total, reached, wrong: wrong.get() }
 }
 
 /// Runs the scenario once for each list of points, and shows progress.
@@ -85,6 +87,7 @@ async fn each(
     scenario: Scenario,
     learnt: &Arc<Learnt>,
     lists: Vec<Vec<Point>>,
+    wrong: &Cell<usize>,
     mut judge: impl FnMut(&[Point], Result<Run, JoinError>),
 ) {
     let (total, begun) = (lists.len(), Instant::now());
@@ -107,7 +110,8 @@ async fn each(
             let Some((stops, outcome)) = news.recv().await else { break };
             judge(&stops, outcome);
             if done % STRIDE == 0 || done == total {
-                println!("{}: {done} of {total} runs, {} s", scenario.name, begun.elapsed().as_secs());
+                let (name, wrong, seconds) = (scenario.name, wrong.get(), begun.elapsed().as_secs());
+                println!("{name}: {done} of {total} runs, {wrong} wrong so far, {seconds} s");
             }
         }
     };
