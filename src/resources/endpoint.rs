@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::core::Duration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::duration::{Duration, duration_rule};
 use super::text;
 
 /// An endpoint that the remote API should have, as written in the manifest.
@@ -204,20 +204,19 @@ fn annotations(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// When and how the signing secret is rotated.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rotation {
     /// How long a secret is used before it is replaced, e.g. `2160h`; never, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "text::duration")]
+    #[x_kube(validation = Rule::new(duration_rule!("duration(self) >= duration('10s')")).message(
+        "interval must be at least 10s, e.g. 2160h"))]
     pub interval: Option<Duration>,
     /// How long consumers get to load the new secret before it signs.
     #[serde(default = "default_activate_after")]
-    #[schemars(schema_with = "text::duration")]
     pub activate_after: Duration,
     /// How long the old endpoint is kept, inactive, so that its pending retries are not cut.
     #[serde(default = "default_retire_after")]
-    #[schemars(schema_with = "text::duration")]
     pub retire_after: Duration,
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here talks to a server. The rules are CEL and live in the CRDs, so that a bad manifest is
 //! refused by `kubectl apply` with a message that says what to write instead.
 
+mod duration;
 mod endpoint;
 mod network;
 mod secret_reference;
@@ -11,6 +12,7 @@ mod text;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
+pub use duration::{Duration, DurationError};
 pub use endpoint::{
     DeletionPolicy, DriftPolicy, EndpointState, EventName, NetworkKind, NetworkReference, RemoteEndpoint,
     Rotation, SecretTemplate, StoredSecret, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,

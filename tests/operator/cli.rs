@@ -59,6 +59,12 @@ fn a_wrong_command_line_gives_one_sentence() {
             "invalid value '-5s' for '--create-settling-time <CREATE_SETTLING_TIME>': expected a duration, e.g. 60s \
              or 1m30s",
         ),
+        // Case 01: it ended in a panic.
+        (
+            &["run", "--create-settling-time", "9999999999999999h"],
+            "invalid value '9999999999999999h' for '--create-settling-time <CREATE_SETTLING_TIME>': expected a \
+             duration of at most 87600h, which is ten years",
+        ),
         (
             &["run", "--log-filter", "webhook_operator=loud"],
             "invalid value 'webhook_operator=loud' for '--log-filter <LOG_FILTER>': expected levels, e.g. info or \
