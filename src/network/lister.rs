@@ -17,8 +17,8 @@ use crate::backoff::{Backoff, jittered};
 use crate::provider::{Client, Endpoint, EndpointId, Error, ErrorClass, Priority};
 use crate::state::NetworkKey;
 
-/// The longest pause between lists while the API is down.
-const LONGEST_OUTAGE_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause between lists while they fail for reasons that may pass by themselves.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One network: its client, its inventory, and the lister that keeps the inventory fresh.
 #[derive(Debug)]
@@ -148,6 +148,12 @@ impl Network {
                 tokio::select! {
                     () = tokio::time::sleep_until(due) => {}
                     () = self.wake.notified() => continue,
+                    () = self.client.outage_began() => {
+                        if let Some(pause) = self.client.outage_pause() {
+                            due = due.min(Instant::now() + pause);
+                        }
+                        continue;
+                    }
                 }
             }
             let before = self.failure().map(|failure| failure.reason());
@@ -160,7 +166,10 @@ impl Network {
                 }
                 Err(failure) => {
                     warn!(network = %self.key, reason = failure.reason(), "can't list the network: {failure}");
-                    failure.retry_after().unwrap_or_default().max(longest(failure).min(backoff.pause()))
+                    // While the API is down, the next list finds out whether it is back, as soon as it may.
+                    let pause = self.client.outage_pause().filter(|pause| !pause.is_zero());
+                    let pause = pause.unwrap_or_else(|| longest(failure).min(backoff.pause()));
+                    failure.retry_after().unwrap_or_default().max(pause)
                 }
             };
             due = Instant::now() + pause;
@@ -202,11 +211,11 @@ impl Network {
     }
 }
 
-/// How long to wait at most before listing again: not long when the API is down, which its circuit keeps
-/// gentle, since so many wait for it; else as long as the regular interval.
+/// How long to wait at most before listing again: not long when that may help, since so many wait for it; else
+/// as long as the regular interval.
 fn longest(failure: &Error) -> Duration {
     match failure.class() {
-        ErrorClass::Retry | ErrorClass::Ambiguous => jittered(LONGEST_OUTAGE_PAUSE),
+        ErrorClass::Retry | ErrorClass::Ambiguous => jittered(LONGEST_PAUSE),
         _ => Duration::MAX,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -49,7 +50,7 @@ impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let collection = collection(&config.api_url);
-        let exchange = Exchange::new(config, &collection)?;
+        let exchange = Exchange::new(config)?;
         Ok(Self { inner: Arc::new(Inner { collection, exchange }) })
     }
 
@@ -146,6 +147,20 @@ impl Client {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.exchange().now()
+    }
+
+    /// How long the API is left in peace from now on, if it is down: nothing when it is time for a list to
+    /// find out whether it is back.
+    #[must_use]
+    pub fn outage_pause(&self) -> Option<Duration> {
+        self.exchange().limiter.outage_pause()
+    }
+
+    /// Waits until the API goes down, or has gone down since the last time that one waited for it. From
+    /// then on all calls are refused, but for a list after each [`Self::outage_pause`]; the first one that
+    /// is answered ends the outage. For one task, which lists.
+    pub async fn outage_began(&self) {
+        self.exchange().limiter.outage_began().await;
     }
 
     /// Obtains a token if there is none that is valid. The API itself is not called.

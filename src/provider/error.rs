@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::gate::{Outcome, Refusal};
 use super::ids::EndpointId;
+use super::limiter::{Outcome, Refusal};
 
 /// What a caller may conclude from a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -249,7 +249,7 @@ impl Failure {
         }
     }
 
-    /// What the failure says about the API's health, to the network's budget and circuit.
+    /// What the failure says about the API's health, to the network's limiter.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::RateLimited { retry_after } => Outcome::Limited { retry_after: *retry_after },

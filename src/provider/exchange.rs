@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response};
-use url::Url;
 
-use super::body::{self, BodyError, ERROR_BYTES, SINGLE_BYTES};
+use super::body::{self, BodyError, ERROR_BYTES};
 use super::clock::{self, Clock};
 use super::config::{ClientConfig, ConfigError, Priority};
 use super::error::{Detail, Error, Failure, Operation};
 use super::excerpt::excerpt;
-use super::gate::{Gate, Kind, Outcome, Permit};
+use super::limiter::{Limiter, Outcome, Permit};
 use super::token::{Token, TokenSource};
 use super::transport;
 
@@ -23,9 +22,7 @@ pub(super) struct Exchange {
     /// The one source of this network's token.
     tokens: TokenSource,
     /// The one budget and circuit of this network.
-    gate: Gate,
-    /// What tells at the lowest price whether the API is there: a list of one item.
-    probe_url: Url,
+    pub(super) limiter: Limiter,
     /// The API's clock.
     clock: Clock,
     /// How long one exchange may take.
@@ -39,16 +36,12 @@ pub(super) struct Success {
 }
 
 impl Exchange {
-    /// Prepares for the API whose collection is at `collection`.
-    pub(super) fn new(config: ClientConfig, collection: &Url) -> Result<Self, ConfigError> {
+    pub(super) fn new(config: ClientConfig) -> Result<Self, ConfigError> {
         let http = transport::build(&config)?;
-        let mut probe_url = collection.clone();
-        probe_url.set_query(Some("limit=1"));
         Ok(Self {
             tokens: TokenSource::new(http.clone(), config.auth, config.timeout)?,
             http,
-            gate: Gate::new(config.limits, config.timeout),
-            probe_url,
+            limiter: Limiter::new(config.limits),
             clock: Clock::local(),
             timeout: config.timeout,
         })
@@ -91,35 +84,14 @@ impl Exchange {
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Success, Failure> {
         let token = self.tokens.token().await?;
-        let permit = self.permit(operation, priority, &token).await?;
+        let permit = self.limiter.acquire(operation, priority, self.timeout).await?;
         let refused = match self.send(permit, request(&self.http), &token, cap).await {
             Err(refused @ Failure::Unauthorized { .. }) => refused,
             result => return result,
         };
         let Some(renewed) = self.tokens.renew(&token).await? else { return Err(refused) };
-        let permit = self.permit(operation, priority, &renewed).await?;
+        let permit = self.limiter.acquire(operation, priority, self.timeout).await?;
         self.send(permit, request(&self.http), &renewed, cap).await
-    }
-
-    /// Waits for the leave to send. Whether an API is back from an outage is not for a change to find
-    /// out, whose outcome would be unknown if it is not: a read goes first.
-    async fn permit(
-        &self,
-        operation: Operation,
-        priority: Priority,
-        token: &Token,
-    ) -> Result<Permit<'_>, Failure> {
-        let permit = self.gate.pass(priority).await?;
-        if permit.kind() == Kind::Regular || operation.is_read() {
-            return Ok(permit);
-        }
-        let probe = self.http.get(self.probe_url.clone());
-        if let Err(failure) = self.send(permit, probe, token, SINGLE_BYTES).await
-            && let Outcome::Failed { cause, .. } = failure.outcome()
-        {
-            return Err(Failure::CircuitOpen { retry_after: self.gate.rest(), cause });
-        }
-        Ok(self.gate.pass(priority).await?)
     }
 
     async fn send(

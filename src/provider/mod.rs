@@ -7,9 +7,6 @@
 
 mod address;
 mod body;
-mod bucket;
-mod budget;
-mod circuit;
 mod client;
 mod clock;
 mod config;
@@ -18,8 +15,8 @@ mod endpoint_url;
 mod error;
 mod excerpt;
 mod exchange;
-mod gate;
 mod ids;
+mod limiter;
 mod list;
 mod pause;
 mod token;
