@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::provider::Fence;
 use crate::reconcile::{Context, Settings};
 use health::Health;
 
@@ -57,8 +58,13 @@ pub async fn run(
     let (wake, woken) = mpsc::unbounded_channel();
     let (wake_network, woken_networks) = mpsc::unbounded_channel();
     let context = Arc::new(Context::new(calls, settings, store.clone(), wake));
-    let parts =
-        networks::Parts { context: Arc::clone(&context), watches: watches.clone(), wake: wake_network };
+    let fence = Fence::default();
+    let parts = networks::Parts {
+        context: Arc::clone(&context),
+        watches: watches.clone(),
+        wake: wake_network,
+        fence: fence.clone(),
+    };
 
     let endpoints = endpoints::watch(&watches, &store, writer, &context);
     let secrets = tokio::spawn(secrets::watch(watches.clone(), Arc::clone(&context), health.secrets()));
@@ -75,6 +81,7 @@ pub async fn run(
         () = shutdown.cancelled() => {}
     }
     let _ = networks.await;
+    fence.close();
     secrets.abort();
     namespaces.abort();
     listener.abort();

@@ -36,7 +36,7 @@ use crate::network::{
     Verdict, credential_secrets, read_credentials, report,
 };
 use crate::planning::Reason;
-use crate::provider::ErrorClass;
+use crate::provider::{ErrorClass, Fence};
 use crate::reconcile::Context;
 use crate::resources::{ClusterWebhookNetwork, WebhookNetwork};
 use crate::state::NetworkKey;
@@ -53,6 +53,8 @@ pub(super) struct Parts {
     pub(super) watches: Client,
     /// Wakes a network.
     pub(super) wake: UnboundedSender<NetworkKey>,
+    /// Stands before everything that is sent to a network.
+    pub(super) fence: Fence,
 }
 
 /// A kind of network, as the API server serves it.
@@ -249,7 +251,8 @@ impl Shared {
         if let Some(verdict) = self.keep(key, &fingerprint, &access) {
             return Ok(verdict);
         }
-        let client = match client(&declared, auth, &self.parts.context.settings.address_exceptions) {
+        let exceptions = &self.parts.context.settings.address_exceptions;
+        let client = match client(&declared, auth, exceptions, self.parts.fence.clone()) {
             Ok(client) => client,
             Err(error) => return Ok(self.fail(key, &declared, "InvalidConfiguration", &error)),
         };

@@ -52,6 +52,7 @@ impl Error {
             Failure::NotFound { .. } | Failure::Rejected { .. } | Failure::InvalidId => ErrorClass::Permanent,
             Failure::RateLimited { .. }
             | Failure::BudgetSpent { .. }
+            | Failure::HeldBack(_)
             | Failure::CircuitOpen { .. }
             | Failure::Unreachable { .. }
             | Failure::TlsFailed { .. }
@@ -94,10 +95,11 @@ impl Error {
         }
     }
 
-    /// Whether this client's own budget held the call back: nothing was sent and nothing went wrong.
+    /// Whether this client held the call back: for its own budget, because it would have been too late, or
+    /// because this process may not act any more. Nothing was sent and nothing went wrong.
     #[must_use]
     pub fn is_held_back(&self) -> bool {
-        matches!(self.failure, Failure::BudgetSpent { .. })
+        matches!(self.failure, Failure::BudgetSpent { .. } | Failure::HeldBack(_))
     }
 
     /// The endpoint that a create made without telling us its secret: the API answered 2xx with a
@@ -198,7 +200,18 @@ pub(super) enum Failure {
     #[error("the API created {id} without showing its secret; it has to be replaced")]
     CreatedWithoutSecret { id: EndpointId },
     #[error(transparent)]
-    Token(#[from] TokenFailure),
+    HeldBack(#[from] HeldBack),
+    #[error(transparent)]
+    Token(TokenFailure),
+}
+
+/// Why a request was not sent after all, when nothing but its sending was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HeldBack {
+    #[error("its time was up before it could be sent; it is begun anew")]
+    TooLate,
+    #[error("this process may not act any more, so nothing is sent; its successor carries on")]
+    TermEnded,
 }
 
 /// What to do about a request that the API refused.
@@ -219,6 +232,8 @@ pub(super) enum TokenFailure {
     Refused { status: StatusCode, detail: Detail },
     #[error("the token URL gave no token{detail}; check tokenUrl and the way to it")]
     Unavailable { detail: Detail, retry_after: Option<Duration> },
+    #[error(transparent)]
+    HeldBack(#[from] HeldBack),
 }
 
 impl Failure {
@@ -244,14 +259,17 @@ impl Failure {
             Self::Redirected { .. } => "Redirected",
             Self::InvalidResponse { .. } => "InvalidResponse",
             Self::CreatedWithoutSecret { .. } => "CreatedWithoutSecret",
+            Self::HeldBack(HeldBack::TooLate) => "TooLate",
+            Self::HeldBack(HeldBack::TermEnded) => "TermEnded",
             Self::Token(TokenFailure::Refused { .. }) => "InvalidClient",
             Self::Token(_) => "TokenUnavailable",
         }
     }
 
-    /// What the failure says about the API's health, to the network's limiter.
-    pub(super) fn outcome(&self) -> Outcome {
-        match self {
+    /// What the failure says about the API's health, to the network's limiter; `None` when nothing was sent.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        Some(match self {
+            Self::HeldBack(_) => return None,
             Self::RateLimited { retry_after } => Outcome::Limited { retry_after: *retry_after },
             Self::Unreachable { .. }
             | Self::TlsFailed { .. }
@@ -263,6 +281,15 @@ impl Failure {
                 Outcome::Failed { cause: self.reason(), retry_after: *retry_after }
             }
             _ => Outcome::Answered,
+        })
+    }
+}
+
+impl From<TokenFailure> for Failure {
+    fn from(failure: TokenFailure) -> Self {
+        match failure {
+            TokenFailure::HeldBack(held_back) => Self::HeldBack(held_back),
+            failure => Self::Token(failure),
         }
     }
 }
@@ -280,7 +307,7 @@ impl From<Refusal> for Failure {
 impl TokenFailure {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::HeldBack(_) => None,
             Self::Unavailable { retry_after, .. } => *retry_after,
         }
     }
@@ -288,7 +315,7 @@ impl TokenFailure {
     /// The same failure, with the time for which the issuer is left in peace.
     pub(super) fn waiting(self, rest: Duration) -> Self {
         match self {
-            Self::Refused { .. } => self,
+            Self::Refused { .. } | Self::HeldBack(_) => self,
             Self::Unavailable { detail, .. } => Self::Unavailable { detail, retry_after: Some(rest) },
         }
     }

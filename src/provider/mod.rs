@@ -3,7 +3,7 @@
 //! One [`Client`] serves one network: one base URL, one set of credentials, one token, one request
 //! budget and one circuit. A call is sent once; only a 401 is answered with a renewed token and one
 //! repetition, which is safe because a refused call had no effect. Everything else is for the caller
-//! to decide, by the [`ErrorClass`] of the [`Error`].
+//! to decide, by the [`ErrorClass`] of the [`Error`]. Whatever is sent leaves through `Transport::send`.
 
 mod address;
 mod body;
@@ -15,6 +15,7 @@ mod endpoint_url;
 mod error;
 mod excerpt;
 mod exchange;
+mod fence;
 mod ids;
 mod limiter;
 mod list;
@@ -32,4 +33,5 @@ pub use self::endpoint::{
 };
 pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};
+pub use self::fence::Fence;
 pub use self::ids::{EndpointId, NetworkId};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::runtime::events::EventType;
@@ -34,7 +35,8 @@ impl Activation<'_> {
         let mut earlier = attempt.known.clone();
         earlier.extend(network.inventory().with_url(&attempt.url).map(|endpoint| endpoint.id.clone()));
         self.mind.memory.sending(network.client.now());
-        let outcome = network.client.create(&attempt.request()).await;
+        let latest = attempt.started_at.checked_add(network.timeout).unwrap_or(Timestamp::MAX);
+        let outcome = network.client.create(&attempt.request(), latest).await;
         let answered = match &outcome {
             Ok(created) => Some(&created.endpoint.id),
             Err(error) => error.created_without_secret(),

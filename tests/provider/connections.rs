@@ -13,7 +13,7 @@ use webhook_operator::provider::{
     AddressPolicy, Client, ClientConfig, ConfigError, Error, ErrorClass, Priority,
 };
 
-use crate::server::{CREATED, Server, config, new_endpoint};
+use crate::server::{ANY_TIME, CREATED, Server, config, new_endpoint};
 
 /// How a connection goes once it is accepted.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ async fn what_fails_after_the_request_was_sent_is_ambiguous() {
     ] {
         let client = impatient(&format!("http://{}", server(course).await));
 
-        let error = client.create(&new_endpoint()).await.unwrap_err();
+        let error = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         assert_eq!(outcome(&error), (ErrorClass::Ambiguous, reason), "{course:?}: {error}");
         let error = client.list_page(None, Priority::Resync).await.unwrap_err();
         assert_eq!(outcome(&error), (ErrorClass::Retry, reason), "{course:?}: {error}");
@@ -111,7 +111,7 @@ async fn what_fails_before_the_request_is_sent_had_no_effect() {
         (format!("https://{no_tls}"), "TlsFailed"),
         (format!("https://{tls_that_hangs}"), "Unreachable"),
     ] {
-        let error = impatient(&url).create(&new_endpoint()).await.unwrap_err();
+        let error = impatient(&url).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         assert_eq!(outcome(&error), (ErrorClass::Retry, reason), "{url}: {error}");
     }
 }
@@ -154,15 +154,16 @@ async fn a_certificate_is_trusted_only_if_the_bundle_says_so() {
     let url = format!("https://localhost:{}", address.port());
     let config = ClientConfig { allow_http: false, ..config(url.parse().unwrap()) };
 
-    let error = Client::new(config.clone()).unwrap().create(&new_endpoint()).await.unwrap_err();
+    let error = Client::new(config.clone()).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap_err();
     assert_eq!(outcome(&error), (ErrorClass::Retry, "TlsFailed"), "{error}");
 
     let trusting = ClientConfig { ca_bundle: Some(certificate.into_bytes()), ..config };
-    Client::new(trusting.clone()).unwrap().create(&new_endpoint()).await.unwrap();
+    Client::new(trusting.clone()).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap();
 
     // The certificate is for the name, not for the address.
     let api_url = format!("https://{address}").parse().unwrap();
-    let error = Client::new(ClientConfig { api_url, ..trusting }).unwrap().create(&new_endpoint()).await;
+    let error =
+        Client::new(ClientConfig { api_url, ..trusting }).unwrap().create(&new_endpoint(), ANY_TIME).await;
     assert_eq!(error.unwrap_err().reason(), "TlsFailed");
 }
 
@@ -178,13 +179,14 @@ async fn an_address_that_is_not_public_is_refused_at_connect_unless_excepted() {
     let by_name = format!("http://localhost:{}/v1", api.address.port());
     let by_address = api.url().to_string();
 
-    let refused = public_only(&by_name, &["10.0.0.0/8"]).unwrap().create(&new_endpoint()).await.unwrap_err();
+    let refused =
+        public_only(&by_name, &["10.0.0.0/8"]).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap_err();
     assert_eq!(outcome(&refused), (ErrorClass::Retry, "AddressRefused"), "{refused}");
     assert!(matches!(public_only(&by_address, &[]).err(), Some(ConfigError::AddressRefused { .. })));
     assert!(api.asked().is_empty());
 
     for url in [by_name, by_address] {
-        public_only(&url, &["127.0.0.0/8"]).unwrap().create(&new_endpoint()).await.unwrap();
+        public_only(&url, &["127.0.0.0/8"]).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap();
     }
     assert_eq!(api.asked().len(), 2);
 }

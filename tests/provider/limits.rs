@@ -9,14 +9,14 @@ use webhook_operator::network::Network;
 use webhook_operator::provider::{Client, ClientConfig, Error, ErrorClass, Limits, Priority};
 use webhook_operator::state::NetworkKey;
 
-use crate::server::{Server, answer, answer_with, client, config, new_endpoint, work};
+use crate::server::{ANY_TIME, Server, answer, answer_with, client, config, new_endpoint, work};
 
 #[tokio::test]
 async fn a_429_pauses_the_whole_network() {
     let api = Server::answering(|_| answer_with(429, ("retry-after", "120"), "")).await;
     let client = client(&api);
 
-    let first = client.create(&new_endpoint()).await.unwrap_err();
+    let first = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
     assert_eq!(first.retry_after(), Some(Duration::from_mins(2)));
     for error in [
         client.list_page(None, Priority::Resync).await.unwrap_err(),
@@ -34,9 +34,9 @@ async fn a_429_pauses_the_whole_network() {
 async fn another_network_is_not_slowed_down() {
     let limited = Server::answering(|_| answer_with(429, ("retry-after", "120"), "")).await;
     let working = Server::working().await;
-    client(&limited).create(&new_endpoint()).await.unwrap_err();
+    client(&limited).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
 
-    client(&working).create(&new_endpoint()).await.unwrap();
+    client(&working).create(&new_endpoint(), ANY_TIME).await.unwrap();
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn never_more_requests_are_in_flight_than_allowed() {
 /// Creates until the circuit is open.
 async fn until_open(client: &Client) -> Error {
     for _ in 0..10 {
-        let error = client.create(&new_endpoint()).await.unwrap_err();
+        let error = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         if error.reason() == "CircuitOpen" {
             return error;
         }
@@ -99,7 +99,7 @@ async fn an_api_that_is_down_is_probed_with_a_list_before_a_change_goes_out() {
 
     // Still down when it is time for a probe: no create goes out.
     tokio::time::sleep(client.outage_pause().unwrap()).await;
-    let waits = client.create(&new_endpoint()).await.unwrap_err();
+    let waits = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
     assert_eq!((waits.reason(), waits.class()), ("CircuitOpen", ErrorClass::Retry));
     assert!(waits.retry_after().is_some());
     let still = client.list_page(None, Priority::Resync).await.unwrap_err();
@@ -111,7 +111,7 @@ async fn an_api_that_is_down_is_probed_with_a_list_before_a_change_goes_out() {
     tokio::time::sleep(client.outage_pause().unwrap()).await;
     client.list_page(None, Priority::Resync).await.unwrap();
     assert_eq!(client.outage_pause(), None);
-    client.create(&new_endpoint()).await.unwrap();
+    client.create(&new_endpoint(), ANY_TIME).await.unwrap();
     assert_eq!(api.lines()[6..], ["GET /v1/webhook-endpoints?limit=100", "POST /v1/webhook-endpoints"]);
 }
 
@@ -136,7 +136,7 @@ async fn the_lister_probes_in_an_outage_that_only_changes_have_met() {
     is_down.store(false, Ordering::SeqCst);
     assert_eq!(next().await, Some(true), "the second");
 
-    client.create(&new_endpoint()).await.unwrap();
+    client.create(&new_endpoint(), ANY_TIME).await.unwrap();
     let (list, create) = ("GET /v1/webhook-endpoints?limit=100", "POST /v1/webhook-endpoints");
     assert_eq!(api.lines(), [list, create, create, create, create, create, list, list, create]);
     lister.abort();
