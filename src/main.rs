@@ -72,10 +72,9 @@ struct Run {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::try_parse() {
-        Ok(Cli { command: Command::Run(arguments) }) => run(*arguments),
-        Ok(Cli { command: Command::Crds }) => print_crds(),
-        Err(error) => usage::explain(&error, "webhook-operator"),
+    let outcome = match Cli::parse().command {
+        Command::Run(arguments) => run(*arguments),
+        Command::Crds => print_crds(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
