@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::call::{Kind, RemoteOp, ResourceRef, Side, Target};
+use crate::target::{Kind, RemoteOp, ResourceRef, Side, Target};
 
 /// The groups whose POSTs only ask a question.
 const REVIEW_GROUPS: [&str; 2] = ["authorization.k8s.io", "authentication.k8s.io"];

@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
-use crate::proxy::StartError;
+use crate::error::StartError;
 
 /// TLS for the client's side.
 pub(crate) struct Identity {

@@ -61,7 +61,7 @@ impl Scene {
             world: gate.clone(),
         })
         .expect("an interposer");
-        let kubeconfig = kube.kubeconfig(service_account(), None).expect("the token passes through");
+        let kubeconfig = kube.kubeconfig(service_account()).expect("the token passes through");
         let kubeconfig = serde_yaml::from_str(&kubeconfig).expect("a kubeconfig");
         let url = remote.url();
         let arguments = Vec::new();

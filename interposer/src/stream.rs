@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use http::Request;
 use http_body_util::{BodyExt, Full};
@@ -11,11 +11,10 @@ use hyper::body::{Frame, Incoming};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Ending, Lines, error_event};
-use crate::call::ResourceRef;
-use crate::downstream::Link;
-use crate::forward::{BoxError, Dropped};
-use crate::proxy::Shared;
+use crate::downstream::{BoxError, Link};
+use crate::shared::Shared;
+use crate::target::ResourceRef;
+use crate::watch::error_event;
 
 /// Where the events come from.
 pub(crate) enum Source {
@@ -33,7 +32,7 @@ pub(crate) struct WatchStream {
     /// Its number in the register of watches.
     number: u64,
     /// Fires when the watch is cut.
-    cut: oneshot::Receiver<Ending>,
+    cut: oneshot::Receiver<()>,
 }
 
 /// What is delivered unless the watch is cut.
@@ -75,13 +74,7 @@ impl WatchStream {
     /// The next event to deliver, or the end.
     async fn next(&mut self) -> Option<Result<Bytes, BoxError>> {
         tokio::select! {
-            Ok(ending) = &mut self.cut => match ending {
-                Ending::Clean => None,
-                Ending::Reset => {
-                    self.events.link.end_with_reset();
-                    Some(Err(Dropped.into()))
-                }
-            },
+            Ok(()) = &mut self.cut => None,
             line = self.events.next() => line.transpose(),
         }
     }
@@ -149,5 +142,44 @@ impl Events {
             Source::Ended => {}
         }
         Ok(())
+    }
+}
+
+/// Cuts a stream into lines. Each keeps its line feed.
+#[derive(Debug, Default)]
+struct Lines(BytesMut);
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) -> Vec<Bytes> {
+        let searched = self.0.len();
+        self.0.extend_from_slice(bytes);
+        let mut lines = Vec::new();
+        let mut from = searched;
+        while let Some(at) = self.0[from..].iter().position(|byte| *byte == b'\n') {
+            lines.push(self.0.split_to(from + at + 1).freeze());
+            from = 0;
+        }
+        lines
+    }
+
+    /// What came after the last line feed.
+    fn rest(&mut self) -> Option<Bytes> {
+        (!self.0.is_empty()).then(|| self.0.split().freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_put_together_from_any_pieces() {
+        let mut lines = Lines::default();
+        assert!(lines.push(b"{\"a\":").is_empty());
+        assert_eq!(lines.push(b"1}\n{\"b\":2}\n{"), ["{\"a\":1}\n", "{\"b\":2}\n"]);
+        assert_eq!(lines.push(b"}\n"), ["{}\n"]);
+        assert_eq!(lines.rest(), None);
+        assert!(lines.push(b"tail").is_empty());
+        assert_eq!(lines.rest(), Some(Bytes::from_static(b"tail")));
     }
 }
