@@ -12,11 +12,12 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::relist::with_unseen_deletes;
-use super::streams::{readable, received, selected, steady};
+use super::streams::{readable, selected, steady};
 use crate::reconcile::{Context, on_error, reconcile};
 use crate::resources::WebhookEndpoint;
 use crate::state::ResourceKey;
@@ -64,7 +65,7 @@ pub(super) async fn run(
     context: Arc<Context>,
     shutdown: CancellationToken,
 ) {
-    let woken = received(woken).map(|key| key.reference());
+    let woken = UnboundedReceiverStream::new(woken).map(|key| key.reference());
     let stopping = Arc::clone(&context);
     let stop = async move {
         shutdown.cancelled_owned().await;

@@ -24,13 +24,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
 use super::relist::with_unseen_deletes;
-use super::streams::{readable, received, selected, steady};
+use super::streams::{readable, selected, steady};
 use crate::network::{
     Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable,
     Verdict, credential_secrets, read_credentials, report,
@@ -176,7 +177,7 @@ async fn run_controller<K: Kind>(
     shutdown: CancellationToken,
 ) {
     Controller::for_stream(changed, store)
-        .reconcile_on(received(woken).filter_map(|key| future::ready(K::reference(&key))))
+        .reconcile_on(UnboundedReceiverStream::new(woken).filter_map(|key| future::ready(K::reference(&key))))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::<K>, |_, never: &Infallible, _| match *never {}, shared)
         .for_each(|outcome| async move {

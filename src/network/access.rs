@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::{Selector, SelectorExt as _};
 use url::Url;
 
 use crate::resources::AllowedNamespaces;
@@ -120,22 +121,9 @@ fn matches(pattern: &str, host: &str) -> bool {
     }
 }
 
-/// Evaluates a label selector as Kubernetes does; an operator it does not know selects nothing.
+/// Evaluates a label selector as Kubernetes does; one that says nothing valid selects nothing.
 fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    let equal = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
-    equal && selector.match_expressions.iter().flatten().all(|requirement| satisfies(requirement, labels))
-}
-
-fn satisfies(requirement: &LabelSelectorRequirement, labels: &BTreeMap<String, String>) -> bool {
-    let value = labels.get(&requirement.key);
-    let listed = |value: &String| requirement.values.iter().flatten().any(|listed| listed == value);
-    match requirement.operator.as_str() {
-        "In" => value.is_some_and(listed),
-        "NotIn" => !value.is_some_and(listed),
-        "Exists" => value.is_some(),
-        "DoesNotExist" => value.is_none(),
-        _ => false,
-    }
+    Selector::try_from(selector.clone()).is_ok_and(|selector| selector.matches(labels))
 }
 
 #[cfg(test)]
