@@ -29,7 +29,7 @@ enum Chore {
         #[arg(long)]
         keep: bool,
     },
-    /// Check format, lints, licences, sources and generated files
+    /// Check format, lints, licences, sources, generated files, and that the repository is tidy
     Lint,
     /// Run every test against one control plane; arguments go to `cargo test`
     Test {
