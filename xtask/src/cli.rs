@@ -31,7 +31,7 @@ enum Chore {
     },
     /// Check format, lints, licences, sources, generated files, and that the repository is tidy
     Lint,
-    /// Run every test against one control plane; arguments go to `cargo test`
+    /// Run every test against one control plane, and tell how long each program took
     Test {
         /// For `cargo test`, for example `-p controlplane` or `-- --nocapture`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
