@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use url::form_urlencoded;
 
 use crate::call::Call;
+use crate::classify::parameter;
 use crate::target::{Kind, ResourceRef};
 
 /// Some or all collections of an API server.
@@ -109,10 +110,6 @@ pub(crate) fn list_uri(call: &Call, version: &str) -> Uri {
 pub(crate) fn resumes(call: &Call) -> bool {
     let query = call.query.as_deref().unwrap_or_default();
     parameter(query, "resourceVersion").is_some_and(|version| !version.is_empty() && version != "0")
-}
-
-fn parameter(query: &str, name: &str) -> Option<String> {
-    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 fn edited(query: &str, without: &[&str], with: &[(&str, &str)]) -> String {
