@@ -22,7 +22,7 @@ pub(crate) enum TidyError {
 }
 
 /// What the repository's top folder may hold.
-const ROOT: [&str; 25] = [
+const ROOT: [&str; 27] = [
     ".cargo",
     ".ci",
     ".dockerignore",
@@ -34,6 +34,8 @@ const ROOT: [&str; 25] = [
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "benches",
+    "certificates",
     "clippy.toml",
     "controlplane",
     "crds",
