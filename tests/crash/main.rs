@@ -2,7 +2,8 @@
 //! old views, and is denied its Secrets; each time it ends with one endpoint per resource and its true
 //! secret in the Secret, or with a resource that says plainly what it needs.
 //!
-//! What is promised, and why, is in `docs/crash-safety.md`.
+//! What is promised, and why, is in `docs/crash-safety.md`. Each cell of a matrix is a test:
+//! `cargo test --test crash -- single/create` runs some of them again.
 
 #![allow(
     clippy::expect_used,
@@ -19,6 +20,7 @@
 mod clock;
 mod denial;
 mod end;
+mod harness;
 mod learnt;
 mod matrix;
 mod network;
@@ -26,7 +28,10 @@ mod pairs;
 mod scenario;
 mod scene;
 mod single;
-#[path = "../operator/support/mod.rs"]
-mod support;
 mod views;
-mod worlds;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if denial::hurried::is_asked_for() { denial::hurried::run() } else { harness::run() }
+}

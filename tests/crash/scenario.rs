@@ -5,12 +5,11 @@ use interposer::Call;
 use kube::api::DeleteParams;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation};
+use testkit::{NETWORK, SOON};
 use webhook_operator::resources::WebhookEndpoint;
 
 use crate::end::come_to;
 use crate::scene::Scene;
-use crate::support::SOON;
-use crate::support::world::NETWORK;
 
 type Step = for<'a> fn(&'a Scene) -> BoxFuture<'a, ()>;
 
@@ -190,25 +189,3 @@ impl Scenario {
         self.end.iter().map(|line| (*line).to_owned()).collect()
     }
 }
-
-/// A test for each scenario.
-macro_rules! each_scenario {
-    ($run:path) => {
-        $crate::scenario::each_scenario! { $run:
-            create: CREATE,
-            patch: PATCH,
-            delete: DELETE,
-            rename: RENAME,
-            recovery: RECOVERY,
-            recreation: RECREATION,
-            two_resources_with_one_url: TWINS,
-        }
-    };
-    ($run:path: $($name:ident: $scenario:ident),* $(,)?) => {
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-        async fn $name() {
-            $run($crate::scenario::$scenario).await;
-        })*
-    };
-}
-pub(crate) use each_scenario;

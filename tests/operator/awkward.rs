@@ -4,9 +4,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use simulator::{EndpointId, Fault, FaultKind, NewEndpoint, Operation};
+use testkit::{NETWORK, World, endpoint_id, message};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::{NETWORK, World, endpoint_id, message};
 
 const URL: &str = "https://hooks.example.com/hook";
 

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 use simulator::Operation;
-
-use crate::support::{World, endpoint_id};
+use testkit::{World, endpoint_id};
 
 /// Changes a Ready endpoint, waits until it is Ready again, and returns the fields of each PATCH that
 /// was sent until two lists later.

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use simulator::Operation;
-
-use crate::support::audit::Mark;
-use crate::support::{World, texts};
+use testkit::audit::Mark;
+use testkit::{World, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_costs_three_writes_one_event_no_reads_and_one_post() {

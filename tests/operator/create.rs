@@ -4,9 +4,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::Operation;
-
-use crate::support::audit::Mark;
-use crate::support::{World, condition, endpoint_id, texts};
+use testkit::audit::Mark;
+use testkit::{World, condition, endpoint_id, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_becomes_an_endpoint_and_a_secret() {

@@ -1,14 +1,13 @@
 //! A deleted manifest takes its endpoint and its Secret along, unless it says otherwise.
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::ResourceExt as _;
 use kube::api::DeleteParams;
-use kube::{Api, ResourceExt as _};
 use serde_json::json;
 use simulator::Operation;
+use testkit::audit::Mark;
+use testkit::{World, endpoint_id, message, texts};
 use webhook_operator::resources::{WebhookEndpoint, WebhookNetwork};
-
-use crate::support::audit::Mark;
-use crate::support::{World, endpoint_id, message, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret() {
@@ -107,11 +106,8 @@ async fn an_endpoint_is_deleted_although_its_networks_credentials_are_gone() {
 
     let secrets = world.api::<Secret>();
     secrets.delete("credentials", &DeleteParams::default()).await.expect("the credentials can be deleted");
-    world
-        .until::<WebhookNetwork>("default", "without credentials", |found| {
-            has_network_condition(found, "CredentialsNotFound")
-        })
-        .await;
+    let networks = world.api::<WebhookNetwork>();
+    world.condition_in(networks, "default", "Ready", "False", "CredentialsNotFound").await;
     // Nothing new is begun without credentials.
     world.endpoint("another", spec).await;
     let waiting = world.condition("another", "Ready", "False", "NetworkNotReady").await;
@@ -134,29 +130,15 @@ async fn a_network_stays_until_its_last_endpoint_is_gone() {
 
     let networks = world.api::<WebhookNetwork>();
     networks.delete("default", &DeleteParams::default()).await.expect("the network can be deleted");
-    world
-        .until::<WebhookNetwork>("default", "held", |found| {
-            let conditions =
-                found.and_then(|network| network.status.as_ref()).map(|status| &status.conditions);
-            conditions.into_iter().flatten().any(|condition| condition.reason == "InUse")
-        })
-        .await;
+    world.condition_in(networks.clone(), "default", "Ready", "False", "InUse").await;
     world.delete("charge-events").await;
     assert_eq!(world.endpoints(), []);
-    world.until::<WebhookNetwork>("default", "gone", |found| found.is_none()).await;
+    world.until_gone(networks, "default").await;
     assert_eq!(world.all::<WebhookEndpoint>().await.len(), 0);
 }
 
-fn has_network_condition(network: Option<&WebhookNetwork>, reason: &str) -> bool {
-    let conditions = network.and_then(|network| network.status.as_ref()).map(|status| &status.conditions);
-    conditions.into_iter().flatten().any(|condition| condition.reason == reason)
-}
-
 async fn delete_namespace(world: &World) {
-    let namespaces = Api::<Namespace>::all(world.client.clone());
-    namespaces
-        .delete(&world.namespace, &DeleteParams::default())
-        .await
-        .expect("the namespace can be deleted");
-    world.until_in(namespaces, &world.namespace, "gone", |found| found.is_none()).await;
+    let (namespaces, delete) = (world.cluster_api::<Namespace>(), DeleteParams::default());
+    namespaces.delete(&world.namespace, &delete).await.expect("the namespace can be deleted");
+    world.until_gone(namespaces, &world.namespace).await;
 }

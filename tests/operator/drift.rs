@@ -4,9 +4,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::{NewEndpoint, Operation};
+use testkit::{NETWORK, World, endpoint_id, has_condition, message};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::{NETWORK, World, endpoint_id, has_condition, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_was_deleted_remotely_is_created_again() {

@@ -28,5 +28,4 @@ mod rewritten;
 mod same_url;
 mod scale;
 mod secrets;
-mod support;
 mod unsupported;

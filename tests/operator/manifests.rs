@@ -4,8 +4,7 @@ mod endpoints;
 mod networks;
 
 use serde_json::Value;
-
-use crate::support::World;
+use testkit::World;
 
 /// Applies a manifest as a person does; `Err` is what kubectl says.
 fn apply(world: &World, manifest: &Value) -> Result<(), String> {

@@ -1,12 +1,10 @@
 //! What a network allows, and what becomes of its resources when it can't be used.
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::Api;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use simulator::Operation;
-
-use crate::support::{World, message};
+use testkit::{World, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http_url_needs_a_network_that_allows_it() {
@@ -56,7 +54,7 @@ async fn a_network_may_allow_certain_namespaces_only() {
     world.lists(2).await;
     assert_eq!(world.simulator.ledger().writes(), 0);
 
-    let namespaces = Api::<Namespace>::all(world.client.clone());
+    let namespaces = world.cluster_api::<Namespace>();
     let label = Patch::Merge(json!({ "metadata": { "labels": { "team": world.namespace } } }));
     namespaces.patch(&world.namespace, &PatchParams::default(), &label).await.expect("a label");
     world.ready("charge-events").await;
@@ -77,13 +75,12 @@ async fn wrong_credentials_are_told_and_corrected_ones_are_used_at_once() {
     let world = World::without_network("credentials").await;
     world.add_network(json!({})).await;
     world.network_ready().await;
-    let secrets = Api::<Secret>::namespaced(world.client.clone(), "webhook-operator");
+    let secrets = world.operators_secrets();
     let set = |value: &str| Patch::Merge(json!({ "stringData": { "clientSecret": value } }));
     secrets.patch(&world.namespace, &PatchParams::default(), &set("wrong")).await.expect("a patch");
     let network = world.network_condition("Stalled", "True", "InvalidClient").await;
-    let conditions = network.status.expect("a status").conditions;
-    let told = conditions.iter().find(|condition| condition.type_ == "Ready").expect("a condition Ready");
-    assert!(told.message.contains("check clientId, clientSecret and audience"), "{told:?}");
+    let told = message(&network, "Ready");
+    assert!(told.contains("check clientId, clientSecret and audience"), "{told:?}");
 
     world.endpoint("charge-events", json!({})).await;
     world.condition("charge-events", "Ready", "False", "NetworkNotReady").await;

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Point, UrlForm};
-
-use crate::support::audit::{Mark, Request};
-use crate::support::{World, texts};
+use testkit::audit::{Mark, Request};
+use testkit::{World, texts};
 
 const DECLARED: &str = "https://Hooks.Example.com:443/a/../charge-events";
 const REWRITTEN: &str = "https://hooks.example.com/charge-events";

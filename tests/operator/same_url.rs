@@ -2,8 +2,7 @@
 
 use serde_json::json;
 use simulator::{DuplicateUrls, Operation};
-
-use crate::support::{World, condition, endpoint_id, message};
+use testkit::{World, condition, endpoint_id, message};
 
 const URL: &str = "https://hooks.example.com/shared";
 

@@ -5,10 +5,9 @@ use kube::ResourceExt as _;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use simulator::Operation;
+use testkit::audit::Mark;
+use testkit::{World, endpoint_id, message};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::audit::Mark;
-use crate::support::{World, endpoint_id, message};
 
 /// A Secret that somebody else made.
 async fn foreign_secret(world: &World, name: &str) -> Secret {

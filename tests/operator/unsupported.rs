@@ -3,9 +3,8 @@
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::Operation;
+use testkit::{World, condition, endpoint_id, message};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::{World, condition, endpoint_id, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_url_is_not_followed_yet() {

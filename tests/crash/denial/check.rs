@@ -8,10 +8,10 @@ use interposer::{Call, Kind, Outcome, Side};
 use k8s_openapi::api::core::v1::Event;
 use secrecy::ExposeSecret as _;
 use simulator::{Effect, EndpointId, Ledger, Operation};
+use testkit::World;
 use webhook_operator::resources::WebhookEndpoint;
 
 use crate::scene::Scene;
-use crate::support::World;
 
 /// The writes of Secrets that were refused, dry runs included.
 pub fn refusals(calls: &[Call]) -> usize {

@@ -9,12 +9,11 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::json;
+use testkit::World;
 
 use super::rights::{self, Double, TRIED, WRITERS};
-use crate::support::World;
 
 /// What keeps the operator from writing a Secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -125,8 +124,8 @@ async fn impose_policy(world: &World) {
             },
         },
     });
-    rights::create::<ValidatingAdmissionPolicy>(world, policy).await;
-    rights::create::<ValidatingAdmissionPolicyBinding>(world, binding).await;
+    world.create_in_cluster::<ValidatingAdmissionPolicy>(policy).await;
+    world.create_in_cluster::<ValidatingAdmissionPolicyBinding>(binding).await;
 }
 
 impl Imposed {
@@ -150,7 +149,13 @@ impl Imposed {
                 let quotas = world.api::<ResourceQuota>();
                 quotas.delete("no-more", &delete).await.expect("the quota is deleted");
             }
-            Denial::Policy => clear(world).await,
+            Denial::Policy => {
+                let name = &world.namespace;
+                let bindings = world.cluster_api::<ValidatingAdmissionPolicyBinding>();
+                bindings.delete(name, &delete).await.expect("the policy is unbound");
+                let policies = world.cluster_api::<ValidatingAdmissionPolicy>();
+                policies.delete(name, &delete).await.expect("the policy is deleted");
+            }
             Denial::Foreign => {
                 let name = self.foreign.as_ref().and_then(|secret| secret.metadata.name.as_deref());
                 let secrets = world.api::<Secret>();
@@ -159,12 +164,4 @@ impl Imposed {
         }
         double.until_let().await;
     }
-}
-
-/// Removes the policy. That there is none is as good.
-pub async fn clear(world: &World) {
-    let (name, delete) = (&world.namespace, DeleteParams::default());
-    let client = || world.client.clone();
-    let _ = Api::<ValidatingAdmissionPolicyBinding>::all(client()).delete(name, &delete).await;
-    let _ = Api::<ValidatingAdmissionPolicy>::all(client()).delete(name, &delete).await;
 }

@@ -25,6 +25,9 @@ pub enum Met {
     Passed,
 }
 
+/// What the columns mean.
+pub const HEAD: &str = "call   class                      ended  POSTs creates deletes lists";
+
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { call, class, met, ledger } = self;

@@ -1,10 +1,10 @@
 //! Bad `WebhookEndpoint`s.
 
 use serde_json::{Map, Value, json};
+use testkit::World;
 use webhook_operator::resources::WebhookEndpoint;
 
 use super::{apply, check_refused};
-use crate::support::World;
 
 const ABSOLUTE: &str = "url must be an absolute http or https URL, e.g. https://hooks.example.com/charging";
 const NAME: &str = "must consist of lower-case letters, digits, '-' and '.', and begin and end with a letter or a \

@@ -1,10 +1,10 @@
 //! Bad networks.
 
 use serde_json::{Value, json};
+use testkit::World;
 use webhook_operator::resources::WebhookNetwork;
 
 use super::{apply, check_refused};
-use crate::support::World;
 
 const API_URL: &str =
     "apiUrl must be an absolute http or https URL, e.g. https://api.lynkwell.com/webhooks/v1";

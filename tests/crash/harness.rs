@@ -1,0 +1,155 @@
+//! Matrices as tests of their own names, many at a time.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::{LazyLock, OnceLock};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+
+/// How many cells wait for their turn at most; more than any matrix lets run at a time.
+const THREADS: usize = 24;
+/// What all cells share: one of a matrix that lets `n` run at a time takes an `n`-th of it. It can be
+/// divided by each such number.
+const WHOLE: usize = 336;
+
+static TURNS: Semaphore = Semaphore::const_new(WHOLE);
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static SHOWS: OnceLock<bool> = OnceLock::new();
+
+/// What the command line asks for.
+pub struct Asked(Arguments);
+
+impl Asked {
+    /// Whether a test may be asked for whose name begins so.
+    pub fn may_want(&self, beginning: &str) -> bool {
+        let Self(arguments) = self;
+        let filter = arguments.filter.as_deref().unwrap_or_default();
+        // A filter that begins like no name may be the middle of any.
+        let is_beginning =
+            MATRICES.iter().any(|matrix| filter.starts_with(matrix) || matrix.starts_with(filter));
+        let meets = !is_beginning || filter.starts_with(beginning) || beginning.starts_with(filter);
+        meets && !arguments.skip.iter().any(|skipped| beginning.contains(skipped.as_str()))
+    }
+
+    /// Whether the tests are asked for that are not for every day.
+    pub fn wants_ignored(&self) -> bool {
+        self.0.ignored || self.0.include_ignored
+    }
+
+    fn wants_usual(&self) -> bool {
+        !self.0.ignored
+    }
+
+    fn wants_all(&self) -> bool {
+        self.0.filter.is_none() && self.0.skip.is_empty()
+    }
+}
+
+/// Cells that are alike.
+pub struct Matrix {
+    name: String,
+    /// How many of them run at a time, when nothing else does.
+    at_a_time: usize,
+    trials: Vec<Trial>,
+    is_ignored: bool,
+}
+
+impl Matrix {
+    /// A matrix without cells.
+    pub fn new(name: impl Into<String>, at_a_time: usize) -> Self {
+        Self { name: name.into(), at_a_time, trials: Vec::new(), is_ignored: false }
+    }
+
+    /// The same, which runs only when that is asked for.
+    pub fn ignored(self) -> Self {
+        Self { is_ignored: true, ..self }
+    }
+
+    /// Adds a cell; the parts of its name may be any text.
+    pub fn add<F, const N: usize>(&mut self, name: [&str; N], run: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let name = format!("{}/{}", self.name, path(name));
+        let share = u32::try_from(WHOLE / self.at_a_time).expect("a small number");
+        let run = move || {
+            RUNTIME.block_on(async {
+                let _turn = TURNS.acquire_many(share).await;
+                let ended = tokio::spawn(run()).await;
+                ended.unwrap_or_else(|panic| Err(panic.to_string())).map_err(Failed::from)
+            })
+        };
+        self.trials.push(Trial::test(name, run).with_ignored_flag(self.is_ignored));
+    }
+
+    /// How many cells it has.
+    pub fn len(&self) -> usize {
+        self.trials.len()
+    }
+}
+
+/// Each matrix, by the beginning of its tests' names.
+const MATRICES: [&str; 8] =
+    ["clock/", "denial/", "lag/", "learn/", "network/", "pairs/", "single/", "views/"];
+
+/// Runs what the command line asks for.
+pub fn run() -> ExitCode {
+    let mut asked = Asked(Arguments::from_args());
+    asked.0.test_threads.get_or_insert(THREADS);
+    SHOWS.get_or_init(|| asked.0.nocapture);
+    let matrices = RUNTIME.block_on(matrices(&asked));
+    for matrix in &matrices {
+        eprintln!("{}: {} cells", matrix.name, matrix.len());
+        // One that became empty would show nothing, and well.
+        assert!(matrix.len() > 0, "{}: no cells", matrix.name);
+    }
+    let trials = matrices.into_iter().flat_map(|matrix| matrix.trials).collect::<Vec<_>>();
+    let names = trials.iter().map(Trial::name).collect::<BTreeSet<_>>();
+    assert_eq!(names.len(), trials.len(), "no two tests have one name");
+    for matrix in MATRICES.iter().filter(|matrix| **matrix != "pairs/") {
+        let there = names.iter().any(|name| name.starts_with(matrix));
+        assert!(there || !asked.wants_all() || !asked.wants_usual(), "{matrix}: no cells");
+    }
+    let conclusion = libtest_mimic::run(&asked.0, trials);
+    match crate::pairs::summary() {
+        Ok(()) => conclusion.exit_code(),
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn matrices(asked: &Asked) -> Vec<Matrix> {
+    let mut matrices = Vec::new();
+    if asked.wants_usual() {
+        matrices.extend([crate::clock::matrix(), crate::denial::matrix(), crate::network::lag::matrix()]);
+        matrices.extend(crate::network::matrices());
+        matrices.push(crate::learnt::matrix());
+        matrices.extend(crate::single::matrices(asked).await);
+        matrices.extend(crate::views::matrices(asked).await);
+    }
+    if asked.wants_ignored() {
+        matrices.extend(crate::pairs::matrices(asked).await);
+    }
+    matrices
+}
+
+/// Shows a line when output is asked for (`--nocapture`).
+pub fn tell(line: &str) {
+    if SHOWS.get().is_some_and(|shows| *shows) {
+        println!("{line}");
+    }
+}
+
+/// The parts of a name, as a shell takes them without quotes.
+pub fn path<const N: usize>(parts: [&str; N]) -> String {
+    let slug = |part: &str| {
+        let plain = part.replace(".webhookoperator.dev", "").replace("{namespace}/", "").to_lowercase();
+        let words = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("-")
+    };
+    parts.map(slug).join("/")
+}
