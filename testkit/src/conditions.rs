@@ -1,11 +1,12 @@
 //! What resources say of themselves.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::Resource;
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint, WebhookNetwork};
 
+use crate::Object;
+
 /// A resource that has conditions.
-pub trait Conditioned: Resource<DynamicType = ()> {
+pub trait Conditioned: Object {
     /// Its conditions, none as long as it has no status.
     fn conditions(&self) -> &[Condition];
 }

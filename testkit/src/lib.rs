@@ -14,6 +14,7 @@ pub mod audit;
 mod conditions;
 mod expect;
 mod networks;
+mod object;
 mod operator;
 mod plane;
 pub mod service_account;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use conditions::{Conditioned, condition, has_condition, message};
 pub use expect::{endpoint_id, texts};
+pub use object::Object;
 pub use operator::{Operator, OperatorOptions};
 pub use plane::{client_of, client_of_user, control_plane, service_account_kubeconfig};
 pub use wait::eventually;

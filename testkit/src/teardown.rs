@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use webhook_operator::resources::{WebhookEndpoint, WebhookNetwork};
 
+use crate::Object;
 use crate::plane::administrator;
 
 /// How long it may take; what is left then stays.
@@ -64,10 +65,7 @@ pub(crate) fn tear_down(namespace: &str, leftovers: Vec<Leftover>) {
 }
 
 /// Deletes all objects of a kind, and has them go although nobody looks after them.
-async fn free<K>(api: Api<K>)
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-{
+async fn free<K: Object>(api: Api<K>) {
     let _ = api.delete_collection(&DeleteParams::default(), &ListParams::default()).await;
     let Ok(left) = api.list_metadata(&ListParams::default()).await else { return };
     let held = left.items.into_iter().filter(|object| !object.finalizers().is_empty());

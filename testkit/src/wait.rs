@@ -12,18 +12,13 @@ use serde::de::DeserializeOwned;
 use simulator::{Ledger, Operation};
 use webhook_operator::resources::{ClusterWebhookNetwork, EndpointCounts, WebhookEndpoint};
 
-use crate::{Conditioned, SOON, World, has_condition};
+use crate::{Conditioned, Object, SOON, World, has_condition};
 
 impl World {
     /// Waits until an object of the test's namespace is as `condition` says, and returns it.
     pub async fn until<K>(&self, name: &str, what: &str, condition: impl Fn(Option<&K>) -> bool) -> Option<K>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + 'static,
+        K: Object<Scope = NamespaceResourceScope>,
     {
         self.until_in(self.api::<K>(), name, what, condition).await
     }
@@ -62,10 +57,7 @@ impl World {
     }
 
     /// Waits until an object of an API is gone.
-    pub async fn until_gone<K>(&self, api: Api<K>, name: &str)
-    where
-        K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
-    {
+    pub async fn until_gone<K: Object>(&self, api: Api<K>, name: &str) {
         self.until_in(api, name, "gone", |found| found.is_none()).await;
     }
 
@@ -77,7 +69,7 @@ impl World {
     /// Waits until an object of an API has a condition for its latest generation, and returns it.
     pub async fn condition_in<K>(&self, api: Api<K>, name: &str, kind: &str, status: &str, reason: &str) -> K
     where
-        K: Conditioned + Clone + Debug + DeserializeOwned + Send + 'static,
+        K: Conditioned,
     {
         let what = format!("{kind}={status} {reason}");
         let has = |found: Option<&K>| found.is_some_and(|found| has_condition(found, kind, status, reason));

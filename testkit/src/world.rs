@@ -1,6 +1,5 @@
 //! A test's own namespace, network and simulator.
 
-use std::fmt::Debug;
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,12 +9,11 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use simulator::{NetworkConfig, Simulator};
 use webhook_operator::resources::WebhookEndpoint;
 
+use crate::Object;
 use crate::operator::{Operator, OperatorOptions, labels};
 use crate::plane::{administrator, control_plane};
 use crate::teardown::{Leftovers, tear_down};
@@ -115,42 +113,22 @@ impl World {
     }
 
     /// The API for a namespaced kind, in the test's namespace.
-    pub fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-    {
+    pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// The API for a kind of the whole cluster.
-    pub fn cluster_api<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = ClusterResourceScope, DynamicType = ()>,
-    {
+    pub fn cluster_api<K: Resource<Scope = ClusterResourceScope, DynamicType = ()>>(&self) -> Api<K> {
         Api::all(self.client.clone())
     }
 
     /// Creates an object in the test's namespace.
-    pub async fn create<K>(&self, object: Value) -> K
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Serialize,
-    {
+    pub async fn create<K: Object<Scope = NamespaceResourceScope>>(&self, object: Value) -> K {
         create(&self.api(), object).await
     }
 
     /// Creates an object of the whole cluster, which goes with the world.
-    pub async fn create_in_cluster<K>(&self, object: Value) -> K
-    where
-        K: Resource<Scope = ClusterResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Serialize,
-    {
+    pub async fn create_in_cluster<K: Object<Scope = ClusterResourceScope>>(&self, object: Value) -> K {
         self.leftovers.add::<K>(None, &object);
         create(&self.cluster_api(), object).await
     }
@@ -187,6 +165,12 @@ impl World {
         self.create(self.manifest(name, spec)).await
     }
 
+    /// Creates a `WebhookEndpoint` with what is given in `spec`, and waits until it is Ready.
+    pub async fn ready_endpoint(&self, name: &str, spec: Value) -> WebhookEndpoint {
+        self.endpoint(name, spec).await;
+        self.ready(name).await
+    }
+
     /// Creates many `WebhookEndpoint`s at once.
     pub async fn endpoints_named(&self, names: impl IntoIterator<Item = String>, spec: &Value) {
         let creates = names.into_iter().map(|name| async move { self.endpoint(&name, spec.clone()).await });
@@ -212,10 +196,7 @@ impl World {
     }
 
     /// All objects of a namespaced kind.
-    pub async fn all<K>(&self) -> Vec<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
-    {
+    pub async fn all<K: Object<Scope = NamespaceResourceScope>>(&self) -> Vec<K> {
         self.api::<K>().list(&ListParams::default()).await.expect("the objects can be listed").items
     }
 
@@ -243,10 +224,7 @@ impl Drop for World {
     }
 }
 
-async fn create<K>(api: &Api<K>, object: Value) -> K
-where
-    K: Clone + Debug + DeserializeOwned + Serialize,
-{
+async fn create<K: Object>(api: &Api<K>, object: Value) -> K {
     let object = serde_json::from_value(object).expect("an object");
     api.create(&PostParams::default(), &object).await.expect("the object is created")
 }

@@ -15,8 +15,7 @@ async fn a_lost_answer(skew: SignedDuration) -> Result<(), String> {
     world.simulator.set_clock_skew(skew);
     world.simulator.inject(Fault::on(Operation::Create, FaultKind::status_after_effect(504, "")));
     world.add_network(json!({ "timeout": "1s", "resyncInterval": "10m" })).await;
-    world.endpoint("hook", json!({})).await;
-    world.ready("hook").await;
+    world.ready_endpoint("hook", json!({})).await;
     let ledger = world.simulator.ledger();
     expect("live endpoints", world.simulator.endpoints(NETWORK).len(), 1..=1)?;
     expect("creates", ledger.effects(Operation::Create), 2..=2)?;

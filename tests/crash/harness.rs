@@ -14,6 +14,10 @@ const THREADS: usize = 24;
 /// divided by each such number.
 const WHOLE: usize = 336;
 
+/// How the names of tests begin.
+const MATRICES: [&str; 8] =
+    ["clock/", "denial/", "lag/", "learn/", "network/", "pairs/", "single/", "views/"];
+
 static TURNS: Semaphore = Semaphore::const_new(WHOLE);
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 static SHOWS: OnceLock<bool> = OnceLock::new();
@@ -38,12 +42,9 @@ impl Asked {
         self.0.ignored || self.0.include_ignored
     }
 
-    fn wants_usual(&self) -> bool {
+    /// Whether those are that are.
+    pub fn wants_usual(&self) -> bool {
         !self.0.ignored
-    }
-
-    fn wants_all(&self) -> bool {
-        self.0.filter.is_none() && self.0.skip.is_empty()
     }
 }
 
@@ -90,51 +91,32 @@ impl Matrix {
     }
 }
 
-/// Each matrix, by the beginning of its tests' names.
-const MATRICES: [&str; 8] =
-    ["clock/", "denial/", "lag/", "learn/", "network/", "pairs/", "single/", "views/"];
-
-/// Runs what the command line asks for.
-pub fn run() -> ExitCode {
+/// Runs what the command line asks for: `gather` makes the matrices, and when all have run, `conclude` says
+/// whether they came to anything.
+pub fn run(
+    gather: impl AsyncFnOnce(&Asked) -> Vec<Matrix>,
+    conclude: impl FnOnce() -> Result<(), String>,
+) -> ExitCode {
     let mut asked = Asked(Arguments::from_args());
     asked.0.test_threads.get_or_insert(THREADS);
     SHOWS.get_or_init(|| asked.0.nocapture);
-    let matrices = RUNTIME.block_on(matrices(&asked));
-    for matrix in &matrices {
-        eprintln!("{}: {} cells", matrix.name, matrix.len());
+    let matrices = RUNTIME.block_on(gather(&asked));
+    for Matrix { name, trials, .. } in &matrices {
+        eprintln!("{name}: {} cells", trials.len());
         // One that became empty would show nothing, and well.
-        assert!(matrix.len() > 0, "{}: no cells", matrix.name);
+        assert!(!trials.is_empty(), "{name}: no cells");
     }
     let trials = matrices.into_iter().flat_map(|matrix| matrix.trials).collect::<Vec<_>>();
     let names = trials.iter().map(Trial::name).collect::<BTreeSet<_>>();
     assert_eq!(names.len(), trials.len(), "no two tests have one name");
-    for matrix in MATRICES.iter().filter(|matrix| **matrix != "pairs/") {
-        let there = names.iter().any(|name| name.starts_with(matrix));
-        assert!(there || !asked.wants_all() || !asked.wants_usual(), "{matrix}: no cells");
-    }
     let conclusion = libtest_mimic::run(&asked.0, trials);
-    match crate::pairs::summary() {
+    match conclude() {
         Ok(()) => conclusion.exit_code(),
         Err(why) => {
             eprintln!("{why}");
             ExitCode::FAILURE
         }
     }
-}
-
-async fn matrices(asked: &Asked) -> Vec<Matrix> {
-    let mut matrices = Vec::new();
-    if asked.wants_usual() {
-        matrices.extend([crate::clock::matrix(), crate::denial::matrix(), crate::network::lag::matrix()]);
-        matrices.extend(crate::network::matrices());
-        matrices.push(crate::learnt::matrix());
-        matrices.extend(crate::single::matrices(asked).await);
-        matrices.extend(crate::views::matrices(asked).await);
-    }
-    if asked.wants_ignored() {
-        matrices.extend(crate::pairs::matrices(asked).await);
-    }
-    matrices
 }
 
 /// Shows a line when output is asked for (`--nocapture`).

@@ -32,6 +32,25 @@ mod views;
 
 use std::process::ExitCode;
 
+use harness::{Asked, Matrix};
+
 fn main() -> ExitCode {
-    if denial::hurried::is_asked_for() { denial::hurried::run() } else { harness::run() }
+    if denial::hurried::is_asked_for() {
+        return denial::hurried::run();
+    }
+    harness::run(matrices, pairs::summary)
+}
+
+async fn matrices(asked: &Asked) -> Vec<Matrix> {
+    let mut matrices = Vec::new();
+    if asked.wants_usual() {
+        matrices.extend([clock::matrix(), denial::matrix(), network::lag::matrix(), learnt::matrix()]);
+        matrices.extend(network::matrices());
+        matrices.extend(single::matrices(asked).await);
+        matrices.extend(views::matrices(asked).await);
+    }
+    if asked.wants_ignored() {
+        matrices.extend(pairs::matrices(asked).await);
+    }
+    matrices
 }

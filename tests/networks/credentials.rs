@@ -125,8 +125,7 @@ async fn no_secrets_are_listed_or_watched_but_those_that_are_referred_to_and_our
         .await;
     world.add_namespaced_network().await;
     let network = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("e", network).await;
-    world.ready("e").await;
+    world.ready_endpoint("e", network).await;
     world.delete("e").await;
 
     let log = control_plane().audit_log();

@@ -110,8 +110,7 @@ async fn an_exception_opens_an_address_and_the_bundle_decides_whom_to_trust() {
     world.add_team_network("default", json!({})).await;
     team_network_says(&world, "default", "True", "Available").await;
     let network = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("e", network).await;
-    let resource = world.ready("e").await;
+    let resource = world.ready_endpoint("e", network).await;
     world.check_secret(&resource, "e").await;
 
     // Another certificate is not believed, whatever its authority: nothing is sent.
@@ -179,8 +178,7 @@ async fn a_namespace_is_named_or_selected_and_an_http_url_is_not_for_a_tenant_to
     world.condition("plain", "Stalled", "True", "UrlNotAllowed").await;
     world.endpoint("elsewhere", team("https://example.com.evil.org")).await;
     world.condition("elsewhere", "Stalled", "True", "UrlNotAllowed").await;
-    world.endpoint("good", team("https://hooks.example.com")).await;
-    world.ready("good").await;
+    world.ready_endpoint("good", team("https://hooks.example.com")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,8 +238,8 @@ async fn a_tenant_can_not_hold_up_the_deletion_of_a_network() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_of_a_tenants_own_gains_nothing_by_the_ids_it_answers() {
     let world = World::new("ids").await;
-    world.endpoint("victim", json!({})).await;
-    let victim = world.ready("victim").await.status.and_then(|status| status.endpoint).expect("an endpoint");
+    let victim = world.ready_endpoint("victim", json!({})).await;
+    let victim = victim.status.and_then(|status| status.endpoint).expect("an endpoint");
 
     // The tenant's API answers every create with the id of the victim's endpoint, and lists it as its own.
     let evil = Simulator::start(

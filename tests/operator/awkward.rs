@@ -47,8 +47,7 @@ async fn an_endpoint_made_by_hand_that_a_create_is_answered_with_is_left_alone()
 #[tokio::test(flavor = "multi_thread")]
 async fn the_endpoint_of_another_resource_that_a_create_is_answered_with_is_left_alone() {
     let world = World::new("answered-other").await;
-    world.endpoint("first", json!({ "url": URL })).await;
-    let first = endpoint_id(&world.ready("first").await);
+    let first = endpoint_id(&world.ready_endpoint("first", json!({ "url": URL })).await);
     answer_creates_with(&world, &first);
     world.endpoint("second", json!({ "url": URL })).await;
     leaves_alone(&world, "second", &first).await;
@@ -80,10 +79,8 @@ async fn an_api_that_subscribes_to_events_of_its_own_is_not_patched_in_a_loop() 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_resources_that_hold_one_endpoint_the_last_to_go_takes_it_along() {
     let world = World::new("both-go").await;
-    world.endpoint("first", json!({ "url": URL })).await;
-    let first = endpoint_id(&world.ready("first").await);
-    world.endpoint("second", json!({ "url": URL })).await;
-    world.ready("second").await;
+    let first = endpoint_id(&world.ready_endpoint("first", json!({ "url": URL })).await);
+    world.ready_endpoint("second", json!({ "url": URL })).await;
     // As a backup, or a person, may have it.
     let claim = Patch::Merge(json!({ "status": { "endpoint": { "id": first.as_str() } } }));
     let api = world.api::<WebhookEndpoint>();
@@ -101,8 +98,7 @@ async fn of_two_resources_that_hold_one_endpoint_the_last_to_go_takes_it_along()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_in_hand_is_stored_although_another_endpoint_is_to_be_adopted() {
     let world = World::new("hand-adopt").await;
-    world.endpoint("hook", json!({ "url": URL })).await;
-    let first = endpoint_id(&world.ready("hook").await);
+    let first = endpoint_id(&world.ready_endpoint("hook", json!({ "url": URL })).await);
     let secrets = world.api::<Secret>();
     let immutable = Patch::Merge(json!({ "immutable": true }));
     secrets.patch("hook", &PatchParams::default(), &immutable).await.expect("it is made immutable");

@@ -19,8 +19,7 @@ async fn patches_of(world: &World, change: Value) -> Vec<Vec<String>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_field_is_patched_by_itself_and_once() {
     let world = World::new("change").await;
-    world.endpoint("charge-events", json!({})).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
     let remote = || world.simulator.endpoint(&id).expect("the endpoint stays");
 
     let patches = patches_of(&world, json!({ "enabledEvents": ["asset.connectivity"] })).await;

@@ -12,8 +12,7 @@ async fn a_create_costs_three_writes_one_event_no_reads_and_one_post() {
     let mark = Mark::now();
     let sequence = world.simulator.ledger().last_sequence();
     for name in ["first", "second", "third"] {
-        world.endpoint(name, json!({})).await;
-        world.ready(name).await;
+        world.ready_endpoint(name, json!({})).await;
     }
     // What these creates may have set off later shows after two more lists.
     world.lists(2).await;

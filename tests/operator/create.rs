@@ -15,8 +15,7 @@ async fn a_manifest_becomes_an_endpoint_and_a_secret() {
         "status": "inactive",
         "secret": { "labels": { "team": "billing" }, "annotations": { "example.com/note": "for the receiver" } },
     });
-    world.endpoint("charge-events", spec).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", spec).await;
 
     let remote = world.check_secret(&resource, "charge-events").await;
     assert_eq!(remote.url, "https://hooks.example.com/charge-events");
@@ -87,8 +86,7 @@ async fn kubectl_and_kstatus_understand_the_conditions() {
 async fn a_create_is_told_in_one_event_that_helps() {
     let world = World::new("events").await;
     let mark = Mark::now();
-    world.endpoint("charge-events", json!({})).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", json!({})).await;
     world.lists(2).await;
 
     let id = endpoint_id(&resource);

@@ -12,8 +12,7 @@ use webhook_operator::resources::{WebhookEndpoint, WebhookNetwork};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret() {
     let world = World::new("delete").await;
-    world.endpoint("charge-events", json!({})).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", json!({})).await;
     assert_eq!(resource.finalizers(), ["webhookoperator.dev/finalizer"]);
 
     // What was seen may come before its line in the audit log.
@@ -33,8 +32,7 @@ async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_gone_already_counts_as_deleted() {
     let world = World::without_resync("gone").await;
-    world.endpoint("charge-events", json!({})).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
     assert!(world.simulator.delete(&id));
 
     world.delete("charge-events").await;
@@ -55,8 +53,7 @@ async fn a_resource_that_never_had_an_endpoint_goes_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retain_leaves_the_endpoint_and_its_secret() {
     let world = World::new("retain").await;
-    world.endpoint("charge-events", json!({ "deletionPolicy": "Retain" })).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", json!({ "deletionPolicy": "Retain" })).await;
     let id = endpoint_id(&resource);
 
     world.delete("charge-events").await;
@@ -101,8 +98,7 @@ async fn an_endpoint_is_deleted_although_its_networks_credentials_are_gone() {
     let world = World::without_network("no-credentials").await;
     world.add_namespaced_network().await;
     let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("charge-events", spec.clone()).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", spec.clone()).await;
 
     let secrets = world.api::<Secret>();
     secrets.delete("credentials", &DeleteParams::default()).await.expect("the credentials can be deleted");
@@ -125,8 +121,7 @@ async fn a_network_stays_until_its_last_endpoint_is_gone() {
     let world = World::without_network("in-use").await;
     world.add_namespaced_network().await;
     let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("charge-events", spec).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", spec).await;
 
     let networks = world.api::<WebhookNetwork>();
     networks.delete("default", &DeleteParams::default()).await.expect("the network can be deleted");

@@ -62,8 +62,7 @@ async fn another_name_is_a_way_past_a_foreign_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_whose_secret_turns_out_to_be_foreign_is_deleted_again() {
     let world = World::new("foreign-second").await;
-    world.endpoint("first", json!({})).await;
-    let first = world.ready("first").await;
+    let first = world.ready_endpoint("first", json!({})).await;
     let foreign = foreign_secret(&world, "second").await;
     world.endpoint("second", json!({})).await;
     world.condition("second", "Stalled", "True", "SecretNotOurs").await;
@@ -84,8 +83,7 @@ async fn an_endpoint_whose_secret_turns_out_to_be_foreign_is_deleted_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_of_another_resource_is_foreign_too() {
     let world = World::new("foreign-own").await;
-    world.endpoint("first", json!({})).await;
-    let first = world.ready("first").await;
+    let first = world.ready_endpoint("first", json!({})).await;
     world.endpoint("second", json!({ "secret": { "name": "first" } })).await;
     world.condition("second", "Stalled", "True", "SecretNotOurs").await;
     world.lists(2).await;
@@ -127,8 +125,7 @@ async fn two_resources_that_want_one_secret_at_once_do_not_take_it_from_each_oth
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_name_moves_the_secret_the_new_one_first() {
     let world = World::new("moved").await;
-    world.endpoint("charge-events", json!({})).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", json!({})).await;
     let sequence = world.simulator.ledger().last_sequence();
     let mark = Mark::now();
 
@@ -150,8 +147,7 @@ async fn a_new_name_moves_the_secret_the_new_one_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_not_moved_onto_a_foreign_one() {
     let world = World::new("move-foreign").await;
-    world.endpoint("charge-events", json!({})).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", json!({})).await;
     let foreign = foreign_secret(&world, "taken").await;
     world.change("charge-events", json!({ "spec": { "secret": { "name": "taken" } } })).await;
     let resource = world.condition("charge-events", "Stalled", "True", "SecretNotOurs").await;
@@ -168,8 +164,7 @@ async fn a_secret_is_not_moved_onto_a_foreign_one() {
 async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
     let world = World::new("dressed").await;
     let dress = |pairs: Value| json!({ "secret": { "labels": pairs, "annotations": pairs } });
-    world.endpoint("charge-events", dress(json!({ "one": "1", "two": "2" }))).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", dress(json!({ "one": "1", "two": "2" }))).await;
     let others = json!({ "metadata": { "labels": { "theirs": "x" }, "annotations": { "theirs": "x" } } });
     let secrets = world.api::<Secret>();
     let patched = secrets.patch("charge-events", &PatchParams::default(), &Patch::Merge(others)).await;
@@ -206,12 +201,10 @@ async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resource_of_the_same_name_waits_for_its_predecessors_secret_to_be_collected() {
     let world = World::new("successor").await;
-    world.endpoint("charge-events", json!({})).await;
-    let first = world.ready("charge-events").await;
+    let first = world.ready_endpoint("charge-events", json!({})).await;
     world.delete("charge-events").await;
     // At once: the Secret of the first may still be there.
-    world.endpoint("charge-events", json!({})).await;
-    let second = world.ready("charge-events").await;
+    let second = world.ready_endpoint("charge-events", json!({})).await;
     assert_ne!(endpoint_id(&first), endpoint_id(&second));
     world.check_secret(&second, "charge-events").await;
     assert_eq!(world.all::<WebhookEndpoint>().await.len(), 1);

@@ -48,8 +48,7 @@ impl Story {
     async fn tell(self, lag: Lag) -> Result<(), String> {
         let world = World::new("lag").await;
         if !matches!(self, Self::Create | Self::LostCreate) {
-            world.endpoint("hook", json!({})).await;
-            world.ready("hook").await;
+            world.ready_endpoint("hook", json!({})).await;
         }
         world.simulator.set_lag(lag);
         self.act(&world).await;
