@@ -62,7 +62,7 @@ pub enum StartError {
     Tls(#[from] rustls::Error),
     /// No certificate.
     #[error("a certificate could not be made: {0}")]
-    Certificate(#[from] rcgen::Error),
+    Certificate(#[from] certificates::Error),
     /// No port.
     #[error("no port of the loopback interface could be listened on: {0}")]
     Listen(#[source] std::io::Error),

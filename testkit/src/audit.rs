@@ -43,8 +43,6 @@ pub struct Request {
     pub uri: String,
     /// Whether nothing was to be stored.
     pub dry_run: bool,
-    /// The status of the answer.
-    pub code: u16,
 }
 
 impl Request {
@@ -57,7 +55,7 @@ impl Request {
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verb, resource, namespace: _, name, uri: _, dry_run, code: _ } = self;
+        let Self { verb, resource, namespace: _, name, uri: _, dry_run } = self;
         // The names of Events are made up.
         match resource.as_str() {
             "events" => write!(f, "{verb} events")?,
@@ -75,7 +73,6 @@ struct Line {
     request_uri: String,
     user: User,
     object_ref: Option<ObjectRef>,
-    response_status: Option<ResponseStatus>,
 }
 
 #[derive(Deserialize)]
@@ -85,19 +82,13 @@ struct User {
     extra: BTreeMap<String, Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct ObjectRef {
     resource: String,
     subresource: String,
     namespace: String,
     name: String,
-}
-
-#[derive(Deserialize)]
-struct ResponseStatus {
-    code: u16,
 }
 
 impl Mark {
@@ -141,7 +132,7 @@ pub fn requests(log: &Path, since: Mark, by: By<'_>) -> io::Result<Vec<Request>>
 
 impl Line {
     fn request(self, by: By<'_>) -> Option<Request> {
-        let Self { verb, request_uri: uri, user, object_ref, response_status } = self;
+        let Self { verb, request_uri: uri, user, object_ref } = self;
         let own = match by {
             By::User(name) => user.username == name,
             By::Credential(id) => {
@@ -153,8 +144,7 @@ impl Line {
             resource = format!("{resource}/{subresource}");
         }
         let dry_run = uri.contains("dryRun=All");
-        let code = response_status.map_or(0, |status| status.code);
-        Some(Request { verb, resource, namespace, name, uri, dry_run, code })
+        Some(Request { verb, resource, namespace, name, uri, dry_run })
     }
 }
 

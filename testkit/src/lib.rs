@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use conditions::{Conditioned, condition, has_condition, message};
 pub use expect::{endpoint_id, texts};
-pub use object::Object;
+pub use object::{Object, delete, patch};
 pub use operator::{Operator, OperatorOptions};
 pub use plane::{client_of, client_of_user, control_plane, service_account_kubeconfig};
 pub use wait::eventually;

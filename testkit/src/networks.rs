@@ -1,11 +1,10 @@
 //! The networks of a world, and their credentials.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookNetwork};
 
-use crate::{OPERATORS, World, merge, message};
+use crate::{OPERATORS, World, merge, message, object};
 
 impl World {
     /// The test's cluster network, named like its namespace, as are its credentials in the operator's.
@@ -93,9 +92,7 @@ impl World {
     }
 
     async fn patch_network(&self, name: &str, patch: Value) {
-        let api = self.cluster_api::<ClusterWebhookNetwork>();
-        let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
-        patched.expect("the network is changed");
+        object::patch(&self.cluster_api::<ClusterWebhookNetwork>(), name, patch).await;
     }
 }
 
@@ -113,16 +110,13 @@ impl World {
 
     /// Replaces credentials.
     pub async fn change_credentials(&self, name: &str, values: Value) {
-        let patch = Patch::Merge(json!({ "stringData": values }));
-        let secrets = self.operators_secrets();
-        let patched = secrets.patch(&self.named(name), &PatchParams::default(), &patch).await;
-        patched.expect("the credentials are changed");
+        let values = json!({ "stringData": values });
+        object::patch(&self.operators_secrets(), &self.named(name), values).await;
     }
 
     /// Deletes credentials.
     pub async fn delete_credentials(&self, name: &str) {
-        let deleted = self.operators_secrets().delete(&self.named(name), &DeleteParams::default()).await;
-        deleted.expect("the credentials are deleted");
+        object::delete(&self.operators_secrets(), &self.named(name)).await;
     }
 
     /// A reference to a key of credentials.

@@ -8,8 +8,9 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, Pat
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::OnceCell;
+use tokio::task::block_in_place;
 use webhook_operator::resources::{WebhookEndpoint, WebhookNetwork};
 
 use crate::Object;
@@ -57,8 +58,12 @@ pub(crate) fn tear_down(namespace: &str, leftovers: Vec<Leftover>) {
         }
     };
     let bounded = || RUNTIME.block_on(async { tokio::time::timeout(LIMIT, done).await });
-    // A thread of its own, since the test's may be one of its runtime's.
-    let outcome = std::thread::scope(|scope| scope.spawn(bounded).join());
+    // On a thread of its own it can neither meet the test's runtime nor end a test that panics already.
+    let apart = || std::thread::scope(|scope| scope.spawn(bounded).join());
+    let in_runtime =
+        Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    // What runs beside the test, its simulator too, must go on meanwhile.
+    let outcome = if in_runtime { block_in_place(apart) } else { apart() };
     if !matches!(outcome, Ok(Ok(()))) {
         eprintln!("what belongs to {namespace} was not all removed");
     }

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::ListParams;
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
 use simulator::{NetworkConfig, Simulator};
 use webhook_operator::resources::WebhookEndpoint;
 
-use crate::Object;
+use crate::object::{self, Object};
 use crate::operator::{Operator, OperatorOptions, labels};
 use crate::plane::{administrator, control_plane};
 use crate::teardown::{Leftovers, tear_down};
@@ -124,19 +124,19 @@ impl World {
 
     /// Creates an object in the test's namespace.
     pub async fn create<K: Object<Scope = NamespaceResourceScope>>(&self, object: Value) -> K {
-        create(&self.api(), object).await
+        object::create(&self.api(), object).await
     }
 
     /// Creates an object of the whole cluster, which goes with the world.
     pub async fn create_in_cluster<K: Object<Scope = ClusterResourceScope>>(&self, object: Value) -> K {
         self.leftovers.add::<K>(None, &object);
-        create(&self.cluster_api(), object).await
+        object::create(&self.cluster_api(), object).await
     }
 
     /// Creates a Secret in the operator's namespace, which goes with the world.
     pub(crate) async fn create_operators_secret(&self, object: Value) {
         self.leftovers.add::<Secret>(Some(OPERATORS), &object);
-        create(&self.operators_secrets(), object).await;
+        object::create(&self.operators_secrets(), object).await;
     }
 
     /// The Secrets of the operator's namespace.
@@ -179,8 +179,7 @@ impl World {
 
     /// Changes a `WebhookEndpoint` by a merge patch.
     pub async fn change(&self, name: &str, patch: Value) -> WebhookEndpoint {
-        let api = self.api::<WebhookEndpoint>();
-        api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("the resource is changed")
+        object::patch(&self.api(), name, patch).await
     }
 
     /// Deletes a `WebhookEndpoint` and waits until it is gone.
@@ -191,8 +190,7 @@ impl World {
 
     /// Deletes a `WebhookEndpoint`, which stays as long as its finalizer does.
     pub async fn ask_to_delete(&self, name: &str) {
-        let api = self.api::<WebhookEndpoint>();
-        api.delete(name, &DeleteParams::default()).await.expect("the resource is deleted");
+        object::delete(&self.api::<WebhookEndpoint>(), name).await;
     }
 
     /// All objects of a namespaced kind.
@@ -222,11 +220,6 @@ impl Drop for World {
         self.own = None;
         tear_down(&self.namespace, self.leftovers.take());
     }
-}
-
-async fn create<K: Object>(api: &Api<K>, object: Value) -> K {
-    let object = serde_json::from_value(object).expect("an object");
-    api.create(&PostParams::default(), &object).await.expect("the object is created")
 }
 
 /// JSON merge of `with` into `target` (RFC 7396, without removal).

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::{LazyLock, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
 /// How many cells wait for their turn at most; more than any matrix lets run at a time.
@@ -19,7 +19,8 @@ const MATRICES: [&str; 8] =
     ["clock/", "denial/", "lag/", "learn/", "network/", "pairs/", "single/", "views/"];
 
 static TURNS: Semaphore = Semaphore::const_new(WHOLE);
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(8).enable_all().build().expect("a runtime"));
 static SHOWS: OnceLock<bool> = OnceLock::new();
 
 /// What the command line asks for.
@@ -31,9 +32,8 @@ impl Asked {
         let Self(arguments) = self;
         let filter = arguments.filter.as_deref().unwrap_or_default();
         // A filter that begins like no name may be the middle of any.
-        let is_beginning =
-            MATRICES.iter().any(|matrix| filter.starts_with(matrix) || matrix.starts_with(filter));
-        let meets = !is_beginning || filter.starts_with(beginning) || beginning.starts_with(filter);
+        let names_matrix = MATRICES.iter().any(|matrix| filter.starts_with(matrix));
+        let meets = !names_matrix || filter.starts_with(beginning) || beginning.starts_with(filter);
         meets && !arguments.skip.iter().any(|skipped| beginning.contains(skipped.as_str()))
     }
 

@@ -2,11 +2,9 @@
 
 use futures::future::BoxFuture;
 use interposer::Call;
-use kube::api::DeleteParams;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation};
 use testkit::{NETWORK, SOON};
-use webhook_operator::resources::WebhookEndpoint;
 
 use crate::end::come_to;
 use crate::scene::Scene;
@@ -79,12 +77,7 @@ pub const PATCH: Scenario = Scenario {
 pub const DELETE: Scenario = Scenario {
     name: "delete",
     prepare: |scene| Box::pin(ready(scene)),
-    act: |scene| {
-        Box::pin(async move {
-            let api = scene.world.api::<WebhookEndpoint>();
-            api.delete("hook", &DeleteParams::default()).await.expect("the resource is deleted");
-        })
-    },
+    act: |scene| Box::pin(scene.world.ask_to_delete("hook")),
     end: &[EMPTY],
     creates: 0,
     deletes: 1,

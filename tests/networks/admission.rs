@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::ResourceExt as _;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
-use testkit::{World, merge};
+use testkit::{World, delete, merge};
 use webhook_operator::resources::WebhookEndpoint;
 
 use crate::user::{User, everything_of_ours, everything_of_ours_and_secrets, refusal};
@@ -128,7 +128,7 @@ async fn an_administrator_can_let_a_resource_go_and_a_namespace_can_end() {
     world.until_deleted("stuck").await;
 
     let namespaces = world.cluster_api::<Namespace>();
-    namespaces.delete(&world.namespace, &DeleteParams::default()).await.expect("the namespace is deleted");
+    delete(&namespaces, &world.namespace).await;
     world.until_gone(namespaces, &world.namespace).await;
     assert_eq!(world.endpoints().len(), 1, "what the administrator let go is left, and nothing else");
 }

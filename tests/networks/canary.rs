@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::DynamicObject;
 use secrecy::SecretString;
 use serde_json::json;
 use simulator::{Fault, FaultKind, NetworkConfig, Operation, Point, RetryAfter};
-use testkit::{OPERATORS, OperatorOptions, World, control_plane, has_condition};
+use testkit::{OPERATORS, OperatorOptions, World, control_plane, delete, has_condition};
 use webhook_operator::resources::WebhookEndpoint;
 
 use crate::search::Canaries;
@@ -151,11 +151,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
         .await;
     world.endpoint_of("limit", "unstorable", json!({})).await;
     world.condition("unstorable", "Stalled", "True", "SecretRefused").await;
-    world
-        .api::<ResourceQuota>()
-        .delete("none", &DeleteParams::default())
-        .await
-        .expect("the quota is deleted");
+    delete(&world.api::<ResourceQuota>(), "none").await;
     world
         .create::<Secret>(json!({ "metadata": { "name": "foreign" }, "stringData": { "secret": "theirs" } }))
         .await;
@@ -243,8 +239,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
     let planted = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, planted);
     world.create::<ConfigMap>(json!({ "metadata": { "name": "planted" }, "data": { "key": planted } })).await;
     let event = json!({ "metadata": { "annotations": { "note": way_named(&ways, "drip").access_token() } } });
-    let api = world.api::<WebhookEndpoint>();
-    api.patch("foreign", &PatchParams::default(), &Patch::Merge(&event)).await.expect("it is planted");
+    world.change("foreign", event).await;
     let hits = canaries.in_cluster(&world.client, intended).await;
     let place = |kind: &str, name: &str| format!("in {kind} {:?} {name}", Some(&world.namespace));
     assert!(

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use simulator::{ACTIVE, NetworkConfig, NewEndpoint, Scopes};
-use testkit::{NETWORK, World, message};
+use testkit::{NETWORK, World, message, patch};
 use webhook_operator::resources::{ClusterWebhookNetwork, EndpointCounts};
 
 /// Where nobody listens: to bind it takes rights that nothing here has.
@@ -144,8 +143,7 @@ async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
     let values = json!({ "clientId": "client-id", "clientSecret": "client-secret" });
     let namespaces = world.cluster_api::<Namespace>();
     let label = async |team: Value| {
-        let patch = Patch::Merge(json!({ "metadata": { "labels": { "team": team } } }));
-        namespaces.patch(&world.namespace, &PatchParams::default(), &patch).await.expect("it is labelled");
+        patch(&namespaces, &world.namespace, json!({ "metadata": { "labels": { "team": team } } })).await;
     };
     let allow = async |name: &str, allowed: Value| {
         world.patch_cluster_network(name, json!({ "spec": { "allowedNamespaces": allowed } })).await;

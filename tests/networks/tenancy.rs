@@ -1,10 +1,10 @@
 //! Who may use what: namespaced networks are confined, and no network vanishes under its endpoints.
 
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::PostParams;
 use serde_json::{Value, json};
 use simulator::{Certificate, Fault, FaultKind, NetworkConfig, Operation, Simulator};
-use testkit::{NETWORK, OperatorOptions, World, message};
+use testkit::{NETWORK, OperatorOptions, World, delete, message};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint, WebhookNetwork};
 
 use crate::user::{User, everything_of_ours_and_secrets, refusal};
@@ -190,7 +190,7 @@ async fn a_network_in_use_does_not_vanish_under_its_endpoints() {
     let networks = world.cluster_api::<ClusterWebhookNetwork>();
     let name = world.named("net");
 
-    networks.delete(&name, &DeleteParams::default()).await.expect("it is deleted");
+    delete(&networks, &name).await;
     let told = world.cluster_network("net", "Ready", "False", "InUse").await;
     assert_eq!(told, "1 WebhookEndpoints still use this network: delete them, and this goes on by itself");
 
@@ -230,7 +230,7 @@ async fn a_tenant_can_not_hold_up_the_deletion_of_a_network() {
     tenant.patch("WebhookEndpoint", "squatter", &finalizer).await.expect_err("that mark is not the tenant's");
 
     let networks = world.cluster_api::<ClusterWebhookNetwork>();
-    networks.delete(&world.named("net"), &DeleteParams::default()).await.expect("it is deleted");
+    delete(&networks, &world.named("net")).await;
     world.until_gone(networks, &world.named("net")).await;
     world.condition("squatter", "Stalled", "True", "NetworkNotFound").await;
 }

@@ -1,10 +1,10 @@
 //! What an API, or somebody else, does that nobody would expect.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use simulator::{EndpointId, Fault, FaultKind, NewEndpoint, Operation};
-use testkit::{NETWORK, World, endpoint_id, message};
+use testkit::{NETWORK, World, delete, endpoint_id, message, patch};
 use webhook_operator::resources::WebhookEndpoint;
 
 const URL: &str = "https://hooks.example.com/hook";
@@ -100,15 +100,14 @@ async fn a_secret_in_hand_is_stored_although_another_endpoint_is_to_be_adopted()
     let world = World::new("hand-adopt").await;
     let first = endpoint_id(&world.ready_endpoint("hook", json!({ "url": URL })).await);
     let secrets = world.api::<Secret>();
-    let immutable = Patch::Merge(json!({ "immutable": true }));
-    secrets.patch("hook", &PatchParams::default(), &immutable).await.expect("it is made immutable");
+    patch(&secrets, "hook", json!({ "immutable": true })).await;
     world.simulator.delete(&first);
     world.condition("hook", "Stalled", "True", "SecretRefused").await;
     let live = world.endpoints();
     assert_eq!(live.len(), 1);
 
     world.change("hook", json!({ "spec": { "endpointId": "wh_other" } })).await;
-    secrets.delete("hook", &DeleteParams::default()).await.expect("it is deleted");
+    delete(&secrets, "hook").await;
     world.condition("hook", "Stalled", "True", "AdoptionNotSupported").await;
     let stored = world.secret_value("hook", "endpointId").await;
     assert_eq!(stored.as_deref(), Some(live[0].id.as_str()));

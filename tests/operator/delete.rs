@@ -2,11 +2,10 @@
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::ResourceExt as _;
-use kube::api::DeleteParams;
 use serde_json::json;
 use simulator::Operation;
 use testkit::audit::Mark;
-use testkit::{World, endpoint_id, message, texts};
+use testkit::{World, delete, endpoint_id, message, texts};
 use webhook_operator::resources::{WebhookEndpoint, WebhookNetwork};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +20,7 @@ async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret(
     world.delete("charge-events").await;
     assert_eq!(world.endpoints(), []);
     assert_eq!(world.simulator.ledger().count(Operation::Delete), 1);
-    world.until::<Secret>("charge-events", "collected", |found| found.is_none()).await;
+    world.until_gone(world.api::<Secret>(), "charge-events").await;
     assert_eq!(
         texts(&world.requests_since(mark)),
         ["create events", "get webhookendpoints charge-events", "patch webhookendpoints charge-events"],
@@ -39,7 +38,7 @@ async fn an_endpoint_that_is_gone_already_counts_as_deleted() {
     let ledger = world.simulator.ledger();
     let answers: Vec<_> = ledger.calls(Operation::Delete).map(|call| call.status).collect();
     assert_eq!(answers, [Some(404)]);
-    world.until::<Secret>("charge-events", "collected", |found| found.is_none()).await;
+    world.until_gone(world.api::<Secret>(), "charge-events").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,8 +99,7 @@ async fn an_endpoint_is_deleted_although_its_networks_credentials_are_gone() {
     let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
     world.ready_endpoint("charge-events", spec.clone()).await;
 
-    let secrets = world.api::<Secret>();
-    secrets.delete("credentials", &DeleteParams::default()).await.expect("the credentials can be deleted");
+    delete(&world.api::<Secret>(), "credentials").await;
     let networks = world.api::<WebhookNetwork>();
     world.condition_in(networks, "default", "Ready", "False", "CredentialsNotFound").await;
     // Nothing new is begun without credentials.
@@ -124,7 +122,7 @@ async fn a_network_stays_until_its_last_endpoint_is_gone() {
     world.ready_endpoint("charge-events", spec).await;
 
     let networks = world.api::<WebhookNetwork>();
-    networks.delete("default", &DeleteParams::default()).await.expect("the network can be deleted");
+    delete(&networks, "default").await;
     world.condition_in(networks.clone(), "default", "Ready", "False", "InUse").await;
     world.delete("charge-events").await;
     assert_eq!(world.endpoints(), []);
@@ -133,7 +131,7 @@ async fn a_network_stays_until_its_last_endpoint_is_gone() {
 }
 
 async fn delete_namespace(world: &World) {
-    let (namespaces, delete) = (world.cluster_api::<Namespace>(), DeleteParams::default());
-    namespaces.delete(&world.namespace, &delete).await.expect("the namespace can be deleted");
+    let namespaces = world.cluster_api::<Namespace>();
+    delete(&namespaces, &world.namespace).await;
     world.until_gone(namespaces, &world.namespace).await;
 }

@@ -2,10 +2,10 @@
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Event;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use serde_json::json;
 use simulator::{Fault, FaultKind, NewEndpoint, Operation, Point};
-use testkit::{NETWORK, World};
+use testkit::{NETWORK, World, delete, patch};
 use webhook_operator::resources::ClusterWebhookNetwork;
 
 const URL: &str = "https://hooks.example.com/charge-events";
@@ -72,17 +72,13 @@ async fn cause(world: &World, trouble: Trouble) {
     };
     match trouble {
         Trouble::Credentials => {
-            let secrets = world.operators_secrets();
-            secrets.delete(&world.namespace, &DeleteParams::default()).await.expect("they can be deleted");
+            delete(&world.operators_secrets(), &world.namespace).await;
         }
         Trouble::Network => {
             let networks = world.cluster_api::<ClusterWebhookNetwork>();
-            let patch = Patch::Merge(json!({ "metadata": { "finalizers": null }}));
-            networks.delete(&world.namespace, &DeleteParams::default()).await.expect("it can be deleted");
+            delete(&networks, &world.namespace).await;
             // By force, as the operator that would hold it is not there.
-            let parameters = PatchParams::default();
-            let freed = networks.patch_metadata(&world.namespace, &parameters, &patch).await;
-            freed.expect("it can be let go");
+            patch(&networks, &world.namespace, json!({ "metadata": { "finalizers": null }})).await;
         }
         Trouble::Down => world.simulator.suspend().await.expect("its ports can be closed"),
         Trouble::Unauthorized => always(Operation::List, 401),

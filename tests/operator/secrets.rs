@@ -2,11 +2,10 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use simulator::Operation;
 use testkit::audit::Mark;
-use testkit::{World, endpoint_id, message};
+use testkit::{World, delete, endpoint_id, message, patch};
 use webhook_operator::resources::WebhookEndpoint;
 
 /// A Secret that somebody else made.
@@ -17,10 +16,6 @@ async fn foreign_secret(world: &World, name: &str) -> Secret {
 async fn check_untouched(world: &World, before: &Secret) {
     let after = world.api::<Secret>().get(&before.name_any()).await.expect("the Secret stays");
     assert_eq!(after.resource_version(), before.resource_version(), "it was not written");
-}
-
-async fn delete_secret(world: &World, name: &str) {
-    world.api::<Secret>().delete(name, &DeleteParams::default()).await.expect("the Secret can be deleted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +33,7 @@ async fn a_foreign_secret_is_not_written_and_no_endpoint_is_created() {
     check_untouched(&world, &foreign).await;
 
     // Once the Secret is gone, this goes on by itself.
-    delete_secret(&world, "charge-events").await;
+    delete(&world.api::<Secret>(), "charge-events").await;
     let resource = world.ready("charge-events").await;
     world.check_secret(&resource, "charge-events").await;
     assert_eq!(world.simulator.ledger().writes(), 1);
@@ -74,7 +69,7 @@ async fn an_endpoint_whose_secret_turns_out_to_be_foreign_is_deleted_again() {
     assert_eq!((ledger.count(Operation::Create), ledger.count(Operation::Delete)), (2, 1), "tried once");
     check_untouched(&world, &foreign).await;
 
-    delete_secret(&world, "second").await;
+    delete(&world.api::<Secret>(), "second").await;
     let second = world.ready("second").await;
     world.check_secret(&second, "second").await;
     world.check_secret(&first, "first").await;
@@ -132,7 +127,7 @@ async fn a_new_name_moves_the_secret_the_new_one_first() {
     world.change("charge-events", json!({ "spec": { "secret": { "name": "signing" } } })).await;
     let resource = world.ready("charge-events").await;
     world.check_secret(&resource, "signing").await;
-    world.until::<Secret>("charge-events", "gone", |found| found.is_none()).await;
+    world.until_gone(world.api::<Secret>(), "charge-events").await;
     let stored = resource.status.as_ref().and_then(|status| status.secret.as_ref());
     assert_eq!(stored.map(|stored| stored.name.as_str()), Some("signing"));
 
@@ -154,7 +149,7 @@ async fn a_secret_is_not_moved_onto_a_foreign_one() {
     world.check_secret(&resource, "charge-events").await;
     check_untouched(&world, &foreign).await;
 
-    delete_secret(&world, "taken").await;
+    delete(&world.api::<Secret>(), "taken").await;
     let resource = world.ready("charge-events").await;
     world.check_secret(&resource, "taken").await;
     assert_eq!(world.secret_names().await, ["taken"]);
@@ -167,8 +162,7 @@ async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
     world.ready_endpoint("charge-events", dress(json!({ "one": "1", "two": "2" }))).await;
     let others = json!({ "metadata": { "labels": { "theirs": "x" }, "annotations": { "theirs": "x" } } });
     let secrets = world.api::<Secret>();
-    let patched = secrets.patch("charge-events", &PatchParams::default(), &Patch::Merge(others)).await;
-    patched.expect("others may label the Secret");
+    patch(&secrets, "charge-events", others).await;
 
     let change = json!({ "spec": dress(json!({ "one": null, "two": "22", "three": "3" })) });
     world.change("charge-events", change).await;
@@ -190,7 +184,7 @@ async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
     // Somebody changes what is declared: it is set again.
     let meddled =
         json!({ "metadata": { "labels": { "two": "x", "three": null }, "annotations": { "two": null } } });
-    secrets.patch("charge-events", &PatchParams::default(), &Patch::Merge(meddled)).await.expect("a patch");
+    patch(&secrets, "charge-events", meddled).await;
     world.until::<Secret>("charge-events", "dressed", dressed).await;
 
     let resource = world.ready("charge-events").await;

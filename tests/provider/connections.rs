@@ -1,11 +1,9 @@
 //! What the client makes of connections that fail, at each stage.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use certificates::{Authority, Validity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -116,19 +114,12 @@ async fn what_fails_before_the_request_is_sent_had_no_effect() {
     }
 }
 
-/// A TLS server for `localhost` that answers every request with a created endpoint, and its
-/// certificate.
+/// A TLS server for `localhost` that answers every request with a created endpoint, and the
+/// certificate of its authority.
 async fn tls_server() -> (SocketAddr, String) {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let authority = Authority::new("test").unwrap();
+    let server = authority.server("test", &["localhost"], Validity::Valid).unwrap();
+    let acceptor = TlsAcceptor::from(server.server_config().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -145,7 +136,7 @@ async fn tls_server() -> (SocketAddr, String) {
             });
         }
     });
-    (address, cert.pem())
+    (address, authority.pem())
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use testkit::OperatorOptions;
 use tokio_util::sync::CancellationToken;
 use webhook_operator::controller;
 use webhook_operator::reconcile::Settings;
@@ -33,14 +33,10 @@ struct Arguments {
     hurry: NonZeroU16,
 }
 
-/// This program.
-pub fn program() -> PathBuf {
-    std::env::current_exe().expect("this test has a path")
-}
-
-/// What it is told, beside what every operator is, so that pauses pass so many times faster.
-pub fn arguments(hurry: u16) -> Vec<String> {
-    vec![HURRY.to_owned(), hurry.to_string()]
+/// Has an operator started so that pauses pass so many times faster.
+pub fn hurry(options: &mut OperatorOptions, times: u16) {
+    options.program = Some(std::env::current_exe().expect("this test has a path"));
+    options.arguments = vec![HURRY.to_owned(), times.to_string()];
 }
 
 /// Whether this process is to be an operator.
@@ -51,27 +47,19 @@ pub fn is_asked_for() -> bool {
 /// Is an operator until it is killed.
 #[tokio::main]
 pub async fn run() -> ExitCode {
-    let Arguments {
-        _command,
-        health_address,
-        create_settling_time,
-        allow_address,
-        selector,
-        log_filter,
-        hurry,
-    } = Arguments::parse();
+    let asked = Arguments::parse();
     // As the delivered one does, it never logs the answers of Kubernetes.
-    let filter = format!("{log_filter},kube_client::client=off");
+    let filter = format!("{},kube_client::client=off", asked.log_filter);
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
     let config = kube::Config::infer().await.expect("a kubeconfig");
     let settings = Settings {
-        settle: create_settling_time.into(),
-        address_exceptions: vec![allow_address.into()],
+        settle: asked.create_settling_time.into(),
+        address_exceptions: vec![asked.allow_address.into()],
         concurrency: 16,
-        selector: Some(selector),
-        hurry,
+        selector: Some(asked.selector),
+        hurry: asked.hurry,
     };
-    let forever = CancellationToken::new();
-    controller::run(config, settings, health_address, forever).await.expect("it runs until it is killed");
+    let ended = controller::run(config, settings, asked.health_address, CancellationToken::new()).await;
+    ended.expect("it runs until it is killed");
     ExitCode::SUCCESS
 }

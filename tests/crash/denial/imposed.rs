@@ -9,9 +9,8 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::DeleteParams;
 use serde_json::json;
-use testkit::World;
+use testkit::{World, delete};
 
 use super::rights::{self, Double, TRIED, WRITERS};
 
@@ -57,12 +56,10 @@ impl Denial {
 
     /// Keeps the operator from writing Secret `name`, and waits until that is in force.
     pub async fn impose(self, world: &World, double: &Double, name: &str) -> Imposed {
-        let delete = DeleteParams::default();
         let mut foreign = None;
         match self {
             Self::Rbac => {
-                let bindings = world.api::<RoleBinding>();
-                bindings.delete(WRITERS, &delete).await.expect("the right is taken away");
+                delete(&world.api::<RoleBinding>(), WRITERS).await;
             }
             Self::Quota => impose_quota(world).await,
             Self::Policy => impose_policy(world).await,
@@ -142,24 +139,19 @@ impl Imposed {
 
     /// Ends the denial, and waits until it is ended.
     pub async fn lift(&self, world: &World, double: &Double) {
-        let delete = DeleteParams::default();
         match self.denial {
             Denial::Rbac => rights::let_write(world).await,
             Denial::Quota => {
-                let quotas = world.api::<ResourceQuota>();
-                quotas.delete("no-more", &delete).await.expect("the quota is deleted");
+                delete(&world.api::<ResourceQuota>(), "no-more").await;
             }
             Denial::Policy => {
                 let name = &world.namespace;
-                let bindings = world.cluster_api::<ValidatingAdmissionPolicyBinding>();
-                bindings.delete(name, &delete).await.expect("the policy is unbound");
-                let policies = world.cluster_api::<ValidatingAdmissionPolicy>();
-                policies.delete(name, &delete).await.expect("the policy is deleted");
+                delete(&world.cluster_api::<ValidatingAdmissionPolicyBinding>(), name).await;
+                delete(&world.cluster_api::<ValidatingAdmissionPolicy>(), name).await;
             }
             Denial::Foreign => {
                 let name = self.foreign.as_ref().and_then(|secret| secret.metadata.name.as_deref());
-                let secrets = world.api::<Secret>();
-                secrets.delete(name.expect("it has one"), &delete).await.expect("the Secret is deleted");
+                delete(&world.api::<Secret>(), name.expect("it has one")).await;
             }
         }
         double.until_let().await;

@@ -119,8 +119,7 @@ impl Row {
 
     async fn counts(self) -> Result<Counts, String> {
         let mut scene = Scene::new("denial").await;
-        scene.world.options.program = Some(hurried::program());
-        scene.world.options.arguments = hurried::arguments(HURRY);
+        hurried::hurry(&mut scene.world.options, HURRY);
         if self.denial == Denial::Rbac {
             rights::narrow(&mut scene).await;
             rights::let_write(&scene.world).await;

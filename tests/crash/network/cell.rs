@@ -7,11 +7,9 @@ use testkit::{NETWORK, SOON, World, condition, has_condition};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
 
 use super::class::{Class, Trouble};
-use super::row::{Met, Row, blind_posts, is_lost_create, struck};
+use super::row::{Met, NAME, Row, blind_posts, is_lost_create, is_well, struck, true_secrets};
 use crate::end::expect;
 
-/// The resource of every cell.
-const NAME: &str = "hook";
 /// More POSTs than any cell may take: trouble that lasts is met with growing pauses.
 const MOST_POSTS: usize = 6;
 
@@ -55,7 +53,7 @@ impl Cell {
         cell.end_trouble().await;
         cell.until_well().await;
         let row = Row { call, class: class.name, met, ledger: cell.world.simulator.ledger() };
-        let verdict = cell.check_secret().await.and_then(|()| cell.check(&row));
+        let verdict = true_secrets(&cell.world).await.and_then(|()| cell.check(&row));
         verdict.map(|()| row).map_err(|why| format!("{call}, {}: {why}", class.name))
     }
 
@@ -174,19 +172,11 @@ impl Cell {
             self.world.until_deleted(NAME).await;
             return;
         }
-        let well = |found: Option<&WebhookEndpoint>| found.is_some_and(|resource| self.is_well(resource));
+        let events = if self.call == Operation::Patch { "asset.connectivity" } else { "ocpp.message" };
+        let well =
+            |found: Option<&WebhookEndpoint>| found.is_some_and(|found| is_well(&self.world, found, events));
         let what = format!("well ({}, {})", self.call, self.class.name);
         self.world.until::<WebhookEndpoint>(NAME, &what, well).await;
-    }
-
-    /// Ready as declared, for an endpoint that is there.
-    fn is_well(&self, resource: &WebhookEndpoint) -> bool {
-        let remote = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
-        let live = remote.and_then(|remote| self.world.simulator.endpoint(&remote.id.as_str().into()));
-        has_condition(resource, "Ready", "True", "Available")
-            && live.is_some_and(|live| {
-                self.call != Operation::Patch || live.enabled_events == ["asset.connectivity"]
-            })
     }
 
     async fn until_network_ready(&self, status: &str) {
@@ -196,17 +186,6 @@ impl Cell {
         let what = format!("Ready={status} ({}, {})", self.call, self.class.name);
         let (api, name) = (self.world.cluster_api(), &self.world.namespace);
         self.world.until_in(api, name, &what, |found| found.is_some_and(is_so)).await;
-    }
-
-    async fn check_secret(&self) -> Result<(), String> {
-        for endpoint in self.world.simulator.endpoints(NETWORK) {
-            let truth = self.world.simulator.secret_of(&endpoint.id);
-            let stored = self.world.secret_value(NAME, "secret").await;
-            if truth.as_ref().map(secrecy::ExposeSecret::expose_secret) != stored.as_deref() {
-                return Err(format!("the Secret does not hold the secret of {}", endpoint.id));
-            }
-        }
-        Ok(())
     }
 
     fn check(&self, row: &Row) -> Result<(), String> {

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Hold, Lag, Operation};
-use testkit::{NETWORK, World, has_condition};
+use testkit::{NETWORK, World};
 use webhook_operator::resources::WebhookEndpoint;
 
-use super::row::blind_posts;
+use super::row::{blind_posts, is_well, true_secrets};
 use crate::end::expect;
 use crate::harness::Matrix;
 
@@ -54,8 +53,9 @@ impl Story {
         self.act(&world).await;
         let (creates, deletes, live) = self.end();
         if live == 1 {
+            let events = if matches!(self, Self::Patch) { "asset.connectivity" } else { "ocpp.message" };
             let well =
-                |found: Option<&WebhookEndpoint>| found.is_some_and(|found| self.is_well(&world, found));
+                |found: Option<&WebhookEndpoint>| found.is_some_and(|found| is_well(&world, found, events));
             world.until("hook", "well", well).await;
         }
         // Until everybody has read what was written last, twice over.
@@ -64,13 +64,8 @@ impl Story {
         let ledger = world.simulator.ledger();
         expect("creates", ledger.effects(Operation::Create), creates..=creates)?;
         expect("deletes", ledger.effects(Operation::Delete), deletes..=deletes)?;
-        let endpoints = world.simulator.endpoints(NETWORK);
-        expect("live endpoints", endpoints.len(), live..=live)?;
-        for endpoint in endpoints {
-            let truth = world.simulator.secret_of(&endpoint.id).expect("it exists");
-            let stored = world.secret_value("hook", "secret").await;
-            assert_eq!(stored.as_deref(), Some(truth.expose_secret()), "the true secret");
-        }
+        expect("live endpoints", world.endpoints().len(), live..=live)?;
+        true_secrets(&world).await?;
         expect("PATCHes", ledger.count(Operation::Patch), 0..=3)?;
         blind_posts(&ledger)
     }
@@ -95,14 +90,6 @@ impl Story {
                 }
             }
         }
-    }
-
-    fn is_well(self, world: &World, resource: &WebhookEndpoint) -> bool {
-        let remote = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
-        let live = remote.and_then(|remote| world.simulator.endpoint(&remote.id.as_str().into()));
-        let events = if matches!(self, Self::Patch) { "asset.connectivity" } else { "ocpp.message" };
-        live.is_some_and(|live| live.enabled_events == [events])
-            && has_condition(resource, "Ready", "True", "Available")
     }
 }
 

@@ -7,10 +7,8 @@ use std::sync::Mutex;
 use futures::future::BoxFuture;
 use interposer::{Collection, Expiry, WatchEvent};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use testkit::SOON;
-use webhook_operator::resources::WebhookEndpoint;
+use testkit::{SOON, delete};
 
 use super::{AT_A_TIME, Viewed};
 use crate::end::come_to;
@@ -160,8 +158,7 @@ const STORIES: [Story; 6] = [
         prepare: |scene| Box::pin(scenario::ready(scene)),
         act: |scene| {
             Box::pin(async move {
-                let secrets = scene.world.api::<Secret>();
-                secrets.delete("hook", &DeleteParams::default()).await.expect("the Secret is deleted");
+                delete(&scene.world.api::<Secret>(), "hook").await;
             })
         },
         meanwhile: &[LIVE, ONE, READY],
@@ -178,9 +175,7 @@ const STORIES: [Story; 6] = [
 /// A person deletes the resource and takes the operator's finalizer away.
 async fn remove_by_force(scene: &Scene) {
     scene.world.ask_to_delete("hook").await;
-    let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-    let api = scene.world.api::<WebhookEndpoint>();
-    api.patch("hook", &PatchParams::default(), &free).await.expect("the finalizer is taken away");
+    scene.world.change("hook", json!({ "metadata": { "finalizers": null } })).await;
     scene.world.until_gone(scene.world.api::<Secret>(), "hook").await;
 }
 
