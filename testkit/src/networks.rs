@@ -9,7 +9,7 @@ use crate::{OPERATORS, World, merge, message, object};
 impl World {
     /// The test's cluster network, named like its namespace, as are its credentials in the operator's.
     pub async fn add_network(&self, settings: Value) {
-        self.create_operators_secret(credentials(&self.namespace, good_credentials())).await;
+        self.create_operators_secret(credentials(&self.namespace, &good_credentials())).await;
         self.create_cluster_network(&self.namespace, settings).await;
     }
 
@@ -26,7 +26,7 @@ impl World {
 
     /// The credentials of the networks of the test's namespace alone.
     pub async fn add_credentials(&self) {
-        self.create::<Secret>(credentials("credentials", good_credentials())).await;
+        self.create::<Secret>(credentials("credentials", &good_credentials())).await;
     }
 
     /// Adds a network of the test's namespace alone, with these settings beside those of [`Self::team_network`].
@@ -105,18 +105,13 @@ impl World {
 
     /// Stores credentials in the operator's namespace.
     pub async fn store_credentials(&self, name: &str, values: Value) {
-        self.create_operators_secret(credentials(&self.named(name), values)).await;
+        self.create_operators_secret(credentials(&self.named(name), &values)).await;
     }
 
     /// Replaces credentials.
     pub async fn change_credentials(&self, name: &str, values: Value) {
         let values = json!({ "stringData": values });
         object::patch(&self.operators_secrets(), &self.named(name), values).await;
-    }
-
-    /// Deletes credentials.
-    pub async fn delete_credentials(&self, name: &str) {
-        object::delete(&self.operators_secrets(), &self.named(name)).await;
     }
 
     /// A reference to a key of credentials.
@@ -163,6 +158,6 @@ fn good_credentials() -> Value {
     json!({ "clientId": "client-id", "clientSecret": "client-secret" })
 }
 
-fn credentials(name: &str, values: Value) -> Value {
+fn credentials(name: &str, values: &Value) -> Value {
     json!({ "metadata": { "name": name }, "stringData": values })
 }

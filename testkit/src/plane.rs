@@ -23,14 +23,15 @@ pub fn control_plane() -> &'static ControlPlane {
 }
 
 /// A kubeconfig with exactly the rights of the operator's service account.
+#[must_use]
 pub fn service_account_kubeconfig() -> Value {
     let plane = control_plane();
-    let request = service_account::token_request("4h");
-    let token = kubectl(plane, &request.each_ref().map(String::as_str));
+    let token = kubectl(plane, &service_account::TOKEN_REQUEST);
     service_account::kubeconfig(plane, token.trim()).expect("the CA can be read")
 }
 
-fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
+/// What kubectl prints, with all rights.
+pub(crate) fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> String {
     let output = plane.kubectl_command().args(arguments).output().expect("kubectl runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "kubectl {arguments:?}: {said}");

@@ -9,12 +9,9 @@ use serde_json::{Value, json};
 pub const USER: &str = "system:serviceaccount:webhook-operator:webhook-operator";
 
 /// The arguments by which kubectl asks for a token of the operator's `ServiceAccount`, as `deploy/` sets it
-/// up; `duration` is how long it lives, such as `4h`.
-#[must_use]
-pub fn token_request(duration: &str) -> [String; 6] {
-    let duration = format!("--duration={duration}");
-    ["-n", "webhook-operator", "create", "token", "webhook-operator", &duration].map(str::to_owned)
-}
+/// up. It lives for a week.
+pub const TOKEN_REQUEST: [&str; 6] =
+    ["-n", "webhook-operator", "create", "token", "webhook-operator", "--duration=168h"];
 
 /// A kubeconfig by which the bearer of `token` reaches a control plane.
 ///

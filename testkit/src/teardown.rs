@@ -45,7 +45,7 @@ impl Leftovers {
 
 /// Removes the resources of a namespace, past their operator, and then what else there is, the newest first.
 /// What is gone already is as good.
-pub(crate) fn tear_down(namespace: &str, leftovers: Vec<Leftover>) {
+pub(crate) fn tear_down(namespace: &str, leftovers: &[Leftover]) {
     /// A runtime of its own, since that of a test that panicked may be gone.
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
     static CLIENT: OnceCell<Client> = OnceCell::const_new();
@@ -84,8 +84,8 @@ async fn remove(client: &Client, leftover: &Leftover) {
         Some(namespace) => Api::<DynamicObject>::namespaced_with(client.clone(), namespace, kind),
         None => Api::all_with(client.clone(), kind),
     };
-    let deleted = api.delete(name, &DeleteParams::default()).await.ok();
-    if deleted.and_then(|deleted| deleted.left()).is_some_and(|object| !object.finalizers().is_empty()) {
+    let _ = api.delete(name, &DeleteParams::default()).await;
+    if api.get_metadata(name).await.is_ok_and(|object| !object.finalizers().is_empty()) {
         let_go(&api, name).await;
     }
 }

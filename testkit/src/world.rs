@@ -15,7 +15,7 @@ use webhook_operator::resources::WebhookEndpoint;
 
 use crate::object::{self, Object};
 use crate::operator::{Operator, OperatorOptions, labels};
-use crate::plane::{administrator, control_plane};
+use crate::plane::{administrator, control_plane, kubectl};
 use crate::teardown::{Leftovers, tear_down};
 
 /// The simulator's name of the network of every test.
@@ -49,14 +49,6 @@ impl World {
     pub async fn new(name: &str) -> Self {
         let world = Self::without_network(name).await;
         world.add_network(json!({})).await;
-        world.network_ready().await;
-        world
-    }
-
-    /// A world that the shared operator looks after, with a network that is not listed again by itself.
-    pub async fn without_resync(name: &str) -> Self {
-        let world = Self::without_network(name).await;
-        world.add_network(json!({ "resyncInterval": "1h" })).await;
         world.network_ready().await;
         world
     }
@@ -198,6 +190,12 @@ impl World {
         self.api::<K>().list(&ListParams::default()).await.expect("the objects can be listed").items
     }
 
+    /// What kubectl prints, with all rights, in the test's namespace.
+    pub fn kubectl_says(&self, arguments: &[&str]) -> String {
+        let arguments = [&["--namespace", &self.namespace], arguments].concat();
+        kubectl(control_plane(), &arguments)
+    }
+
     /// Runs kubectl with all rights, in the test's namespace; `input` is its standard input.
     pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = control_plane()
@@ -218,7 +216,7 @@ impl Drop for World {
     fn drop(&mut self) {
         // First of all: it would put back what goes.
         self.own = None;
-        tear_down(&self.namespace, self.leftovers.take());
+        tear_down(&self.namespace, &self.leftovers.take());
     }
 }
 

@@ -37,14 +37,9 @@ impl Asked {
         meets && !arguments.skip.iter().any(|skipped| beginning.contains(skipped.as_str()))
     }
 
-    /// Whether the tests are asked for that are not for every day.
-    pub fn wants_ignored(&self) -> bool {
-        self.0.ignored || self.0.include_ignored
-    }
-
-    /// Whether those are that are.
-    pub fn wants_usual(&self) -> bool {
-        !self.0.ignored
+    /// Whether only tests are asked for whose names begin so.
+    pub fn wants_only(&self, beginning: &str) -> bool {
+        self.0.filter.as_ref().is_some_and(|filter| filter.starts_with(beginning))
     }
 }
 
@@ -54,18 +49,12 @@ pub struct Matrix {
     /// How many of them run at a time, when nothing else does.
     at_a_time: usize,
     trials: Vec<Trial>,
-    is_ignored: bool,
 }
 
 impl Matrix {
     /// A matrix without cells.
     pub fn new(name: impl Into<String>, at_a_time: usize) -> Self {
-        Self { name: name.into(), at_a_time, trials: Vec::new(), is_ignored: false }
-    }
-
-    /// The same, which runs only when that is asked for.
-    pub fn ignored(self) -> Self {
-        Self { is_ignored: true, ..self }
+        Self { name: name.into(), at_a_time, trials: Vec::new() }
     }
 
     /// Adds a cell; the parts of its name may be any text.
@@ -82,7 +71,7 @@ impl Matrix {
                 ended.unwrap_or_else(|panic| Err(panic.to_string())).map_err(Failed::from)
             })
         };
-        self.trials.push(Trial::test(name, run).with_ignored_flag(self.is_ignored));
+        self.trials.push(Trial::test(name, run));
     }
 
     /// How many cells it has.

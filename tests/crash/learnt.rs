@@ -113,13 +113,16 @@ impl Effects {
     }
 }
 
+/// What a scenario teaches, or what went wrong without a crash.
+type Lesson = Result<Arc<Learnt>, String>;
+
 /// What is learnt of a scenario, once for all tests.
 ///
 /// # Errors
 ///
 /// When it ends wrong without a crash.
-pub async fn learnt(scenario: Scenario) -> Result<Arc<Learnt>, String> {
-    static ALL: LazyLock<BTreeMap<&str, OnceCell<Result<Arc<Learnt>, String>>>> =
+pub async fn learnt(scenario: Scenario) -> Lesson {
+    static ALL: LazyLock<BTreeMap<&str, OnceCell<Lesson>>> =
         LazyLock::new(|| scenario::ALL.iter().map(|scenario| (scenario.name, OnceCell::new())).collect());
     let learn = async || {
         let learnt = tokio::spawn(learn(scenario)).await.unwrap_or_else(|panic| Err(panic.to_string()));

@@ -68,7 +68,7 @@ async fn matrix(asked: &Asked, scenario: Scenario, name: String, learnt: Arc<Lea
     });
     let runs = stream::iter(runs.collect::<Vec<_>>()).buffered(AT_A_TIME).collect::<Vec<_>>().await;
     eprintln!("{name}: {} first points", runs.len());
-    let mut matrix = Matrix::new(name, AT_A_TIME).ignored();
+    let mut matrix = Matrix::new(name, AT_A_TIME);
     change_row(scenario, |row| row.points = runs.len());
     for (first, point, run) in runs {
         let Run { recovery, verdict, .. } = run.unwrap_or_else(|panic| Run::failed(panic.to_string()));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::{Value, json};
 use simulator::{ACTIVE, NetworkConfig, NewEndpoint, Scopes};
-use testkit::{NETWORK, World, message, patch};
+use testkit::{NETWORK, World, delete, message, patch};
 use webhook_operator::resources::{ClusterWebhookNetwork, EndpointCounts};
 
 /// Where nobody listens: to bind it takes rights that nothing here has.
@@ -165,7 +165,7 @@ async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
         world.store_credentials(round, values.clone()).await;
         took("its credentials", time(world.ready(round)).await);
 
-        world.delete_credentials(round).await;
+        delete(&world.operators_secrets(), &world.named(round)).await;
         took("no credentials", time(world.condition(round, "Synced", "False", "NetworkNotReady")).await);
         world.store_credentials(round, values.clone()).await;
         took("credentials again", time(world.condition(round, "Synced", "True", "Available")).await);

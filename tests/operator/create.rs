@@ -46,8 +46,7 @@ async fn a_manifest_becomes_an_endpoint_and_a_secret() {
 async fn kubectl_and_kstatus_understand_the_conditions() {
     let world = World::new("conditions").await;
     world.endpoint("charge-events", json!({})).await;
-    let waited = world.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "whe/charge-events"], "");
-    assert!(waited.status.success(), "{waited:?}");
+    world.kubectl_says(&["wait", "--for=condition=Ready", "--timeout=60s", "whe/charge-events"]);
 
     // kstatus: abnormal conditions are absent while all is well, and the generation is the latest.
     let resource = world.ready("charge-events").await;
@@ -68,8 +67,7 @@ async fn kubectl_and_kstatus_understand_the_conditions() {
     assert_eq!((ready.status.as_str(), ready.observed_generation), ("False", changed.metadata.generation));
     assert_eq!(condition(&stalled, "Reconciling"), None);
 
-    let table = world.kubectl(&["get", "whe", "-o", "wide"], "");
-    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    let table = world.kubectl_says(&["get", "whe", "-o", "wide"]);
     let columns: Vec<&str> = table.lines().next().unwrap_or_default().split_whitespace().collect();
     assert_eq!(
         columns,
@@ -90,8 +88,7 @@ async fn a_create_is_told_in_one_event_that_helps() {
     world.lists(2).await;
 
     let id = endpoint_id(&resource);
-    let told = world.kubectl(&["get", "events", "--no-headers"], "");
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let told = world.kubectl_says(&["get", "events", "--no-headers"]);
     let lines: Vec<Vec<&str>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 1, "{told}");
     assert_eq!(lines[0][1..4], ["Normal", "Created", "webhookendpoint/charge-events"], "{told}");

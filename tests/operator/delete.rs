@@ -30,7 +30,9 @@ async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_gone_already_counts_as_deleted() {
-    let world = World::without_resync("gone").await;
+    let world = World::without_network("gone").await;
+    world.add_network(json!({ "resyncInterval": "1h" })).await;
+    world.network_ready().await;
     let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
     assert!(world.simulator.delete(&id));
 

@@ -29,8 +29,7 @@ async fn an_endpoint_that_was_deleted_remotely_is_created_again() {
     assert_eq!((ledger.count(Operation::Create), ledger.count(Operation::Delete)), (2, 0));
     assert_eq!(ledger.count(Operation::Get), 1, "a list alone is not believed");
 
-    let told = world.kubectl(&["get", "events", "--no-headers"], "");
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let told = world.kubectl_says(&["get", "events", "--no-headers"]);
     assert!(
         told.contains(&format!("endpoint {lost} was deleted remotely, and not by this operator")),
         "{told}"

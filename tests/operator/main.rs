@@ -29,3 +29,4 @@ mod same_url;
 mod scale;
 mod secrets;
 mod unsupported;
+mod worlds;

@@ -45,9 +45,8 @@ pub async fn narrow(scene: &mut Scene) {
             }],
         }))
         .await;
-    let token = world.kubectl(&["create", "token", "operator", "--duration=4h"], "");
-    assert!(token.status.success(), "{}", String::from_utf8_lossy(&token.stderr));
-    scene.show_token(String::from_utf8_lossy(&token.stdout).trim());
+    let token = world.kubectl_says(&["create", "token", "operator", "--duration=4h"]);
+    scene.show_token(token.trim());
 }
 
 /// Binds the role that lets Secrets be written.

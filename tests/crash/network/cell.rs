@@ -2,8 +2,8 @@
 
 use futures::future::{Either, select};
 use serde_json::json;
-use simulator::{Certificate, Fault, FaultKind, NetworkConfig, Operation, Simulator};
-use testkit::{NETWORK, SOON, World, condition, has_condition};
+use simulator::{Certificate, Fault, FaultKind, Operation};
+use testkit::{NETWORK, SOON, World, condition, has_condition, merge};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
 
 use super::class::{Class, Trouble};
@@ -25,16 +25,10 @@ pub struct Cell {
 impl Cell {
     /// A world for this cell, in which all is well so far.
     async fn new(call: Operation, class: &'static Class) -> Self {
-        let mut world = World::without_network("cell").await;
+        let world = World::without_network("cell").await;
         let mut network = json!({ "timeout": "1s" });
         if matches!(class.trouble, Trouble::Certificate) {
-            let config = NetworkConfig::new(NETWORK).client("client-id", "client-secret");
-            let config = simulator::Config::default().network(config).tls();
-            world.simulator = Simulator::start(config).await.expect("the simulator starts");
-            let https = world.simulator.https().expect("it listens with TLS");
-            network["apiUrl"] = https.base_url.into();
-            network["caBundle"] = https.ca_pem.into();
-            network["auth"]["oauth2ClientCredentials"]["tokenUrl"] = https.token_url.into();
+            merge(&mut network, world.https_only());
         }
         world.add_network(network).await;
         let cell = Self { call, class, world };
@@ -149,10 +143,8 @@ impl Cell {
         let stalls = self.class.name == "409";
         let tells = |resource: &WebhookEndpoint| {
             let fails = |reason| has_condition(resource, "Synced", "False", reason);
-            match stalls {
-                true => has_condition(resource, "Stalled", "True", "Refused"),
-                false => fails("ProviderError") || fails("ResolvingCreate"),
-            }
+            let refused = has_condition(resource, "Stalled", "True", "Refused");
+            if stalls { refused } else { fails("ProviderError") || fails("ResolvingCreate") }
         };
         let what = format!("telling of trouble ({}, {})", self.call, self.class.name);
         self.world.until::<WebhookEndpoint>(NAME, &what, |found| found.is_some_and(tells)).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use controlplane::{ControlPlane, bound_command};
 use rustix::process::{Pid, Signal, kill_process};
-use testkit::service_account::{self, token_request};
+use testkit::service_account::{self, TOKEN_REQUEST};
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -43,7 +43,7 @@ impl Operator {
         kubectl: &Kubectl,
         folder: &Path,
     ) -> Result<Self, Problem> {
-        let token = kubectl.run(&token_request("168h").each_ref().map(String::as_str)).await?;
+        let token = kubectl.run(&TOKEN_REQUEST).await?;
         let content = service_account::kubeconfig(control_plane, token.trim()).map_err(DemoError::from)?;
         let kubeconfig = folder.join(KUBECONFIG);
         write_private(&kubeconfig, &content.to_string())?;
