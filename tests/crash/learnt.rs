@@ -141,7 +141,7 @@ pub fn matrix() -> Matrix {
 }
 
 /// A matrix for each scenario that may be asked for, with the cells that follow from what is learnt of it.
-/// What goes wrong meanwhile is told by the test `learn/…`.
+/// Where that goes wrong, the only cell says so.
 pub async fn matrices(
     asked: &Asked,
     name: &str,
@@ -151,12 +151,14 @@ pub async fn matrices(
     let wanted = scenario::ALL.into_iter().map(|scenario| (scenario, format!("{name}/{}", scenario.name)));
     let wanted = wanted.filter(|(_, name)| asked.may_want(&format!("{name}/")));
     let matrices = wanted.map(async |(scenario, name)| {
-        let learnt = learnt(scenario).await.ok()?;
         let mut matrix = Matrix::new(name, at_a_time);
-        fill(scenario, &learnt, &mut matrix);
-        Some(matrix)
+        match learnt(scenario).await {
+            Ok(learnt) => fill(scenario, &learnt, &mut matrix),
+            Err(why) => matrix.add(["learn"], async move || Err(why)),
+        }
+        matrix
     });
-    join_all(matrices).await.into_iter().flatten().collect()
+    join_all(matrices).await
 }
 
 /// Runs a scenario without a crash, checks how it ends, and learns its calls.
