@@ -5,15 +5,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
+use webhook_operator::resources::{self, DurationError};
 
 /// A time span as Go writes it.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a duration, e.g. 60s or 1m30s".to_owned();
-    let duration = text.parse::<kube::core::Duration>().map_err(|_| expected())?;
-    if duration.is_negative() {
-        return Err(expected());
-    }
-    Ok(duration.into())
+pub(crate) fn duration(text: &str) -> Result<Duration, DurationError> {
+    text.parse::<resources::Duration>().map(Duration::from)
 }
 
 /// Where to listen.

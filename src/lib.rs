@@ -4,9 +4,11 @@
 pub mod backoff;
 pub mod conditions;
 pub mod controller;
+pub mod index;
+mod kubernetes;
 pub mod network;
 pub mod planning;
+
 pub mod provider;
 pub mod reconcile;
 pub mod resources;
-pub mod state;

@@ -66,16 +66,12 @@ struct Run {
     /// deployments side by side.
     #[arg(long, value_parser = arguments::selector)]
     selector: Option<String>,
-    /// How many times shorter than in life the pauses between tries at a resource are; for tests of the operator.
-    #[arg(long, hide = true, default_value = "1")]
-    hurry: NonZeroU16,
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::try_parse() {
-        Ok(Cli { command: Command::Run(arguments) }) => run(*arguments),
-        Ok(Cli { command: Command::Crds }) => print_crds(),
-        Err(error) => usage::explain(&error, "webhook-operator"),
+    let outcome = match Cli::parse().command {
+        Command::Run(arguments) => run(*arguments),
+        Command::Crds => print_crds(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,7 +102,6 @@ async fn run(arguments: Run) -> Result<(), String> {
         allowed_addresses,
         concurrency,
         selector,
-        hurry,
     } = arguments;
     let log = logging::subscriber(log_filter, log_format, wants_colour(), std::io::stderr);
     log.try_init().map_err(|error| format!("can't log: {error}"))?;
@@ -116,7 +111,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         address_exceptions: allowed_addresses,
         concurrency,
         selector,
-        hurry,
+        hurry: NonZeroU16::MIN,
     };
     let shutdown = stop_on_signal().map_err(|error| format!("can't listen for signals: {error}"))?;
     controller::run(config, settings, health_address, shutdown).await.map_err(|error| error.to_string())

@@ -55,14 +55,7 @@ enum Command {
 /// Runs the `controlplane` program with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            return usage::explain(&error, "controlplane")
-                .map_or_else(|wrong| fail(&wrong), |()| ExitCode::SUCCESS);
-        }
-    };
-    let done = match arguments.command {
+    let done = match Arguments::parse().command {
         Command::Run { state_dir, manifests, owned } => match run::run(state_dir.as_deref(), &manifests) {
             Err(error) if owned && tell_owner(&error).is_ok() => return ExitCode::FAILURE,
             done => done,

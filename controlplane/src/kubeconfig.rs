@@ -2,8 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-
-use crate::credentials::Identity;
+use certificates::Identity;
 
 /// A kubeconfig for one user of one server.
 pub(crate) fn kubeconfig(server: &str, authority: &str, user: &str, identity: &Identity) -> String {

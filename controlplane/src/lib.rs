@@ -7,7 +7,6 @@
 pub mod binaries;
 mod cli;
 mod components;
-mod credentials;
 mod files;
 mod info;
 mod kubeconfig;

@@ -274,10 +274,19 @@ pub fn bound_command(bound: impl AsRef<OsStr>) -> Result<Command, StartError> {
     Ok(command)
 }
 
+/// The path of the `controlplane` program, which is built on first use.
+fn program() -> Result<PathBuf, StartError> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    match BUILT.get() {
+        Some(path) => Ok(path.clone()),
+        None => build().map(|path| BUILT.get_or_init(|| path).clone()),
+    }
+}
+
 /// Builds the `controlplane` program, unless it is up to date, and returns its path.
 ///
 /// Cargo is asked even when the file is there: it may be older than its sources.
-fn program() -> Result<PathBuf, StartError> {
+fn build() -> Result<PathBuf, StartError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let output = Command::new(cargo)

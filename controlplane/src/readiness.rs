@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use certificates::Identity;
 use ureq::Agent;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
-
-use crate::credentials::Identity;
 
 /// An administrator's client of one API server.
 pub(crate) struct Probe {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use certificates::{Authority, Identity, Validity, signing_key};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::binaries::{self, Binaries, BinariesError, Sources};
 use crate::components::{self, AUDIT_POLICY, Files};
-use crate::credentials::{Authority, Identity, token_signing_key};
 use crate::files::write_private;
 use crate::info::Info;
 use crate::kubeconfig::kubeconfig;
@@ -44,7 +44,7 @@ pub enum RunError {
     Supervisor(#[from] SupervisorError),
     /// The credentials could not be made.
     #[error("making the control plane's certificates failed: {0}")]
-    Credentials(#[from] rcgen::Error),
+    Credentials(#[from] certificates::Error),
     /// The certificates just made are not accepted.
     #[error("no TLS client can be made for the control plane: {0}")]
     Probe(#[from] ureq::Error),
@@ -151,6 +151,16 @@ fn run_until(stop: &Stop, state_dir: Option<&Path>, manifests: &[PathBuf]) -> Re
     Ok(supervisor.supervise()?)
 }
 
+/// How clients call the API server, inside a cluster and on this machine.
+const SERVER_NAMES: [&str; 6] = [
+    "localhost",
+    "127.0.0.1",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+];
+
 /// Everything secret about one control plane.
 struct Keys {
     authority: String,
@@ -162,14 +172,14 @@ struct Keys {
 }
 
 impl Keys {
-    fn new() -> Result<Self, rcgen::Error> {
-        let authority = Authority::new()?;
+    fn new() -> Result<Self, certificates::Error> {
+        let authority = Authority::new("controlplane")?;
         Ok(Self {
-            authority: authority.certificate(),
-            server: authority.server()?,
+            authority: authority.pem(),
+            server: authority.server("kube-apiserver", &SERVER_NAMES, Validity::Valid)?,
             admin: authority.client("admin", Some("system:masters"))?,
             controller_manager: authority.client("system:kube-controller-manager", None)?,
-            tokens: token_signing_key()?,
+            tokens: signing_key()?,
         })
     }
 

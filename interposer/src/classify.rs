@@ -2,8 +2,9 @@
 
 use http::Method;
 use serde_json::Value;
+use url::form_urlencoded;
 
-use crate::call::{Kind, RemoteOp, ResourceRef, Side, Target};
+use crate::target::{Kind, RemoteOp, ResourceRef, Side, Target};
 
 /// The groups whose POSTs only ask a question.
 const REVIEW_GROUPS: [&str; 2] = ["authorization.k8s.io", "authentication.k8s.io"];
@@ -34,11 +35,7 @@ fn is_safe(method: &Method) -> bool {
 }
 
 fn read_kubernetes(method: &Method, path: &str, query: Option<&str>, body: Option<&Value>) -> Reading {
-    let parameter = |name: &str| {
-        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-    };
+    let parameter = |name: &str| parameter(query.unwrap_or_default(), name);
     let dry_run = !is_safe(method) && parameter("dryRun").is_some_and(|value| value == "All");
     let Some(mut resource) = resource_in(path) else {
         let kind = if is_safe(method) { Kind::Read } else { Kind::Mutation };
@@ -56,6 +53,11 @@ fn read_kubernetes(method: &Method, path: &str, query: Option<&str>, body: Optio
         Kind::Mutation
     };
     Reading { kind, target: Target::Kubernetes(resource), dry_run }
+}
+
+/// What a query says of this parameter first.
+pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// `/api/v1/…` and `/apis/{group}/{version}/…`, then `[namespaces/{ns}/]resource[/name[/subresource]]`.

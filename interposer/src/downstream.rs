@@ -10,9 +10,17 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use crate::delivery::Delivery;
 use crate::peer;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The client gets no answer: its connection ends.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the call is dropped")]
+pub(crate) struct Dropped;
 
 /// What is known of a client's connection.
 #[derive(Debug)]
@@ -48,11 +56,8 @@ impl Link {
     }
 }
 
-/// With or without TLS.
-pub(crate) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// Without or with TLS.
+pub(crate) type Transport = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// The connection's bytes; reports when everything written has been flushed.
 pub(crate) struct Downstream {
@@ -66,29 +71,19 @@ impl Downstream {
     }
 }
 
-/// Calls a method of whichever transport it is.
-macro_rules! transport {
-    ($self:ident, $method:ident, $($argument:expr),*) => {
-        match &mut $self.transport {
-            Transport::Plain(stream) => Pin::new(stream).$method($($argument),*),
-            Transport::Tls(stream) => Pin::new(stream.as_mut()).$method($($argument),*),
-        }
-    };
-}
-
 impl AsyncRead for Downstream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        transport!(self, poll_read, cx, buffer)
+        Pin::new(&mut self.transport).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Downstream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        transport!(self, poll_write, cx, bytes)
+        Pin::new(&mut self.transport).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -96,24 +91,21 @@ impl AsyncWrite for Downstream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        transport!(self, poll_write_vectored, cx, slices)
+        Pin::new(&mut self.transport).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.transport {
-            Transport::Plain(stream) => stream.is_write_vectored(),
-            Transport::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.transport.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(transport!(self, poll_flush, cx))?;
+        ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
         self.link.delivery.flushed();
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        transport!(self, poll_shutdown, cx)
+        Pin::new(&mut self.transport).poll_shutdown(cx)
     }
 }
 
@@ -121,8 +113,8 @@ impl Drop for Downstream {
     fn drop(&mut self) {
         if self.link.reset.load(Ordering::Acquire) {
             let stream = match &self.transport {
-                Transport::Plain(stream) => stream,
-                Transport::Tls(stream) => stream.get_ref().0,
+                Either::Left(stream) => stream,
+                Either::Right(stream) => stream.get_ref().0,
             };
             if let Err(error) = stream.set_zero_linger() {
                 tracing::debug!(%error, "the connection ends without a reset");

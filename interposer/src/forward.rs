@@ -10,24 +10,19 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::call::{Call, Kind, Outcome, Side};
+use crate::call::{Call, Outcome};
 use crate::delivery::TrackedBody;
-use crate::downstream::Link;
+use crate::downstream::{BoxError, Dropped, Link};
 use crate::fault::Fault;
 use crate::plan::When;
-use crate::proxy::Shared;
+use crate::shared::Shared;
+use crate::stream::{Source, WatchStream};
+use crate::target::{Kind, Side};
 use crate::view;
-use crate::watch::stream::{Source, WatchStream};
 use crate::watch::{self, Expiry};
 use crate::world::{Admitted, InFlight, Letter, World};
 
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
-
-/// The client gets no answer: its connection ends.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the call is dropped")]
-pub(crate) struct Dropped;
 
 /// A call that was let in, up to its end. Whatever way it ends, its outcome is journalled and no plan
 /// waits for it in vain.
@@ -114,7 +109,6 @@ pub(crate) async fn answer(
         Some(Fault::ResetAfter) | None => {}
     }
 
-    shared.views.remember(&ticket.call, &head.headers);
     if ticket.call.kind == Kind::Watch {
         return watch(shared, link, head, ticket).await;
     }
@@ -264,22 +258,10 @@ async fn watch(
         None => {}
     }
 
-    if let Some(version) = shared.views.version_of(&resource) {
-        let mut initial = Vec::new();
-        if let Some(list) = view::initial_list(&ticket.call, &head.headers, &version) {
-            let response = shared.upstream.send(list).await?;
-            let status = response.status();
-            let body = response.into_body().collect().await?.to_bytes();
-            let list: Value = serde_json::from_slice(&body)?;
-            if !status.is_success() {
-                return Ok(injected(ticket, json_response(status, &list)));
-            }
-            initial = view::as_events(&list);
-        }
-        let mut later = Request::from_parts(head, Full::default());
-        *later.uri_mut() = view::watch_uri(&ticket.call, &version);
+    if shared.views.version_of(&resource).is_some() {
+        let later = Request::from_parts(head, Full::default());
         let source = Source::OnceReleased(Box::new(later));
-        let stream = WatchStream::new(shared, link, resource, initial, source);
+        let stream = WatchStream::new(shared, link, resource, Vec::new(), source);
         return Ok(injected(ticket, watch_response(stream)));
     }
 

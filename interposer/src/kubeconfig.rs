@@ -1,11 +1,7 @@
 //! Kubeconfigs that lead to an interposer.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 /// Credentials that pass through a proxy that ends TLS.
@@ -14,14 +10,6 @@ const PASSING: [&str; 5] = ["token", "tokenFile", "exec", "auth-provider", "user
 /// Why a kubeconfig could not be rewritten.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeconfigError {
-    /// A file could not be read or written.
-    #[error("{} could not be read or written: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// Not YAML.
     #[error("the kubeconfig is not YAML: {0}")]
     Yaml(#[from] serde_yaml::Error),
@@ -36,29 +24,8 @@ pub enum KubeconfigError {
     ClientCertificate,
 }
 
-pub(crate) fn read(path: &Path) -> Result<String, KubeconfigError> {
-    std::fs::read_to_string(path).map_err(|source| KubeconfigError::File { path: path.into(), source })
-}
-
-/// Writes a file that only its owner can read: it holds a token.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), KubeconfigError> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| KubeconfigError::File { path: path.into(), source })
-}
-
 /// The current context of `source`, with another server.
-pub(crate) fn rewrite(
-    source: &str,
-    server: &str,
-    ca_pem: Option<&str>,
-    token: Option<&SecretString>,
-) -> Result<String, KubeconfigError> {
+pub(crate) fn rewrite(source: &str, server: &str, ca_pem: Option<&str>) -> Result<String, KubeconfigError> {
     let source: Value = serde_yaml::from_str(source)?;
     let missing = |missing| KubeconfigError::Incomplete { missing };
     let current = source.get("current-context").and_then(Value::as_str).filter(|name| !name.is_empty());
@@ -72,10 +39,7 @@ pub(crate) fn rewrite(
     if let Some(pem) = ca_pem {
         new_cluster["certificate-authority-data"] = STANDARD.encode(pem).into();
     }
-    let credentials = match token {
-        Some(token) => json!({"token": token.expose_secret()}),
-        None => passing(named(&source, "users", user, "user").unwrap_or(&Value::Null))?,
-    };
+    let credentials = passing(named(&source, "users", user, "user").unwrap_or(&Value::Null))?;
     let mut context = context.clone();
     context["user"] = user.into();
     let rewritten = json!({
@@ -129,15 +93,13 @@ users:
 - {name: admin, user: {client-certificate: /a.crt, client-key: /a.key}}
 ";
 
-    fn rewritten(source: &str, token: Option<&str>) -> Result<Value, KubeconfigError> {
-        let token = token.map(SecretString::from);
-        let text = rewrite(source, "https://127.0.0.1:1234", Some("PEM"), token.as_ref())?;
-        Ok(serde_yaml::from_str(&text)?)
+    fn rewritten(source: &str) -> Result<Value, KubeconfigError> {
+        Ok(serde_yaml::from_str(&rewrite(source, "https://127.0.0.1:1234", Some("PEM"))?)?)
     }
 
     #[test]
     fn the_current_context_leads_to_the_interposer() {
-        let config = rewritten(SOURCE, Some("s3cret")).unwrap();
+        let config = rewritten(&SOURCE.replace("client-key: /a.key", "token: s3cret")).unwrap();
         let expected = json!({
             "apiVersion": "v1",
             "kind": "Config",
@@ -156,21 +118,14 @@ users:
     }
 
     #[test]
-    fn a_token_of_its_own_is_kept() {
-        let source = SOURCE.replace("client-key: /a.key", "token: own");
-        let config = rewritten(&source, None).unwrap();
-        assert_eq!(config["users"], json!([{"name": "admin", "user": {"token": "own"}}]));
-    }
-
-    #[test]
     fn a_client_certificate_alone_is_refused() {
-        let error = rewritten(SOURCE, None).unwrap_err();
+        let error = rewritten(SOURCE).unwrap_err();
         assert!(matches!(error, KubeconfigError::ClientCertificate), "{error}");
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = rewritten("clusters: []", None).unwrap_err();
+        let error = rewritten("clusters: []").unwrap_err();
         assert_eq!(error.to_string(), "the kubeconfig has no current-context");
     }
 }

@@ -8,7 +8,7 @@
 //! - stops everything at the call that a [`Plan`] names: before it is sent, when it is done but its
 //!   answer is withheld, or when its answer has been delivered. The operator can then be killed, and
 //!   [`World::abandon`] makes sure that nothing it still had under way reaches a server afterwards;
-//! - reports the plans that no call reached and the mutations that nobody expected.
+//! - reports the plans that no call reached.
 //!
 //! On its Kubernetes side an interposer also serves stale views ([`Interposer::serve_old_view`]), loses
 //! watch events, expires watches, and injects network faults.
@@ -36,6 +36,7 @@ mod call;
 mod classify;
 mod delivery;
 mod downstream;
+mod error;
 mod fault;
 mod forward;
 mod kubeconfig;
@@ -43,19 +44,24 @@ mod listen;
 mod peer;
 mod plan;
 mod proxy;
+mod shared;
 mod signature;
+mod stream;
+mod target;
 mod tls;
 mod upstream;
 mod view;
 mod watch;
 mod world;
 
-pub use call::{BodySummary, Call, Kind, Outcome, RemoteOp, ResourceRef, Side, Target};
+pub use call::{Call, Outcome};
+pub use error::StartError;
 pub use fault::{Fault, FaultHandle, Times};
 pub use kubeconfig::KubeconfigError;
-pub use plan::{CallMatcher, Plan, PlanError, Stop, Strictness, Violation, When};
-pub use proxy::{Config, Interposer, Serve, StartError};
+pub use plan::{CallMatcher, Plan, PlanError, Stop, When};
+pub use proxy::{Config, Interposer, Serve};
 pub use signature::{Shape, Signature};
-pub use view::{Collection, ViewError};
-pub use watch::{DroppedEvents, Ending, Expiry, WatchEvent};
+pub use target::{Kind, RemoteOp, ResourceRef, Side, Target};
+pub use view::Collection;
+pub use watch::{DroppedEvents, Expiry, WatchEvent};
 pub use world::{TimedOut, World};

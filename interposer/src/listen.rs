@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::downstream::{Downstream, Link, Transport};
 use crate::forward;
-use crate::proxy::Shared;
+use crate::shared::Shared;
 
 /// As large as the system allows; a client must not see a full backlog.
 const BACKLOG: u32 = 1024;
@@ -132,9 +132,9 @@ async fn serve(stream: TcpStream, link: Arc<Link>, tls: Option<TlsAcceptor>, sha
         tracing::debug!(%error, "small writes may be delayed");
     }
     let transport = match tls {
-        None => Transport::Plain(stream),
+        None => Transport::Left(stream),
         Some(tls) => match tls.accept(stream).await {
-            Ok(stream) => Transport::Tls(Box::new(stream)),
+            Ok(stream) => Transport::Right(stream),
             Err(error) => {
                 tracing::debug!(%error, "no TLS with this client");
                 return;

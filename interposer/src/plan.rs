@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::call::Call;
-use crate::signature::{Shape, Signature};
+use crate::signature::Signature;
 
 /// The moment of a call at which the world stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,8 +35,6 @@ impl fmt::Display for When {
 /// Names one call.
 #[derive(Clone)]
 pub enum CallMatcher {
-    /// The n-th counted mutation of this life of the operator, from 1.
-    Nth(usize),
     /// The call with this signature in this life of the operator.
     Signature(Signature),
     /// The first call for which this holds. It runs under the world's lock: it must not call the world.
@@ -49,10 +47,8 @@ impl CallMatcher {
         Self::Where(Arc::new(holds))
     }
 
-    /// `nth` is the call's number among the counted mutations of its life, if it counts.
-    pub(crate) fn matches(&self, call: &Call, nth: Option<usize>) -> bool {
+    pub(crate) fn matches(&self, call: &Call) -> bool {
         match self {
-            Self::Nth(wanted) => nth == Some(*wanted),
             Self::Signature(signature) => call.signature == *signature,
             Self::Where(holds) => holds(call),
         }
@@ -62,7 +58,6 @@ impl CallMatcher {
 impl fmt::Debug for CallMatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nth(nth) => write!(f, "mutation {nth}"),
             Self::Signature(signature) => write!(f, "{signature}"),
             Self::Where(_) => f.write_str("a call that satisfies a condition"),
         }
@@ -119,43 +114,4 @@ pub enum PlanError {
     /// There is nothing to wait for.
     #[error("no plan is armed: call World::plan first")]
     NoPlan,
-}
-
-/// How closely a run must follow what was learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strictness {
-    /// Every mutation's signature was learnt: as many calls of each shape as before, or fewer.
-    Exact,
-    /// Every mutation's shape was learnt, however often it comes.
-    ShapeOnly,
-}
-
-/// The mutations that one life of the operator may make.
-#[derive(Debug)]
-pub(crate) struct Expectation {
-    pub(crate) strictness: Strictness,
-    pub(crate) known: Vec<Signature>,
-}
-
-impl Expectation {
-    pub(crate) fn allows(&self, signature: &Signature) -> bool {
-        let same_shape = |shape: &Shape| self.known.iter().any(|known| known.shape == *shape);
-        match self.strictness {
-            Strictness::Exact => self.known.contains(signature),
-            Strictness::ShapeOnly => same_shape(&signature.shape),
-        }
-    }
-}
-
-/// A mutation that nobody expected, so no plan covers it.
-#[derive(Debug, Clone)]
-pub struct Violation {
-    /// The mutation.
-    pub call: Call,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a call without a plan: {}", self.call)
-    }
 }

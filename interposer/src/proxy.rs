@@ -1,21 +1,22 @@
 //! The interposer: its configuration, its start, and what can be asked of it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
-use crate::call::{Call, Side};
+use crate::call::Call;
+use crate::error::StartError;
 use crate::fault::{Fault, FaultHandle, Faults, Times};
 use crate::kubeconfig::{self, KubeconfigError};
 use crate::listen::{self, Command};
+use crate::shared::Shared;
+use crate::target::Side;
 use crate::tls::Identity;
 use crate::upstream::Upstream;
-use crate::view::{Collection, ViewError, Views};
-use crate::watch::{DroppedEvents, Ending, Expiry, WatchEvent, Watches};
+use crate::view::{Collection, Views};
+use crate::watch::{DroppedEvents, Expiry, WatchEvent, Watches};
 use crate::world::World;
 
 /// What clients speak to an interposer.
@@ -40,43 +41,6 @@ pub struct Config {
     pub serve: Serve,
     /// What this interposer stops with.
     pub world: World,
-}
-
-/// Why an interposer did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The URL cannot be forwarded to.
-    #[error("{url} is no http or https server: give a URL such as https://127.0.0.1:6443")]
-    Upstream {
-        /// The URL.
-        url: String,
-    },
-    /// An https server cannot be verified.
-    #[error("an https server needs `upstream_ca`")]
-    NoUpstreamCa,
-    /// The authorities do not parse.
-    #[error("`upstream_ca` is not a list of PEM certificates")]
-    UpstreamCa,
-    /// No TLS.
-    #[error("TLS could not be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    /// No certificate.
-    #[error("a certificate could not be made: {0}")]
-    Certificate(#[from] rcgen::Error),
-    /// No port.
-    #[error("no port of the loopback interface could be listened on: {0}")]
-    Listen(#[source] std::io::Error),
-}
-
-/// What all connections of an interposer share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) side: Side,
-    pub(crate) world: World,
-    pub(crate) upstream: Upstream,
-    pub(crate) faults: Faults,
-    pub(crate) views: Views,
-    pub(crate) watches: Watches,
 }
 
 /// A proxy on a port of the loopback interface. It ends, with all its connections, when it is dropped.
@@ -137,34 +101,13 @@ impl Interposer {
         self.ca_pem.as_deref()
     }
 
-    /// What it stops with.
-    #[must_use]
-    pub fn world(&self) -> &World {
-        &self.shared.world
-    }
-
     /// A kubeconfig whose current context leads here: `source` (YAML) with the interposer's URL and
-    /// authority. `token` replaces the user's credentials; without it they must be a token or a program,
-    /// for a client certificate does not pass through.
+    /// authority. Its user must have a token or a program, for a client certificate does not pass through.
     ///
     /// # Errors
     /// When `source` has no current context, or only a client certificate.
-    pub fn kubeconfig(&self, source: &str, token: Option<&SecretString>) -> Result<String, KubeconfigError> {
-        kubeconfig::rewrite(source, &self.url(), self.ca_pem(), token)
-    }
-
-    /// [`kubeconfig`](Self::kubeconfig) from file to file; the new file is for its owner only.
-    ///
-    /// # Errors
-    /// As there, and when a file cannot be read or written.
-    pub fn rewrite_kubeconfig(
-        &self,
-        source: &Path,
-        target: &Path,
-        token: Option<&SecretString>,
-    ) -> Result<(), KubeconfigError> {
-        let text = kubeconfig::read(source)?;
-        kubeconfig::write(target, &self.kubeconfig(&text, token)?)
+    pub fn kubeconfig(&self, source: &str) -> Result<String, KubeconfigError> {
+        kubeconfig::rewrite(source, &self.url(), self.ca_pem())
     }
 
     /// From now on lists of `collection` show what was there at `resource_version`, and no watch of it
@@ -181,14 +124,6 @@ impl Interposer {
         self.shared.views.release(collection);
     }
 
-    /// The present resourceVersion of a collection, asked for with the credentials that last listed it.
-    ///
-    /// # Errors
-    /// When nobody has listed it through this interposer, and when the server refuses.
-    pub async fn resource_version(&self, collection: &Collection) -> Result<String, ViewError> {
-        self.shared.views.present(collection, &self.shared.upstream).await
-    }
-
     /// Loses the watch events for which `drops`, until the handle is told to stop.
     pub fn drop_watch_events(
         &self,
@@ -197,16 +132,9 @@ impl Interposer {
         self.shared.watches.drop_events(Box::new(drops))
     }
 
-    /// Ends the open watches of a collection; gives how many.
-    #[expect(clippy::must_use_candidate, reason = "called for what it does, not for how many it did it to")]
-    pub fn cut_watches(&self, collection: &Collection, ending: Ending) -> usize {
-        self.shared.watches.cut(collection, ending).len()
-    }
-
     /// Ends the open watches of a collection, and tells the next watch of each that its version is too
     /// old, so that the client must list anew. If none is open, the next watch that matches is told so.
-    /// Only a watch that goes on from a version can be too late; a streaming list is let through.
-    /// Gives how many were open.
+    /// Only a watch that goes on from a version can be too late. Gives how many were open.
     #[expect(clippy::must_use_candidate, reason = "called for what it does, not for how many it did it to")]
     pub fn expire_watches(&self, collection: Collection, expiry: Expiry) -> usize {
         self.shared.watches.expire(collection, expiry)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::Method;
 
-use crate::call::{RemoteOp, Side, Target};
+use crate::target::{RemoteOp, Side, Target};
 
 /// What a call does, with everything taken out that differs from run to run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-use crate::proxy::StartError;
+use crate::error::StartError;
 
 /// Headers that concern one connection only (RFC 9110, 7.6.1), and the length and host that are set anew.
 const HOP_BY_HOP: [HeaderName; 6] = [

@@ -5,19 +5,14 @@
 //! have answered then. That lasts until etcd is compacted: five minutes by the API server's defaults.
 //! See <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION};
+use http::Uri;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use url::form_urlencoded;
 
-use crate::call::{Call, Kind, ResourceRef};
-use crate::upstream::Upstream;
+use crate::call::Call;
+use crate::classify::parameter;
+use crate::target::{Kind, ResourceRef};
 
 /// Some or all collections of an API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,35 +53,11 @@ impl Collection {
     }
 }
 
-/// Why a collection's present resourceVersion is not known.
-#[derive(Debug, thiserror::Error)]
-pub enum ViewError {
-    /// Nobody has listed it here.
-    #[error("no list or watch of this collection came by, so its path and credentials are not known")]
-    NeverListed,
-    /// The server did not answer.
-    #[error("the API server did not answer the list: {0}")]
-    Server(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It answered something else.
-    #[error("the API server answered the list with {0} and without a resourceVersion")]
-    NotAList(StatusCode),
-}
-
-/// Where and with which credentials a collection was listed or watched.
-#[derive(Debug)]
-struct Listed {
-    resource: ResourceRef,
-    path: String,
-    authorization: Option<HeaderValue>,
-}
-
 /// The old views that are served.
 #[derive(Debug, Default)]
 pub(crate) struct Views {
     /// Collections and the resourceVersions to serve them at.
     held: watch::Sender<Vec<(Collection, String)>>,
-    /// What was listed, the latest last, one for each path.
-    listed: Mutex<Vec<Listed>>,
 }
 
 impl Views {
@@ -115,56 +86,6 @@ impl Views {
         // The sender is in `self`, so the wait can only end well.
         let _ = self.held.subscribe().wait_for(now).await;
     }
-
-    /// Remembers how a collection is listed.
-    pub(crate) fn remember(&self, call: &Call, headers: &HeaderMap) {
-        let Some(resource) = collection_of(call) else { return };
-        let mut listed = self.listed();
-        listed.retain(|other| other.path != call.path);
-        listed.push(Listed {
-            resource: resource.clone(),
-            path: call.path.clone(),
-            authorization: headers.get(AUTHORIZATION).cloned(),
-        });
-    }
-
-    /// Asks the server for the collection's present resourceVersion, with the credentials that were last
-    /// used to list it.
-    pub(crate) async fn present(
-        &self,
-        collection: &Collection,
-        upstream: &Upstream,
-    ) -> Result<String, ViewError> {
-        let request = self.list_request(collection)?;
-        let response = upstream.send(request).await.map_err(|error| ViewError::Server(error.into()))?;
-        let status = response.status();
-        let body = response.into_body().collect().await;
-        let body = body.map_err(|error| ViewError::Server(error.into()))?.to_bytes();
-        serde_json::from_slice::<Value>(&body)
-            .ok()
-            .as_ref()
-            .and_then(|list| list.pointer("/metadata/resourceVersion")?.as_str())
-            .filter(|version| status.is_success() && !version.is_empty())
-            .map(str::to_owned)
-            .ok_or(ViewError::NotAList(status))
-    }
-
-    fn list_request(&self, collection: &Collection) -> Result<Request<Full<Bytes>>, ViewError> {
-        let listed = self.listed();
-        let found = listed.iter().rev().find(|listed| collection.contains(&listed.resource));
-        let found = found.ok_or(ViewError::NeverListed)?;
-        let mut request = Request::new(Full::default());
-        *request.uri_mut() = with_query(&found.path, "limit=1");
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(authorization) = &found.authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-        }
-        Ok(request)
-    }
-
-    fn listed(&self) -> MutexGuard<'_, Vec<Listed>> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The collection that a call lists or watches, if it does.
@@ -184,79 +105,11 @@ pub(crate) fn list_uri(call: &Call, version: &str) -> Uri {
     with_query(&call.path, &edited(query, &["resourceVersion", "resourceVersionMatch"], &version))
 }
 
-/// The list that gives a streaming list (`sendInitialEvents=true`) as of an old version, if the watch
-/// asks for one.
-pub(crate) fn initial_list(call: &Call, headers: &HeaderMap, version: &str) -> Option<Request<Full<Bytes>>> {
-    let query = call.query.as_deref().unwrap_or_default();
-    if parameter(query, "sendInitialEvents")? != "true" {
-        return None;
-    }
-    let of_watches = [
-        "watch",
-        "sendInitialEvents",
-        "allowWatchBookmarks",
-        "timeoutSeconds",
-        "resourceVersion",
-        "resourceVersionMatch",
-    ];
-    let version = [("resourceVersion", version), ("resourceVersionMatch", "Exact")];
-    let mut request = Request::new(Full::default());
-    *request.uri_mut() = with_query(&call.path, &edited(query, &of_watches, &version));
-    *request.headers_mut() = headers.clone();
-    request.headers_mut().remove(ACCEPT_ENCODING);
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("application/json");
-    let of_lists = accept.replace("as=PartialObjectMetadata;", "as=PartialObjectMetadataList;");
-    if let Ok(of_lists) = HeaderValue::from_str(&of_lists) {
-        request.headers_mut().insert(ACCEPT, of_lists);
-    }
-    Some(request)
-}
-
-/// The URI of the watch that goes on after an old view. A streaming list goes on from its version.
-pub(crate) fn watch_uri(call: &Call, version: &str) -> Uri {
-    let query = call.query.as_deref().unwrap_or_default();
-    if parameter(query, "sendInitialEvents").is_none_or(|wanted| wanted != "true") {
-        return with_query(&call.path, query);
-    }
-    let replaced = ["sendInitialEvents", "resourceVersion", "resourceVersionMatch"];
-    with_query(&call.path, &edited(query, &replaced, &[("resourceVersion", version)]))
-}
-
 /// Whether a watch goes on from a version that the server may have forgotten. One that starts with the
-/// present state, as a streaming list does, cannot be too late.
+/// present state cannot be too late.
 pub(crate) fn resumes(call: &Call) -> bool {
     let query = call.query.as_deref().unwrap_or_default();
     parameter(query, "resourceVersion").is_some_and(|version| !version.is_empty() && version != "0")
-        && parameter(query, "sendInitialEvents").is_none_or(|wanted| wanted != "true")
-}
-
-/// A list as the events of a streaming list: every item, then the bookmark that ends the initial events.
-pub(crate) fn as_events(list: &Value) -> Vec<Bytes> {
-    let text = |pointer: &str| list.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let api_version = text("/apiVersion");
-    let kind = text("/kind").trim_end_matches("List");
-    let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
-    let added = items.map(|item| {
-        // Typed lists leave out what their kind says already.
-        let mut object = json!({"apiVersion": api_version, "kind": kind});
-        if let (Some(object), Some(item)) = (object.as_object_mut(), item.as_object()) {
-            object.extend(item.clone());
-        }
-        json!({"type": "ADDED", "object": object})
-    });
-    let end = json!({"type": "BOOKMARK", "object": {
-        "apiVersion": api_version,
-        "kind": kind,
-        "metadata": {
-            "resourceVersion": text("/metadata/resourceVersion"),
-            "annotations": {"k8s.io/initial-events-end": "true"},
-        },
-    }});
-    added.chain([end]).map(|event| Bytes::from(format!("{event}\n"))).collect()
-}
-
-fn parameter(query: &str, name: &str) -> Option<String> {
-    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 fn edited(query: &str, without: &[&str], with: &[(&str, &str)]) -> String {

@@ -1,16 +1,14 @@
-//! Watch streams: events lost on the way, expiry, and cuts.
+//! Watches: events lost on the way, and expiry.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
-use crate::call::ResourceRef;
+use crate::target::ResourceRef;
 use crate::view::Collection;
-
-pub(crate) mod stream;
 
 /// One event of a watch, as the condition of [`drop_watch_events`] sees it.
 ///
@@ -31,15 +29,6 @@ impl WatchEvent<'_> {
     pub fn name(&self) -> &str {
         self.object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
     }
-}
-
-/// How a watch ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// As when the server's time for a watch is up.
-    Clean,
-    /// The connection is reset.
-    Reset,
 }
 
 /// How a watch is told that its resourceVersion is too old.
@@ -94,7 +83,7 @@ impl std::fmt::Debug for Filter {
 #[derive(Debug)]
 struct Open {
     resource: ResourceRef,
-    cut: oneshot::Sender<Ending>,
+    cut: oneshot::Sender<()>,
 }
 
 /// The watches of one interposer.
@@ -116,7 +105,7 @@ impl Watches {
     }
 
     /// Whether this line of a watch is to be lost.
-    fn loses(&self, watched: &ResourceRef, line: &[u8]) -> bool {
+    pub(crate) fn loses(&self, watched: &ResourceRef, line: &[u8]) -> bool {
         let filters: Vec<_> =
             lock(&self.filters).iter().filter(|filter| !filter.progress.borrow().1).cloned().collect();
         if filters.is_empty() {
@@ -132,19 +121,19 @@ impl Watches {
     }
 
     /// Registers a watch; the receiver gets its end.
-    fn open(&self, resource: ResourceRef) -> (u64, oneshot::Receiver<Ending>) {
+    pub(crate) fn open(&self, resource: ResourceRef) -> (u64, oneshot::Receiver<()>) {
         let (cut, ending) = oneshot::channel();
         let number = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         lock(&self.open).insert(number, Open { resource, cut });
         (number, ending)
     }
 
-    fn close(&self, number: u64) {
+    pub(crate) fn close(&self, number: u64) {
         lock(&self.open).remove(&number);
     }
 
     /// Ends the open watches of a collection, and gives what they watched.
-    pub(crate) fn cut(&self, collection: &Collection, ending: Ending) -> Vec<ResourceRef> {
+    fn cut(&self, collection: &Collection) -> Vec<ResourceRef> {
         let mut open = lock(&self.open);
         let numbers: Vec<u64> = open
             .iter()
@@ -155,7 +144,7 @@ impl Watches {
             .into_iter()
             .filter_map(|number| open.remove(&number))
             // A watch that has ended by itself meanwhile was not cut.
-            .filter_map(|open| open.cut.send(ending).ok().map(|()| open.resource))
+            .filter_map(|open| open.cut.send(()).ok().map(|()| open.resource))
             .collect()
     }
 
@@ -164,7 +153,7 @@ impl Watches {
     pub(crate) fn expire(&self, collection: Collection, expiry: Expiry) -> usize {
         // Held until the rules are there: a watch that comes back at once must meet its rule.
         let mut expiring = lock(&self.expiring);
-        let cut = self.cut(&collection, Ending::Clean);
+        let cut = self.cut(&collection);
         if cut.is_empty() {
             expiring.push((collection, expiry));
         }
@@ -205,45 +194,6 @@ pub(crate) fn error_event(status: &Value) -> Bytes {
     Bytes::from(format!("{}\n", json!({"type": "ERROR", "object": status})))
 }
 
-/// Cuts a stream into lines. Each keeps its line feed.
-#[derive(Debug, Default)]
-struct Lines(BytesMut);
-
-impl Lines {
-    fn push(&mut self, bytes: &[u8]) -> Vec<Bytes> {
-        let searched = self.0.len();
-        self.0.extend_from_slice(bytes);
-        let mut lines = Vec::new();
-        let mut from = searched;
-        while let Some(at) = self.0[from..].iter().position(|byte| *byte == b'\n') {
-            lines.push(self.0.split_to(from + at + 1).freeze());
-            from = 0;
-        }
-        lines
-    }
-
-    /// What came after the last line feed.
-    fn rest(&mut self) -> Option<Bytes> {
-        (!self.0.is_empty()).then(|| self.0.split().freeze())
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_put_together_from_any_pieces() {
-        let mut lines = Lines::default();
-        assert!(lines.push(b"{\"a\":").is_empty());
-        assert_eq!(lines.push(b"1}\n{\"b\":2}\n{"), ["{\"a\":1}\n", "{\"b\":2}\n"]);
-        assert_eq!(lines.push(b"}\n"), ["{}\n"]);
-        assert_eq!(lines.rest(), None);
-        assert!(lines.push(b"tail").is_empty());
-        assert_eq!(lines.rest(), Some(Bytes::from_static(b"tail")));
-    }
 }

@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::call::{Call, Kind};
-use crate::plan::{Expectation, Plan, PlanError, Stop, Strictness, Violation};
-use crate::signature::{Shape, Signature};
+use crate::call::Call;
+use crate::plan::{Plan, PlanError, Stop};
+use crate::signature::Shape;
+use crate::target::{Kind, Target};
 
 mod gate;
 
 pub(crate) use gate::{Admitted, InFlight, Letter};
+
+/// Group and resource of the mutations that do not count.
+const IGNORED: [(&str, &str); 3] =
+    [("coordination.k8s.io", "leases"), ("events.k8s.io", "events"), ("", "events")];
 
 /// A bounded wait ran out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,24 +58,14 @@ struct State {
     journal: Vec<Call>,
     /// How often each shape was seen in this life.
     ordinals: HashMap<Shape, u32>,
-    /// The counted mutations of this life.
-    counted: usize,
     /// The plans to come; only the first is looked at.
     plans: VecDeque<Plan>,
     /// The plan whose call was let in but whose moment has not come, and that call's sequence.
     active: Option<(Plan, u64)>,
     /// The news for `reached`.
     stops: VecDeque<Result<Stop, PlanError>>,
-    /// The plans whose moment never came.
-    missed: Vec<Plan>,
-    /// What each life may do; a life without an entry may do anything.
-    expected: HashMap<u32, Expectation>,
-    /// What was done against it.
-    violations: Vec<Violation>,
     /// Path segments that differ from run to run, and what to call them.
     aliases: Vec<(String, String)>,
-    /// Group and resource of the mutations that do not count.
-    ignored: Vec<(String, String)>,
 }
 
 impl Default for World {
@@ -83,16 +78,7 @@ impl World {
     /// A running world without plans, in which Leases and Events do not count.
     #[must_use]
     pub fn new() -> Self {
-        let ignored = [("coordination.k8s.io", "leases"), ("events.k8s.io", "events"), ("", "events")]
-            .map(|(group, resource)| (group.to_owned(), resource.to_owned()))
-            .into();
-        let state = Mutex::new(State { ignored, ..State::default() });
-        Self(Arc::new(Inner { state, changed: watch::Sender::new(0) }))
-    }
-
-    /// Replaces the list of (group, resource) whose mutations do not count.
-    pub fn ignore(&self, resources: impl IntoIterator<Item = (String, String)>) {
-        self.lock().ignored = resources.into_iter().collect();
+        Self(Arc::new(Inner { state: Mutex::default(), changed: watch::Sender::new(0) }))
     }
 
     /// In signatures, calls a path segment that equals `literal` by `placeholder`, such as a namespace
@@ -127,20 +113,6 @@ impl World {
         Err(PlanError::NotReached { plan, within, journal: state.tail() })
     }
 
-    /// The plans that were not reached: those still queued, and those whose moment never came.
-    #[must_use]
-    pub fn unreached(&self) -> Vec<Plan> {
-        let state = self.lock();
-        let active = state.active.iter().map(|(plan, _)| plan);
-        state.missed.iter().chain(active).chain(&state.plans).cloned().collect()
-    }
-
-    /// Stops everything, without a plan.
-    pub fn freeze(&self) {
-        self.lock().frozen = true;
-        self.announce();
-    }
-
     /// Lets everything go on, the held call included.
     pub fn resume(&self) {
         self.lock().frozen = false;
@@ -158,11 +130,8 @@ impl World {
             let mut state = self.lock();
             state.life += 1;
             state.frozen = false;
-            state.counted = 0;
             state.ordinals.clear();
-            if let Some((plan, _)) = state.active.take() {
-                state.missed.push(plan);
-            }
+            state.active = None;
         }
         self.announce();
     }
@@ -205,19 +174,6 @@ impl World {
     pub async fn saw(&self, holds: impl Fn(&Call) -> bool, within: Duration) -> Result<Call, TimedOut> {
         let seen = self.until(|state| state.journal.iter().find(|call| holds(call)).cloned());
         self.bounded("a certain call", within, seen).await
-    }
-
-    /// From now on, a counted mutation of `life` that is not `known` is a [`Violation`]. It is let
-    /// through all the same.
-    pub fn expect(&self, life: u32, strictness: Strictness, known: impl IntoIterator<Item = Signature>) {
-        let known = known.into_iter().collect();
-        self.lock().expected.insert(life, Expectation { strictness, known });
-    }
-
-    /// The mutations that were not expected.
-    #[must_use]
-    pub fn violations(&self) -> Vec<Violation> {
-        self.lock().violations.clone()
     }
 
     /// All calls so far, both sides, in the order in which they were let in.
@@ -276,17 +232,6 @@ impl World {
 }
 
 impl State {
-    fn counts(&self, kind: Kind, target: &crate::call::Target) -> bool {
-        let ignored = || match target {
-            crate::call::Target::Kubernetes(resource) => self
-                .ignored
-                .iter()
-                .any(|(group, plural)| *group == resource.group && *plural == resource.resource),
-            crate::call::Target::Remote(_) | crate::call::Target::Other => false,
-        };
-        kind == Kind::Mutation && !ignored()
-    }
-
     fn call(&mut self, sequence: u64) -> Option<&mut Call> {
         let at = usize::try_from(sequence.checked_sub(1)?).ok()?;
         self.journal.get_mut(at)
@@ -300,4 +245,12 @@ impl State {
             text
         })
     }
+}
+
+fn counts(kind: Kind, target: &Target) -> bool {
+    let ignored = || match target {
+        Target::Kubernetes(named) => IGNORED.contains(&(named.group.as_str(), named.resource.as_str())),
+        Target::Remote(_) | Target::Other => false,
+    };
+    kind == Kind::Mutation && !ignored()
 }

@@ -7,7 +7,6 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::DeliveryConfig;
 use crate::endpoint::NetworkId;
 use crate::habits::Habits;
 
@@ -73,6 +72,36 @@ impl Config {
     pub fn admin(mut self) -> Self {
         self.listen_admin = Some(loopback());
         self
+    }
+}
+
+/// How deliveries are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryConfig {
+    /// How long after a failed attempt the next one comes, by the API's clock. The documented
+    /// schedule: 1 h, 4 h, 12 h, 24 h, 48 h.
+    pub retry_delays: Vec<Duration>,
+    /// By what the delays are divided: 3600 makes an hour a second.
+    pub time_divisor: u32,
+    /// How long a receiver has to answer.
+    pub timeout: Duration,
+    /// After how many failed attempts in a row the vendor sets an endpoint inactive by itself; never
+    /// if `None`.
+    pub disable_after: Option<u32>,
+    /// The only authorities that receivers' certificates are trusted from, as PEM; the system's if
+    /// `None`.
+    pub ca_pem: Option<String>,
+}
+
+impl Default for DeliveryConfig {
+    fn default() -> Self {
+        Self {
+            retry_delays: [1, 4, 12, 24, 48].map(Duration::from_hours).to_vec(),
+            time_divisor: 1,
+            timeout: Duration::from_secs(30),
+            disable_after: None,
+            ca_pem: None,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use secrecy::SecretString;
 
 use crate::api::add;
 use crate::config::{NetworkConfig, Scopes};
-use crate::delivery::{self, Delivery, DeliveryId, Event};
+use crate::delivery::{Delivery, DeliveryId, Event};
+use crate::dispatch;
 use crate::endpoint::{Endpoint, EndpointId, INACTIVE, NetworkId, NewEndpoint};
 use crate::fault::{Fault, FaultId};
 use crate::habits::Habits;
@@ -273,7 +274,7 @@ impl Handle {
     /// Sends a signed delivery to every active endpoint of the event's network that subscribes to its
     /// type. Must be called within a tokio runtime.
     pub fn deliver(&self, event: &Event) -> Vec<DeliveryId> {
-        delivery::deliver(&self.shared, event)
+        dispatch::deliver(&self.shared, event)
     }
 
     /// Closes the API's ports and connections, so that the machine itself refuses clients.

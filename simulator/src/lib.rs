@@ -34,6 +34,7 @@ mod config;
 mod connection;
 mod credentials;
 mod delivery;
+mod dispatch;
 mod endpoint;
 mod fault;
 mod habits;
@@ -50,8 +51,8 @@ mod tls;
 mod view;
 mod world;
 
-pub use config::{ClientCredentials, Config, NetworkConfig, Scopes, loopback};
-pub use delivery::{Attempt, Delivery, DeliveryConfig, DeliveryId, DeliveryState, Event, Outcome};
+pub use config::{ClientCredentials, Config, DeliveryConfig, NetworkConfig, Scopes, loopback};
+pub use delivery::{Attempt, Delivery, DeliveryId, DeliveryState, Event, Outcome};
 pub use endpoint::{ACTIVE, EVENT_TYPES, Endpoint, EndpointId, INACTIVE, NetworkId, NewEndpoint};
 pub use fault::{Fault, FaultId, FaultKind, Point, RetryAfter, Times};
 pub use habits::{

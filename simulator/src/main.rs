@@ -6,15 +6,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 use serde_json::json;
 use simulator::{Handle, Simulator, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use cli::{Cli, CliError};
-
-/// The exit code for wrong arguments, as clap has it.
-const USAGE: u8 = 2;
 
 /// Why the program ends early.
 #[derive(Debug, thiserror::Error)]
@@ -30,20 +26,11 @@ enum RunError {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            return error.print().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
-        }
-        Err(error) => {
-            complain(&usage::sentence(&error));
-            return ExitCode::from(USAGE);
-        }
-    };
-    match run(cli) {
+    match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error.to_string());
+            // Without stderr there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "simulator: {error}");
             ExitCode::FAILURE
         }
     }
@@ -78,9 +65,4 @@ fn announce(simulator: &Handle) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{ready}")?;
     out.flush()
-}
-
-fn complain(sentence: &str) {
-    // Without stderr there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "simulator: {sentence}");
 }

@@ -1,15 +1,13 @@
 //! Certificates of the simulator's own authority, good and bad.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
-};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use certificates::{Authority, LOOPBACK, Validity};
 use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsAcceptor;
+
+/// Whom the certificates are about.
+const NAME: &str = "Simulator";
 
 /// The certificate that the TLS listener shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +29,7 @@ pub enum Certificate {
 pub enum TlsError {
     /// The certificate could not be made.
     #[error("the simulator's certificate could not be made: {0}")]
-    Generate(#[from] rcgen::Error),
+    Generate(#[from] certificates::Error),
     /// The TLS stack does not take the certificate.
     #[error("the TLS stack does not take the simulator's certificate: {0}")]
     Use(#[from] rustls::Error),
@@ -39,7 +37,7 @@ pub enum TlsError {
 
 /// The authority and the certificate in use.
 pub(crate) struct Certificates {
-    authority: CertifiedIssuer<'static, KeyPair>,
+    authority: Authority,
     acceptor: Mutex<TlsAcceptor>,
 }
 
@@ -73,39 +71,16 @@ impl Certificates {
     }
 }
 
-fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, TlsError> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "Simulator authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+fn authority() -> Result<Authority, TlsError> {
+    Ok(Authority::new("Simulator authority")?)
 }
 
-fn acceptor(
-    authority: &CertifiedIssuer<'static, KeyPair>,
-    certificate: Certificate,
-) -> Result<TlsAcceptor, TlsError> {
-    let hosts = match certificate {
-        Certificate::OtherHost => vec!["elsewhere.invalid".to_owned()],
-        _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+fn acceptor(authority: &Authority, certificate: Certificate) -> Result<TlsAcceptor, TlsError> {
+    let identity = match certificate {
+        Certificate::Good => authority.server(NAME, &LOOPBACK, Validity::Valid),
+        Certificate::Expired => authority.server(NAME, &LOOPBACK, Validity::Expired),
+        Certificate::OtherHost => authority.server(NAME, &["elsewhere.invalid"], Validity::Valid),
+        Certificate::OtherAuthority => self::authority()?.server(NAME, &LOOPBACK, Validity::Valid),
     };
-    let mut params = CertificateParams::new(hosts)?;
-    params.distinguished_name.push(DnType::CommonName, "Simulator");
-    if certificate == Certificate::Expired {
-        params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(2021, 1, 1);
-    }
-    let key = KeyPair::generate()?;
-    let leaf = match certificate {
-        Certificate::OtherAuthority => params.signed_by(&key, &*self::authority()?)?,
-        _ => params.signed_by(&key, authority)?,
-    };
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(identity?.server_config()?.into())
 }

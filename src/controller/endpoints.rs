@@ -12,16 +12,19 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::relist::with_unseen_deletes;
-use super::streams::{readable, received, selected, steady};
-use crate::reconcile::{Context, on_error, reconcile};
+use super::streams::{readable, selected, steady};
+use crate::index::{Index, Resource, ResourceKey, Seen};
+use crate::network::Network;
+use crate::provider::EndpointId;
+use crate::reconcile::{Context, on_error, reconcile, warn_of_loss};
 use crate::resources::WebhookEndpoint;
-use crate::state::ResourceKey;
 
-/// Watches the resources: fills the cache, and yields those to reconcile.
+/// Watches the resources: feeds what is known, and yields those to reconcile.
 pub(super) fn watch(
     client: &Client,
     store: &Store<WebhookEndpoint>,
@@ -35,24 +38,52 @@ pub(super) fn watch(
         move |event| futures::future::ready(readable("WebhookEndpoints", &store, event))
     });
     let events = with_unseen_deletes(store.clone(), events).map(Ok);
-    // Fed after the cache, so that a write of ours is kept in mind until the cache shows it.
-    let events = events.reflect(writer).inspect_ok(move |event| feed(&context, event));
+    // What is reconciled is looked up in the index, so that has to know it first.
+    let mut fresh = Vec::new();
+    let events = events.inspect_ok(move |event| feed(&context, event, &mut fresh)).reflect(writer);
     events.touched_objects().predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),
     )
 }
 
-fn feed(context: &Context, event: &Event<WebhookEndpoint>) {
-    match event {
-        Event::InitApply(resource) => context.see(resource),
-        Event::Apply(resource) => {
-            context.see(resource);
-            context.note_cached(resource);
+/// Takes in an event. Those that a later list brings anew are `fresh`, until it ends: the cache, in which the
+/// controller looks them up, takes in a list as a whole, and only then can they be reconciled.
+fn feed(context: &Context, event: &Event<WebhookEndpoint>, fresh: &mut Vec<ResourceKey>) {
+    let lost = match event {
+        Event::InitApply(resource) => {
+            let mut index = context.index();
+            let key = ResourceKey::of(resource);
+            if index.all_seen() && index.resource(&key).is_none() {
+                fresh.push(key);
+            }
+            see(&mut index, resource)
         }
-        Event::Delete(resource) => context.see_deleted(resource),
-        Event::InitDone => context.note_seen_all(),
-        Event::Init => {}
+        Event::Apply(resource) => see(&mut context.index(), resource),
+        Event::Delete(resource) => {
+            let uid = resource.metadata.uid.as_deref().unwrap_or_default();
+            context.index().gone(&ResourceKey::of(resource), uid)
+        }
+        Event::InitDone => {
+            context.index().note_all_seen();
+            context.wake(fresh.drain(..));
+            None
+        }
+        Event::Init => {
+            fresh.clear();
+            None
+        }
+    };
+    if let Some(id) = lost {
+        warn_of_loss(&id);
+    }
+}
+
+/// Takes in a resource; names the endpoint whose secret is lost with an earlier one of its name.
+fn see(index: &mut Index<Arc<Network>>, resource: &WebhookEndpoint) -> Option<EndpointId> {
+    match index.see(Resource::of(resource)) {
+        Seen::Lost(id) => Some(id),
+        Seen::Taken | Seen::Outdated => None,
     }
 }
 
@@ -64,7 +95,7 @@ pub(super) async fn run(
     context: Arc<Context>,
     shutdown: CancellationToken,
 ) {
-    let woken = received(woken).map(|key| key.reference());
+    let woken = UnboundedReceiverStream::new(woken).map(|key| key.reference());
     let stopping = Arc::clone(&context);
     let stop = async move {
         shutdown.cancelled_owned().await;

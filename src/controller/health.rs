@@ -1,64 +1,42 @@
 //! Health checks over HTTP: `/livez` and `/readyz`.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use kube::runtime::reflector::Store;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::RunError;
-use crate::resources::WebhookEndpoint;
+use crate::reconcile::Context;
 
 /// What the health checks look at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default)]
 pub(super) struct Health {
-    secrets: watch::Sender<bool>,
-    store: Arc<OnceLock<Store<WebhookEndpoint>>>,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self { secrets: watch::Sender::new(false), store: Arc::default() }
-    }
+    /// What is known in the latest term.
+    context: Arc<Mutex<Option<Arc<Context>>>>,
 }
 
 impl Health {
-    /// Where the watch of Secrets tells that it has seen all once.
-    pub(super) fn secrets(&self) -> watch::Sender<bool> {
-        self.secrets.clone()
-    }
-
-    /// Waits until all Secrets were seen once.
-    pub(super) async fn secrets_seen(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.secrets.subscribe().wait_for(|seen| *seen).await;
-    }
-
-    /// Has readiness depend on the cache of resources.
-    pub(super) fn watch_store(&self, store: Store<WebhookEndpoint>) {
-        let _ = self.store.set(store);
+    /// Has readiness depend on what is known in this term.
+    pub(super) fn look_at(&self, context: &Arc<Context>) {
+        *self.context.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(context));
     }
 
     fn is_ready(&self) -> bool {
-        use futures::FutureExt as _;
-        *self.secrets.borrow()
-            && self.store.get().is_some_and(|store| store.wait_until_ready().now_or_never().is_some())
+        let context = self.context.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        context.is_some_and(|context| {
+            let index = context.index();
+            index.secrets_complete() && index.all_seen()
+        })
     }
 }
 
 /// Serves the health checks.
-pub(super) async fn serve(
-    address: SocketAddr,
-    health: Health,
-    shutdown: CancellationToken,
-) -> Result<JoinHandle<()>, RunError> {
+pub(super) async fn serve(address: SocketAddr, health: Health) -> Result<JoinHandle<()>, RunError> {
     let failed = |source| RunError::Listen { address, source };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
@@ -67,7 +45,7 @@ pub(super) async fn serve(
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .with_state(health);
-    let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+    let server = axum::serve(listener, router);
     Ok(tokio::spawn(async move {
         if let Err(error) = server.await {
             tracing::warn!("health checks ended: {error}");

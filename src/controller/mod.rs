@@ -7,19 +7,18 @@ mod networks;
 mod relist;
 mod secrets;
 mod streams;
+mod tasks;
+mod term;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
-use kube::runtime::reflector;
-use kube::{Client, Config};
-use tokio::sync::mpsc;
+use kube::Config;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::reconcile::{Context, Settings};
+use crate::reconcile::Settings;
 use health::Health;
+pub use term::Term;
 
 /// Why the operator can't run.
 #[derive(Debug, thiserror::Error)]
@@ -48,54 +47,13 @@ pub async fn run(
     health_address: SocketAddr,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
-    let calls = Client::try_from(for_calls(config.clone()))?;
-    let watches = Client::try_from(for_watches(config))?;
     let health = Health::default();
-    let listener = health::serve(health_address, health.clone(), shutdown.clone()).await?;
-
-    let (store, writer) = reflector::store();
-    let (wake, woken) = mpsc::unbounded_channel();
-    let (wake_network, woken_networks) = mpsc::unbounded_channel();
-    let context = Arc::new(Context::new(calls, settings, store.clone(), wake));
-    let parts =
-        networks::Parts { context: Arc::clone(&context), watches: watches.clone(), wake: wake_network };
-
-    let endpoints = endpoints::watch(&watches, &store, writer, &context);
-    let secrets = tokio::spawn(secrets::watch(watches.clone(), Arc::clone(&context), health.secrets()));
-    let namespaces = tokio::spawn(namespaces::watch(watches.clone(), Arc::clone(&context)));
-    let networks = tokio::spawn(networks::run(parts, woken_networks, shutdown.clone()));
-    info!("the operator is running");
-
-    // Resources are reconciled once it is known which Secrets there are: before, each would look lost.
-    tokio::select! {
-        () = health.secrets_seen() => {
-            health.watch_store(store.clone());
-            endpoints::run(endpoints, store, woken, Arc::clone(&context), shutdown.clone()).await;
-        }
-        () = shutdown.cancelled() => {}
-    }
-    let _ = networks.await;
-    secrets.abort();
-    namespaces.abort();
-    listener.abort();
-    context.warn_of_secrets_in_hand().await;
+    let server = health::serve(health_address, health.clone()).await?;
+    let term = Term::begin(&config, settings)?;
+    health.look_at(term.context());
+    shutdown.cancelled().await;
+    term.end().await;
+    server.abort();
     info!("the operator has stopped");
     Ok(())
-}
-
-/// The client retries on its own by default; retries are ours.
-fn for_calls(mut config: Config) -> Config {
-    let timeout = Some(Duration::from_secs(15));
-    config.default_retry = false;
-    config.connect_timeout = timeout;
-    config.read_timeout = timeout;
-    config.write_timeout = timeout;
-    config
-}
-
-/// A watch is silent for up to its own timeout of 290 s.
-fn for_watches(config: Config) -> Config {
-    let mut config = for_calls(config);
-    config.read_timeout = Some(Duration::from_mins(5));
-    config
 }

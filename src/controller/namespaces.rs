@@ -24,16 +24,21 @@ pub(super) async fn watch(client: Client, context: Arc<Context>) {
                 see(&context, &namespace);
                 listed.insert(namespace.name_any());
             }
-            Event::InitDone => context.forget_namespaces_but(&std::mem::take(&mut listed)),
+            Event::InitDone => context.index().forget_namespaces_but(&std::mem::take(&mut listed)),
             Event::Apply(namespace) => see(&context, &namespace),
-            Event::Delete(namespace) => context.forget_namespace(&namespace.name_any()),
+            Event::Delete(namespace) => context.index().forget_namespace(&namespace.name_any()),
         }
     }
 }
 
 fn see(context: &Context, namespace: &PartialObjectMeta<Namespace>) {
     let name = namespace.name_any();
-    if context.see_namespace(&name, namespace.labels().clone()) {
-        context.wake_namespace(&name);
-    }
+    let concerned = {
+        let mut index = context.index();
+        if !index.see_namespace(&name, namespace.labels().clone()) {
+            return;
+        }
+        index.in_namespace(&name).cloned().collect::<Vec<_>>()
+    };
+    context.wake(concerned);
 }

@@ -3,8 +3,9 @@
 mod configure;
 mod credentials;
 mod finalizer;
+mod report;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -12,34 +13,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future};
-use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
-use kube::{Api, Client, Resource, ResourceExt as _};
+use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
 use super::relist::with_unseen_deletes;
-use super::streams::{readable, received, selected, steady};
+use super::streams::{readable, selected, steady};
+use super::tasks::Tasks;
+use crate::index::{Access, Entry, Incarnation, Kept, NetworkKey, Replaced};
 use crate::network::{
-    Access, CredentialsError, Declared, Entry, Kept, Network, NetworkResource, Openness, Unavailable,
-    Verdict, credential_secrets, read_credentials, report,
+    CredentialsError, Declared, Network, NetworkResource, Verdict, credential_secrets, read_credentials,
 };
-use crate::planning::Reason;
-use crate::provider::ErrorClass;
+use crate::planning::{Openness, Reason, Unavailable};
+use crate::provider::Fence;
 use crate::reconcile::Context;
 use crate::resources::{ClusterWebhookNetwork, WebhookNetwork};
-use crate::state::NetworkKey;
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
 const RETRY: Duration = Duration::from_secs(5);
@@ -53,6 +52,23 @@ pub(super) struct Parts {
     pub(super) watches: Client,
     /// Wakes a network.
     pub(super) wake: UnboundedSender<NetworkKey>,
+    /// Where listers and watches of credentials go on.
+    pub(super) tasks: Tasks,
+    /// What the clients of the networks stop at.
+    pub(super) fence: Fence,
+}
+
+impl Parts {
+    fn wake_resources(&self, network: &NetworkKey) {
+        let keys = self.context.index().of_network(network).cloned().collect::<Vec<_>>();
+        self.context.wake(keys);
+    }
+
+    /// Wakes all resources.
+    fn wake_all(&self) {
+        let keys = self.context.index().keys().cloned().collect::<Vec<_>>();
+        self.context.wake(keys);
+    }
 }
 
 /// A kind of network, as the API server serves it.
@@ -109,21 +125,20 @@ impl Kind for WebhookNetwork {
 pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, shutdown: CancellationToken) {
     let (cluster, woken_cluster) = tokio::sync::mpsc::unbounded_channel();
     let (namespaced, woken_namespaced) = tokio::sync::mpsc::unbounded_channel();
-    let route = tokio::spawn(async move {
+    parts.tasks.spawn(async move {
         while let Some(key) = woken.recv().await {
             let lane = if matches!(key, NetworkKey::Cluster { .. }) { &cluster } else { &namespaced };
             // The receivers end with their controllers; after that nothing needs waking.
             let _ = lane.send(key);
         }
     });
-    let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone());
+    let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone(), parts.tasks.clone());
     let shared = Arc::new(Shared { parts, credentials, written: Mutex::default() });
     future::join(
         control::<ClusterWebhookNetwork>(&shared, woken_cluster, shutdown.clone()),
         control::<WebhookNetwork>(&shared, woken_namespaced, shutdown.clone()),
     )
     .await;
-    route.abort();
 }
 
 /// What the reconciliations of networks share.
@@ -150,17 +165,7 @@ where
         let store = store.clone();
         move |event| future::ready(readable(K::PLURAL, &store, event))
     });
-    let events = with_unseen_deletes(store.clone(), events)
-        .inspect(move |event| {
-            let context = &feed.parts.context;
-            match event {
-                Event::InitApply(network) => context.networks.expect(network.key()),
-                Event::InitDone if context.networks.seen_all(K::PLURAL) => context.wake_all(),
-                Event::Delete(network) => feed.end(&network.key()),
-                Event::Init | Event::InitDone | Event::Apply(_) => {}
-            }
-        })
-        .map(Ok);
+    let events = with_unseen_deletes(store.clone(), events).inspect(move |event| feed.feed(event)).map(Ok);
     let changed = events.reflect(writer).touched_objects().predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),
@@ -176,7 +181,7 @@ async fn run_controller<K: Kind>(
     shutdown: CancellationToken,
 ) {
     Controller::for_stream(changed, store)
-        .reconcile_on(received(woken).filter_map(|key| future::ready(K::reference(&key))))
+        .reconcile_on(UnboundedReceiverStream::new(woken).filter_map(|key| future::ready(K::reference(&key))))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::<K>, |_, never: &Infallible, _| match *never {}, shared)
         .for_each(|outcome| async move {
@@ -210,13 +215,29 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
 }
 
 impl Shared {
+    fn feed<K: Kind>(&self, event: &Event<K>) {
+        match event {
+            Event::InitApply(network) => self.parts.context.index().expect_network(network.key()),
+            Event::InitDone => {
+                if self.parts.context.index().all_networks_seen(K::PLURAL) {
+                    self.parts.wake_all();
+                }
+            }
+            Event::Delete(network) => self.end(&network.key()),
+            Event::Init | Event::Apply(_) => {}
+        }
+    }
+
     /// Ends a network that is gone.
     fn end(&self, key: &NetworkKey) {
         self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.credentials.end(key);
-        if self.parts.context.networks.remove(key) {
-            self.parts.context.wake_network(key);
+        let removed = self.parts.context.index().remove_network(key);
+        let Some(handle) = removed else { return };
+        if let Ok(network) = handle {
+            network.end();
         }
+        self.parts.wake_resources(key);
     }
 
     /// Makes the network that is declared, unless it is there, and says how it stands.
@@ -249,29 +270,30 @@ impl Shared {
         if let Some(verdict) = self.keep(key, &fingerprint, &access) {
             return Ok(verdict);
         }
-        let client = match client(&declared, auth, &self.parts.context.settings.address_exceptions) {
+        let exceptions = &self.parts.context.settings.address_exceptions;
+        let client = match client(&declared, auth, exceptions, self.parts.fence.clone()) {
             Ok(client) => client,
             Err(error) => return Ok(self.fail(key, &declared, "InvalidConfiguration", &error)),
         };
         let timeout = declared.settings.timeout.into();
         let interval = declared.settings.resync_interval.into();
         let network = Arc::new(Network::new(key.clone(), client, timeout, interval));
-        let lister = tokio::spawn(self.keep_listing(Arc::clone(&network)));
-        let entry =
-            Entry { access, api: declared.api(), fingerprint, network: Ok(network), tasks: vec![lister] };
-        self.parts.context.networks.put(key.clone(), entry);
+        let handle = Ok(Arc::clone(&network));
+        let put = self.put(key, Entry { access, api: declared.api(), fingerprint, timeout, handle });
+        self.parts.tasks.spawn(self.keep_listing(network, put.incarnation));
         Ok(self.verdict(key))
     }
 
     fn works(&self, key: &NetworkKey) -> bool {
-        matches!(self.parts.context.networks.registered(key), Some(Ok(_)))
+        matches!(self.parts.context.index().registered(key), Some(Ok(_)))
     }
 
     /// How the network stands that is there already, if the declaration needs no other client.
     fn keep(&self, key: &NetworkKey, fingerprint: &str, access: &Access) -> Option<Verdict> {
-        match self.parts.context.networks.keep(key, fingerprint, access) {
+        let kept = self.parts.context.index().keep_network(key, fingerprint, access);
+        match kept {
             Kept::Same => {}
-            Kept::NewAccess => self.parts.context.wake_network(key),
+            Kept::NewAccess => self.parts.wake_resources(key),
             Kept::No => return None,
         }
         Some(self.verdict(key))
@@ -280,8 +302,9 @@ impl Shared {
     /// Without credentials nothing new is begun; what is being deleted goes on with the last ones.
     fn withdraw(&self, key: &NetworkKey, error: &CredentialsError) -> Verdict {
         let message = error.to_string();
-        if self.parts.context.networks.withdraw(key, unavailable(key, &message)) {
-            self.parts.context.wake_network(key);
+        let changed = self.parts.context.index().withdraw_network(key, unavailable(key, &message));
+        if changed {
+            self.parts.wake_resources(key);
         }
         Verdict::Failed { reason: "CredentialsNotFound".to_owned(), message, stalled: true }
     }
@@ -299,93 +322,45 @@ impl Shared {
             access,
             api: declared.api(),
             fingerprint: String::new(),
-            network: Err(unavailable(key, &message)),
-            tasks: Vec::new(),
+            timeout: Duration::ZERO,
+            handle: Err(unavailable(key, &message)),
         };
-        if self.parts.context.networks.put(key.clone(), entry) {
-            self.parts.context.wake_network(key);
+        if self.put(key, entry).news {
+            self.parts.wake_resources(key);
         }
         Verdict::Failed { reason: reason.to_owned(), message, stalled: true }
     }
 
+    /// Registers a network, and ends the one before.
+    fn put(&self, key: &NetworkKey, entry: Entry<Arc<Network>>) -> Replaced<Arc<Network>> {
+        let replaced = self.parts.context.index().put_network(key, entry);
+        if let Some(before) = &replaced.handle {
+            before.end();
+        }
+        replaced
+    }
+
     /// The lister's task: each list wakes the resources that it says something new about.
-    fn keep_listing(&self, network: Arc<Network>) -> impl Future<Output = ()> + Send + use<> {
-        let (held, listed) = (Arc::clone(&self.parts.context), Arc::clone(&self.parts.context));
+    fn keep_listing(
+        &self,
+        network: Arc<Network>,
+        incarnation: Incarnation,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (context, key) = (Arc::clone(&self.parts.context), network.key.clone());
+        let (listed, of_network) = (Arc::clone(&self.parts.context), network.key.clone());
         let wake = self.parts.wake.clone();
-        let key = network.key.clone();
-        let of_network = key.clone();
         network.keep_listing(
-            move |id| {
-                let networks = held.networks.of_same_api(&of_network);
-                held.claims().is_held(id, &networks)
-            },
-            move |seen| {
-                let networks = BTreeSet::from([key.clone()]);
-                for id in &seen.news {
-                    let holders = listed.claims().holders(id, &networks).cloned().collect::<Vec<_>>();
-                    for holder in holders {
-                        listed.wake(holder);
-                    }
-                }
-                if seen.turn {
-                    listed.wake_network(&key);
-                } else if seen.succeeded {
-                    listed.wake_waiting(&key);
-                }
+            move |now| context.index().begin_list(&key, incarnation, now),
+            move |token, outcome| {
+                let concerned = match outcome {
+                    Ok(items) => listed.index().end_list(&of_network, token, items),
+                    Err(failure) => listed.index().list_failed(&of_network, token, failure),
+                };
+                listed.wake(concerned);
                 // The receiver ends with the controllers; after that no status is written.
-                let _ = wake.send(key.clone());
+                let _ = wake.send(of_network.clone());
             },
         )
-    }
-
-    fn verdict(&self, key: &NetworkKey) -> Verdict {
-        let network = match self.parts.context.networks.registered(key) {
-            Some(Ok(network)) => network,
-            Some(Err(unavailable)) => {
-                return Verdict::Failed {
-                    reason: unavailable.reason.as_str().to_owned(),
-                    message: unavailable.message,
-                    stalled: true,
-                };
-            }
-            None => return Verdict::Reconciling,
-        };
-        match network.latest() {
-            None => Verdict::Reconciling,
-            Some(Ok(())) => {
-                let network_id = network.inventory().network_id().map(ToString::to_string);
-                let counts = self.parts.context.count(&network);
-                Verdict::Ready { network_id, counts, is_first: !network.was_listed_again() }
-            }
-            Some(Err(error)) => Verdict::Failed {
-                reason: error.reason().to_owned(),
-                message: error.to_string(),
-                stalled: matches!(
-                    error.class(),
-                    ErrorClass::Unauthorized | ErrorClass::Forbidden | ErrorClass::Permanent
-                ),
-            },
-        }
-    }
-
-    async fn report<K: Kind>(
-        &self,
-        network: &K,
-        key: &NetworkKey,
-        verdict: &Verdict,
-    ) -> Result<(), kube::Error> {
-        let api = K::api(self.parts.context.client.clone(), key);
-        // The cache shows no status newer than this process's own last one.
-        let before = self.parts.context.networks.reported(key, &network.uid().unwrap_or_default());
-        let before = before.or_else(|| network.status().cloned()).unwrap_or_default();
-        let after = report(&before, verdict, network.meta().generation, Timestamp::now());
-        if after == before {
-            return Ok(());
-        }
-        let body = json!({ "metadata": { "uid": network.uid() }, "status": after });
-        api.patch_status(&network.name_any(), &PatchParams::default(), &Patch::Merge(body)).await?;
-        self.parts.context.networks.note_reported(key, &network.uid().unwrap_or_default(), after);
-        Ok(())
     }
 }
 

@@ -20,15 +20,10 @@ pub(super) async fn watch(client: Client, context: Arc<Context>, seen: Sender<bo
     let mut events = std::pin::pin!(steady("Secrets", api, config));
     while let Some(event) = events.next().await {
         let (concerned, complete) = {
-            let mut secrets = context.secrets();
-            (secrets.apply(&event), secrets.is_complete())
+            let mut index = context.index();
+            (index.apply_secrets(&event), index.secrets_complete())
         };
-        for key in concerned {
-            if let Some(resource) = context.cached(&key) {
-                context.see(&resource);
-            }
-            context.wake(key);
-        }
+        context.wake(concerned);
         if complete {
             seen.send_replace(true);
         }

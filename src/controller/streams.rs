@@ -85,13 +85,3 @@ pub(super) fn selected(settings: &Settings) -> watcher::Config {
         None => config,
     }
 }
-
-/// What a receiver receives.
-pub(super) fn received<T: Send + 'static>(
-    receiver: tokio::sync::mpsc::UnboundedReceiver<T>,
-) -> impl Stream<Item = T> + Send + 'static {
-    futures::stream::unfold(receiver, |mut receiver| async {
-        let item = receiver.recv().await?;
-        Some((item, receiver))
-    })
-}

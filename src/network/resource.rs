@@ -3,12 +3,12 @@
 use kube::ResourceExt as _;
 use kube::core::object::HasStatus;
 
-use super::access::{Access, Openness};
+use crate::index::{Access, Api, NetworkKey};
+use crate::planning::Openness;
 use crate::resources::{
     AllowedNamespaces, Auth, ClusterWebhookNetwork, NetworkSettings, OAuth2ClientCredentials, SecretKey,
     SecretSource, WebhookNetwork, WebhookNetworkStatus,
 };
-use crate::state::NetworkKey;
 
 /// A network as declared, whichever its kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,12 +35,12 @@ impl Declared {
         }
     }
 
-    /// The base URL of the API, in the spelling that all its spellings have in common.
+    /// The API that it leads to: its base URL, in the spelling that all its spellings have in common.
     #[must_use]
-    pub fn api(&self) -> String {
+    pub fn api(&self) -> Api {
         let text = &self.settings.api_url;
         let text = url::Url::parse(text).map_or_else(|_| text.clone(), String::from);
-        text.trim_end_matches('/').to_owned()
+        Api::At(text.trim_end_matches('/').into())
     }
 }
 

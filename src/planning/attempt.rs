@@ -37,9 +37,35 @@ pub struct Attempt {
     /// Endpoints with this URL that nobody held before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub known: BTreeSet<EndpointId>,
+    /// What the endpoint is for.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub purpose: Purpose,
+}
+
+/// What an endpoint is created for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Purpose {
+    /// There is none: it becomes the current one.
+    #[default]
+    First,
+    /// It is to replace the current one.
+    Replacement,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_first(purpose: &Purpose) -> bool {
+    *purpose == Purpose::First
 }
 
 impl Attempt {
+    /// Whether its outcome is open, as seen by the resource with this uid of which the attempts up to number
+    /// `resolved` are resolved.
+    #[must_use]
+    pub fn is_open(&self, uid: &str, resolved: u64) -> bool {
+        self.uid == uid && self.number > resolved
+    }
+
     /// Whether `endpoint` is what this attempt would have made, time and id aside.
     #[must_use]
     pub fn would_make(&self, endpoint: &Endpoint) -> bool {
@@ -95,4 +121,24 @@ pub enum Progress {
     Unanswered(Timestamp),
     /// Every endpoint that it could have made was found and deleted, or it was refused for good.
     Undone,
+}
+
+/// A created endpoint whose secret is in memory and nowhere else.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct InHand {
+    /// The attempt that made it.
+    pub attempt: u64,
+    /// Its id.
+    pub id: EndpointId,
+    /// What the API's answer showed.
+    pub answer: Answer,
+}
+
+/// What the answer to a create showed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Answer {
+    /// The secret.
+    WithSecret,
+    /// No secret: what the endpoint signs can't be verified.
+    WithoutSecret,
 }

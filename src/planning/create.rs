@@ -4,36 +4,43 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, Progress};
+use super::attempt::{Attempt, Progress, Purpose};
 use super::intent::Desired;
-use super::observed::{Observed, SecretState};
-use super::rest::{Reason, Rest};
-use super::step::{Action, DeleteCause, Step, Timing, later};
+use super::observed::{Observed, SecretState, SecretWrites};
+use super::outcome::{Outcome, Reason};
+use super::step::{Action, DeleteCause, Remainder, Step};
+use super::timing::{Timing, later};
 use crate::provider::{Endpoint, EndpointId};
 
 /// Begins a create, or sends the one that was recorded.
 ///
 /// The caller has made sure that nothing is held and that no endpoint of an earlier attempt is left.
-pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp, timing: &Timing) -> Step {
+pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
     match observed.secret {
         SecretState::Absent | SecretState::Held(_) => {}
-        SecretState::Foreign => return Step::Rest(secret_not_ours(desired)),
-        SecretState::OfFormerResource => return Step::Rest(secret_of_former_resource(desired)),
+        SecretState::Foreign => return Step::End(secret_not_ours(desired)),
+        SecretState::OfFormerResource => return Step::End(secret_of_former_resource(desired)),
     }
     if observed.listed_at.is_none() {
-        return Step::Rest(awaiting_list());
+        return Step::End(awaiting_list());
     }
-    if observed.unproven {
-        return Step::Act(Action::ProveSecretWritable);
+    if observed.secret_writes == SecretWrites::Unproven {
+        return Step::Act(Action::ProveSecretWritable(desired.secret.clone()));
     }
     let open = observed.open_attempt();
-    let sendable = |attempt: &Attempt| {
-        attempt.sends(&desired.endpoint) && now <= timing.sendable_until(attempt.started_at)
-    };
+    let sendable =
+        |attempt: &Attempt| attempt.sends(&desired.endpoint) && now <= no_later_than(attempt, observed);
     match (open, observed.progress) {
-        (Some(attempt), Progress::Unsent) if sendable(attempt) => Step::Act(Action::Create),
-        _ => Step::Act(Action::RecordAttempt(next(desired, observed, open, now))),
+        (Some(attempt), Progress::Unsent) if sendable(attempt) => Step::Act(Action::Create {
+            attempt: Box::new(attempt.clone()),
+            no_later_than: no_later_than(attempt, observed),
+        }),
+        _ => Step::Act(Action::RecordAttempt(Box::new(next(desired, observed, open, now)))),
     }
+}
+
+fn no_later_than(attempt: &Attempt, observed: &Observed) -> Timestamp {
+    observed.timing.sendable_until(attempt.started_at)
 }
 
 fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Timestamp) -> Attempt {
@@ -45,7 +52,7 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         Progress::Unknown | Progress::Unanswered(_) => Some((attempt, attempt.posts)),
     });
     let (since, posts) = unresolved.map_or((now, 0), |(attempt, posts)| (attempt.since, posts));
-    let listed = observed.unheld.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
+    let listed = observed.candidates.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
     let listed = listed.map(|endpoint| &endpoint.id);
     // What was there before the series stays known, even if this list happens to leave it out.
     let known = unresolved.into_iter().flat_map(|(attempt, _)| &attempt.known).chain(listed);
@@ -64,6 +71,7 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         enabled_events: desired.endpoint.enabled_events.clone(),
         status: desired.endpoint.status.clone(),
         known: known.cloned().collect(),
+        purpose: Purpose::First,
     }
 }
 
@@ -72,12 +80,8 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
 /// An unanswered create is never repeated blindly. The network is listed: what the create made is
 /// deleted, since its secret is lost; when nothing shows, a settling time passes and the list is
 /// taken again, since lists may lag. What can't be told apart from somebody else's is not touched.
-pub(super) fn resolve(
-    attempt: &Attempt,
-    observed: &Observed,
-    now: Timestamp,
-    timing: &Timing,
-) -> Option<Step> {
+pub(super) fn resolve(attempt: &Attempt, observed: &Observed, now: Timestamp) -> Option<Step> {
+    let timing = &observed.timing;
     let sent_at = match observed.progress {
         Progress::Undone => return None,
         Progress::Unsent if attempt.posts <= 1 => return None,
@@ -87,7 +91,7 @@ pub(super) fn resolve(
     };
     if let Some(sent) = sent_at.filter(|sent| *sent > later(now, Timing::SKEW.unsigned_abs())) {
         // Until then, no list would be told to come after it.
-        return Some(Step::Rest(Rest::reconciling(
+        return Some(Step::End(Outcome::reconciling(
             Reason::ResolvingCreate,
             format!(
                 "create attempt {} was not answered, and the API's clock was set back since: looks for what it made \
@@ -98,7 +102,7 @@ pub(super) fn resolve(
         )));
     }
     let listed_at = match (observed.listed_at, sent_at) {
-        (None, _) => return Some(Step::Rest(awaiting_list())),
+        (None, _) => return Some(Step::End(awaiting_list())),
         (Some(listed), Some(sent)) if listed <= sent => return Some(Step::Act(Action::List)),
         (Some(listed), _) => listed,
     };
@@ -106,11 +110,16 @@ pub(super) fn resolve(
     let traces = Traces::of(attempt, observed, timing);
     let possible = attempt.posts.saturating_add(observed.rival_posts) as usize;
     if !traces.doubtful.is_empty() || traces.ours.len() > possible {
-        return Some(Step::Rest(uncertain(attempt, &traces)));
+        return Some(Step::End(uncertain(attempt, &traces)));
     }
     if let Some(id) = traces.ours.first() {
-        let last = attempt.posts == 1 && observed.rival_posts == 0;
-        return Some(Step::Act(Action::Delete { id: id.clone(), cause: DeleteCause::Orphan { last } }));
+        let sole = attempt.posts == 1 && observed.rival_posts == 0;
+        let cause = DeleteCause::Orphan {
+            attempt: Box::new(attempt.clone()),
+            rival_posts: observed.rival_posts,
+            remainder: if sole { Remainder::Nothing } else { Remainder::Others },
+        };
+        return Some(Step::Act(Action::Delete { id: id.clone(), cause }));
     }
 
     sent_at?;
@@ -125,7 +134,7 @@ pub(super) fn resolve(
     if now >= settled {
         return Some(Step::Act(Action::List));
     }
-    Some(Step::Rest(Rest::reconciling(
+    Some(Step::End(Outcome::reconciling(
         Reason::ResolvingCreate,
         format!(
             "create attempt {} was not answered and no list shows its endpoint yet: listing again at {settled}",
@@ -144,11 +153,8 @@ struct Traces {
 impl Traces {
     fn of(attempt: &Attempt, observed: &Observed, timing: &Timing) -> Self {
         let mut traces = Self { ours: BTreeSet::new(), doubtful: BTreeSet::new() };
-        let held = |id: &EndpointId| {
-            observed.recorded.as_ref() == Some(id)
-                || observed.held_secrets().any(|secret| secret.endpoint.as_ref() == Some(id))
-        };
-        for endpoint in observed.unheld.iter().filter(|endpoint| !held(&endpoint.id)) {
+        let held = |id: &EndpointId| observed.held().any(|held| held == id);
+        for endpoint in observed.candidates.iter().filter(|endpoint| !held(&endpoint.id)) {
             match judge(attempt, observed.progress, endpoint, timing) {
                 Verdict::Ours => traces.ours.insert(endpoint.id.clone()),
                 Verdict::Doubtful => traces.doubtful.insert(endpoint.id.clone()),
@@ -186,9 +192,9 @@ fn judge(attempt: &Attempt, progress: Progress, endpoint: &Endpoint, timing: &Ti
     Verdict::Doubtful
 }
 
-fn uncertain(attempt: &Attempt, traces: &Traces) -> Rest {
+fn uncertain(attempt: &Attempt, traces: &Traces) -> Outcome {
     let ids = traces.ours.union(&traces.doubtful).map(EndpointId::as_str).collect::<Vec<_>>().join(", ");
-    Rest::stalled(
+    Outcome::stalled(
         Reason::CreateUncertain,
         format!(
             "create attempt {} was not answered, and it can't be told whether it made {ids}: delete from the \
@@ -198,12 +204,12 @@ fn uncertain(attempt: &Attempt, traces: &Traces) -> Rest {
     )
 }
 
-pub(super) fn awaiting_list() -> Rest {
-    Rest::reconciling(Reason::AwaitingList, "waits for the first list of the network".to_owned(), None)
+pub(super) fn awaiting_list() -> Outcome {
+    Outcome::reconciling(Reason::AwaitingList, "waits for the first list of the network".to_owned(), None)
 }
 
-pub(super) fn secret_not_ours(desired: &Desired) -> Rest {
-    Rest::stalled(
+pub(super) fn secret_not_ours(desired: &Desired) -> Outcome {
+    Outcome::stalled_unseen(
         Reason::SecretNotOurs,
         format!(
             "Secret {0:?} exists and is not this resource's, so it is left alone: set spec.secret.name to another \
@@ -213,8 +219,8 @@ pub(super) fn secret_not_ours(desired: &Desired) -> Rest {
     )
 }
 
-pub(super) fn secret_of_former_resource(desired: &Desired) -> Rest {
-    Rest::reconciling(
+pub(super) fn secret_of_former_resource(desired: &Desired) -> Outcome {
+    Outcome::reconciling(
         Reason::SecretOfFormerResource,
         format!(
             "Secret {:?} belongs to an earlier WebhookEndpoint of the same name: waits for its garbage collection",

@@ -8,9 +8,20 @@ use crate::provider::{EndpointId, NewEndpoint};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Intent {
     /// The endpoint is to be as declared.
-    Keep(Desired),
+    Converge(Desired),
     /// The resource is being deleted.
-    Remove(Removal),
+    Finalize(Removal),
+    /// Everything is to stay as it is.
+    Pause(Paused),
+}
+
+/// What a pause holds up.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Paused {
+    /// Making the endpoint as declared.
+    Convergence,
+    /// The deletion.
+    Finalization,
 }
 
 /// What becomes of the remote endpoint of a resource that is being deleted.

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, Progress};
-use super::observed::{InHand, Reactivation};
-use super::step::DeleteCause;
+use super::attempt::{Answer, Attempt, InHand, Progress};
+use super::observed::Reactivation;
+use super::step::{DeleteCause, Remainder};
 use crate::provider::EndpointId;
 
 /// What this process remembers of one resource.
@@ -43,9 +43,9 @@ impl Memory {
     }
 
     /// The create was answered.
-    pub fn created(&mut self, id: EndpointId, has_secret: bool) {
+    pub fn created(&mut self, id: EndpointId, answer: Answer) {
         let attempt = self.attempt.map_or(0, |(number, _)| number);
-        self.in_hand = Some(InHand { attempt, id, has_secret });
+        self.in_hand = Some(InHand { attempt, id, answer });
     }
 
     /// The secret in hand is stored.
@@ -55,18 +55,18 @@ impl Memory {
         self.attempt = None;
     }
 
-    /// An endpoint was deleted, or was not there any more; `attempt` is the recorded one.
-    pub fn deleted(&mut self, id: &EndpointId, cause: DeleteCause, attempt: Option<&Attempt>) {
+    /// An endpoint was deleted, or was not there any more.
+    pub fn deleted(&mut self, id: &EndpointId, cause: &DeleteCause) {
         match cause {
             DeleteCause::InHand => {
                 self.in_hand = None;
                 self.progress = Progress::Undone;
             }
-            DeleteCause::Orphan { last: true } => {
-                self.attempt = attempt.map(|attempt| (attempt.number, attempt.started_at));
+            DeleteCause::Orphan { attempt, remainder: Remainder::Nothing, .. } => {
+                self.attempt = Some((attempt.number, attempt.started_at));
                 self.progress = Progress::Undone;
             }
-            DeleteCause::Orphan { last: false } | DeleteCause::Removed => {}
+            DeleteCause::Orphan { remainder: Remainder::Others, .. } | DeleteCause::Removed => {}
         }
         if self.in_hand.as_ref().is_some_and(|hand| hand.id == *id) {
             self.in_hand = None;

@@ -4,37 +4,54 @@
 //! before the next is planned, and planning again from any point is safe: that is what makes a crash
 //! at any moment harmless. The rules live in one module each:
 //!
-//! - `keep`: the endpoint that is held is made equal to what is declared;
+//! - `converge`: the endpoint that is held is made equal to what is declared;
 //! - `create`: the write-ahead attempt, and how an unanswered create is resolved instead of repeated;
-//! - `remove`: the way out through the finalizer.
+//! - `finalize`: the way out through the finalizer;
+//! - `admission`: what the network allows, whatever the step;
+//! - `report`: what the status says of how it ended.
 
+mod admission;
 mod attempt;
+mod converge;
 mod create;
+mod deadline;
+mod finalize;
 mod intent;
-mod keep;
 mod memory;
+mod network;
 mod observed;
-mod remove;
-mod rest;
+mod outcome;
+mod report;
 mod step;
+mod timing;
 
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
 
-pub use attempt::{Attempt, Progress};
-pub use intent::{Desired, Drift, Intent, Removal, SecretShape};
+pub use attempt::{Answer, Attempt, InHand, Progress, Purpose};
+pub use deadline::{Reach, RetainDeadline};
+pub use intent::{Desired, Drift, Intent, Paused, Removal, SecretShape};
 pub use memory::Memory;
-pub use observed::{HeldSecret, InHand, Observed, Presence, Reach, Reactivation, SecretState};
-pub use rest::{Reason, Rest, State};
-pub use step::{Action, DeleteCause, Leftover, Step, Timing};
+pub use network::{Admission, NetworkState, Openness, Refusal, Unavailable};
+pub use observed::{
+    Finalizer, HeldSecret, Holders, Observed, Presence, Reactivation, Recorded, Remote, Role, SecretState,
+    SecretWrites,
+};
+pub use outcome::{Again, Outcome, Reason, State};
+pub use report::{Abnormal, Condition, Report, StoredNote, report};
+pub use step::{Action, DeleteCause, Leftover, PatchCause, Remainder, Step};
+pub use timing::Timing;
 
 /// The next step for one resource at `now`, by the API's clock.
 #[must_use]
-pub fn plan(intent: &Intent, observed: &Observed, now: Timestamp, timing: &Timing) -> Step {
-    match intent {
-        Intent::Keep(desired) => keep::plan(desired, observed, now, timing),
-        Intent::Remove(removal) => remove::plan(*removal, observed, now, timing),
-    }
+pub fn plan(intent: &Intent, observed: &Observed, now: Timestamp) -> Step {
+    let step = match intent {
+        Intent::Converge(desired) => converge::plan(desired, observed, now),
+        Intent::Finalize(removal) => finalize::plan(*removal, observed, now),
+        Intent::Pause(paused) => return Step::End(Outcome::paused(*paused)),
+    };
+    let step = admission::admit(intent, observed, step);
+    step::unless_without_effect(step, observed.previous.as_ref())
 }

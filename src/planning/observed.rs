@@ -1,10 +1,14 @@
 //! What is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, Progress};
+use super::attempt::{Attempt, InHand, Progress};
+use super::deadline::Reach;
+use super::network::NetworkState;
+use super::step::Action;
+use super::timing::Timing;
 use crate::provider::{Endpoint, EndpointId};
 
 /// All that is known of one resource when a step is planned.
@@ -12,62 +16,102 @@ use crate::provider::{Endpoint, EndpointId};
 pub struct Observed {
     /// The resource's uid.
     pub uid: String,
+    /// Its generation.
+    pub generation: Option<i64>,
+    /// What its status says.
+    pub recorded: Recorded,
     /// Whether our finalizer is set.
-    pub finalizer: bool,
+    pub finalizer: Finalizer,
     /// The latest recorded attempt.
     pub attempt: Option<Attempt>,
     /// What this process knows of its outcome.
     pub progress: Progress,
-    /// The number of the latest attempt that the status calls resolved.
-    pub resolved_attempt: u64,
-    /// The endpoint that the status names.
-    pub recorded: Option<EndpointId>,
-    /// Whether the declared state was reached since it last changed: what differs now is drift.
-    pub reached: bool,
     /// A created endpoint whose secret is in memory and nowhere else.
     pub in_hand: Option<InHand>,
+    /// The declared name of the Secret.
+    pub secret_name: String,
     /// The Secret under the declared name.
     pub secret: SecretState,
     /// Secrets of ours under other names.
     pub former_secrets: BTreeMap<String, HeldSecret>,
-    /// Whether a dry run has to show that the Secret can be written before an endpoint is created.
-    pub unproven: bool,
-    /// Whether the network can be asked.
+    /// Whether the Secret can be written, as far as is known.
+    pub secret_writes: SecretWrites,
+    /// Whether the network can be asked, and what it allows.
+    pub network: NetworkState,
+    /// Whether it is still waited for by a resource that is let go in the end.
     pub reach: Reach,
+    /// The durations to go by.
+    pub timing: Timing,
     /// When the latest complete list of the network began, by the API's clock.
     pub listed_at: Option<Timestamp>,
-    /// The endpoints that this resource may hold, as last seen.
-    pub remote: BTreeMap<EndpointId, Presence>,
+    /// The endpoints that this resource may hold, as last seen; none before the first list.
+    pub remote: BTreeMap<EndpointId, Remote>,
     /// Endpoints with the attempt's or the declared URL that no other resource holds and whose secrets are in
     /// no released Secret.
-    pub unheld: Vec<Endpoint>,
-    /// How many creates of other resources' open attempts may have made one of `unheld`.
+    pub candidates: Vec<Endpoint>,
+    /// How many creates of other resources' open attempts may have made one of `candidates`.
     pub rival_posts: u32,
-    /// Endpoints that another resource holds too.
-    pub contested: BTreeSet<EndpointId>,
     /// Earlier reactivations of an endpoint that somebody keeps setting inactive.
     pub reactivation: Option<Reactivation>,
+    /// What was done just before in the same activation.
+    pub previous: Option<Action>,
 }
 
-/// Whether the network can be asked.
+/// What a status says.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Recorded {
+    /// The endpoints that it names.
+    pub endpoints: BTreeMap<EndpointId, Role>,
+    /// The number of the latest attempt that it calls resolved.
+    pub resolved_attempt: u64,
+    /// The generation that it speaks of.
+    pub generation: Option<i64>,
+    /// The latest generation that was reached: what differs from that one is drift.
+    pub applied_generation: Option<i64>,
+    /// The generation that it calls ready.
+    pub ready_generation: Option<i64>,
+}
+
+/// What an endpoint is to its resource.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Role {
+    /// The one that is declared.
+    Current,
+    /// The one that will take the place of the current one.
+    Next,
+    /// One whose place was taken: it is deleted at this time, by the API's clock.
+    Retiring {
+        /// When.
+        until: Timestamp,
+    },
+}
+
+impl Recorded {
+    /// The endpoint that the status calls the current one.
+    #[must_use]
+    pub fn current(&self) -> Option<&EndpointId> {
+        self.endpoints.iter().find_map(|(id, role)| (*role == Role::Current).then_some(id))
+    }
+}
+
+/// Whether our finalizer is set.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Reach {
-    /// It can, or there is still hope that it can.
+pub enum Finalizer {
+    /// It is not.
     #[default]
-    Open,
-    /// It is missing, can't be used, or fails: a resource that is to be retained does not wait for it any more.
-    Shut,
+    Absent,
+    /// It is.
+    Set,
 }
 
-/// A created endpoint whose secret is in memory and nowhere else.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct InHand {
-    /// The attempt that made it.
-    pub attempt: u64,
-    /// Its id.
-    pub id: EndpointId,
-    /// Whether the API's answer held the secret.
-    pub has_secret: bool,
+/// Whether the Secret can be written, as far as is known.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum SecretWrites {
+    /// A write, or a dry run, has shown that it can.
+    #[default]
+    Proven,
+    /// A dry run has to show it before an endpoint is created.
+    Unproven,
 }
 
 /// The Secret under the declared name.
@@ -89,12 +133,23 @@ pub enum SecretState {
 pub struct HeldSecret {
     /// The endpoint whose secret it holds; `None` when that can't be told any more.
     pub endpoint: Option<EndpointId>,
+    /// The endpoint whose secret it holds beside, while two are valid.
+    pub previous: Option<EndpointId>,
     /// The attempt that made the endpoint.
     pub attempt: u64,
     /// Its labels, without the operator's own.
     pub labels: BTreeMap<String, String>,
     /// Its annotations, without the operator's own.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// A remote endpoint that a resource may hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remote {
+    /// How it was last seen.
+    pub presence: Presence,
+    /// Who holds it.
+    pub holders: Holders,
 }
 
 /// A remote endpoint as last seen.
@@ -106,6 +161,15 @@ pub enum Presence {
     Unlisted,
     /// Asked for by its id, it was not there; or we deleted it.
     Gone,
+}
+
+/// Who holds an endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Holders {
+    /// This resource alone.
+    Sole,
+    /// Another resource, too.
+    Several,
 }
 
 /// Earlier reactivations of an endpoint.
@@ -132,24 +196,57 @@ impl Observed {
         self.held_secret().into_iter().chain(self.former_secrets.values())
     }
 
+    /// The endpoints whose secrets are the current ones of this resource's Secrets.
+    pub(super) fn stored(&self) -> impl Iterator<Item = &EndpointId> {
+        self.held_secrets().filter_map(|secret| secret.endpoint.as_ref())
+    }
+
+    /// Every endpoint that this resource holds, in whatever role.
+    pub(super) fn held(&self) -> impl Iterator<Item = &EndpointId> {
+        let previous = self.held_secrets().filter_map(|secret| secret.previous.as_ref());
+        self.recorded.endpoints.keys().chain(self.stored()).chain(previous)
+    }
+
+    /// How an endpoint that this resource may hold was last seen.
+    pub(super) fn presence(&self, id: &EndpointId) -> Option<&Presence> {
+        self.remote.get(id).map(|remote| &remote.presence)
+    }
+
+    /// An endpoint that this resource may hold, if it was there.
+    pub(super) fn present(&self, id: &EndpointId) -> Option<&Endpoint> {
+        match self.presence(id)? {
+            Presence::Present(endpoint) => Some(endpoint),
+            Presence::Unlisted | Presence::Gone => None,
+        }
+    }
+
+    /// Whether another resource holds an endpoint too.
+    pub(super) fn is_contested(&self, id: &EndpointId) -> bool {
+        self.remote.get(id).is_some_and(|remote| remote.holders == Holders::Several)
+    }
+
+    /// Whether the declared state was reached since it last changed.
+    pub(super) fn is_applied(&self) -> bool {
+        self.generation.is_some() && self.recorded.applied_generation == self.generation
+    }
+
     /// The latest attempt, while its outcome is not on record.
     #[must_use]
     pub fn open_attempt(&self) -> Option<&Attempt> {
         let attempt = self.attempt.as_ref()?;
-        if attempt.uid != self.uid || attempt.number <= self.resolved_attempt {
-            return None;
-        }
-        if self.held_secrets().any(|secret| secret.attempt >= attempt.number) {
-            return None;
-        }
-        Some(attempt)
+        attempt.is_open(&self.uid, self.resolved()).then_some(attempt)
+    }
+
+    /// The number of the latest attempt whose outcome is on record, in the status or by a Secret.
+    pub(super) fn resolved(&self) -> u64 {
+        let stored = self.held_secrets().map(|secret| secret.attempt).max().unwrap_or(0);
+        stored.max(self.recorded.resolved_attempt)
     }
 
     /// The number for the next attempt.
     #[must_use]
     pub fn next_number(&self) -> u64 {
         let recorded = self.attempt.as_ref().map_or(0, |attempt| attempt.number);
-        let stored = self.held_secrets().map(|secret| secret.attempt).max().unwrap_or(0);
-        recorded.max(stored).max(self.resolved_attempt) + 1
+        recorded.max(self.resolved()) + 1
     }
 }

@@ -1,12 +1,11 @@
 //! What can be done.
 
-use std::time::Duration;
+use jiff::Timestamp;
 
-use jiff::{SignedDuration, Timestamp};
-
-use super::attempt::Attempt;
-use super::rest::Rest;
-use crate::provider::{EndpointId, EndpointPatch};
+use super::attempt::{Attempt, InHand};
+use super::intent::SecretShape;
+use super::outcome::{Outcome, Reason};
+use crate::provider::{EndpointId, EndpointPatch, EndpointUrl};
 
 /// The next step for one resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,29 +13,43 @@ pub enum Step {
     /// Do this, then plan again.
     Act(Action),
     /// Nothing to do now: report this and wait.
-    Rest(Rest),
+    End(Outcome),
 }
 
 /// One call, or one write, that moves a resource on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Dry-run the write of the Secret.
-    ProveSecretWritable,
+    ProveSecretWritable(SecretShape),
     /// Set the finalizer and record the attempt, in one write that an outdated view loses.
-    RecordAttempt(Attempt),
+    RecordAttempt(Box<Attempt>),
     /// Set the finalizer of a resource that has lost it, in a write that an outdated view loses.
     SetFinalizer,
     /// Send the recorded attempt.
-    Create,
+    Create {
+        /// It.
+        attempt: Box<Attempt>,
+        /// Until when it may be sent, by the API's clock.
+        no_later_than: Timestamp,
+    },
     /// Write the secret in hand.
-    StoreSecret,
+    StoreSecret {
+        /// Whose secret it is.
+        hand: InHand,
+        /// Where that endpoint delivers to.
+        url: EndpointUrl,
+        /// What the Secret should look like.
+        shape: SecretShape,
+    },
     /// Copy the Secret to the declared name.
     CopySecret {
         /// The name it has.
         from: String,
+        /// What the copy should look like.
+        shape: SecretShape,
     },
     /// Give the Secret its declared labels and annotations.
-    DressSecret,
+    SyncSecretMetadata(SecretShape),
     /// Delete a Secret of ours that has been copied.
     DeleteSecret {
         /// Its name.
@@ -46,8 +59,8 @@ pub enum Action {
     RecordAnswered(u64),
     /// Let go of a Secret, so that it outlives the resource.
     ReleaseSecret {
-        /// Its name; the declared one when `None`.
-        name: Option<String>,
+        /// Its name.
+        name: String,
     },
     /// Change the endpoint.
     Patch {
@@ -55,8 +68,8 @@ pub enum Action {
         id: EndpointId,
         /// What is changed.
         patch: EndpointPatch,
-        /// Whether this undoes a disablement that was not ours.
-        reactivates: bool,
+        /// Why.
+        cause: PatchCause,
     },
     /// Ask for an endpoint that a list did not show.
     Confirm {
@@ -85,65 +98,127 @@ pub enum Leftover {
     OfAttempt(Box<Attempt>),
 }
 
-/// Why an endpoint is deleted.
+/// Why an endpoint is changed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum PatchCause {
+    /// It is not as declared.
+    Difference,
+    /// It was set inactive, and not by us.
+    Reactivation,
+}
+
+/// Why an endpoint is deleted.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DeleteCause {
     /// Its resource is deleted.
     Removed,
     /// It is the trace of a create whose answer was lost.
     Orphan {
-        /// Whether it accounts for every create that may have taken effect.
-        last: bool,
+        /// That create.
+        attempt: Box<Attempt>,
+        /// How many creates of other resources may have made it instead.
+        rival_posts: u32,
+        /// What is left of that series of creates without it.
+        remainder: Remainder,
     },
     /// Its secret is in memory, and can't or need not be stored.
     InHand,
 }
 
-/// The durations that planning goes by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Timing {
-    /// How long after a create a list may fail to show its endpoint.
-    pub settle: Duration,
-    /// How long one call may take.
-    pub call: Duration,
+/// What is left, without one endpoint, of a series of creates whose answers were lost.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Remainder {
+    /// Nothing: it was one create, and that endpoint is what it made.
+    Nothing,
+    /// Other endpoints, perhaps.
+    Others,
 }
 
-impl Timing {
-    /// How far the API's clocks may disagree with each other: `createdAt` is compared with `Date`.
-    pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(5);
-
-    /// Until when an attempt begun at `start` may be sent. Later it is begun anew: what is concluded from
-    /// its times would no longer hold for what it makes.
-    pub(super) fn sendable_until(&self, start: Timestamp) -> Timestamp {
-        later(start, self.call)
+impl Action {
+    /// Whether it asks something of the network, or begins what will.
+    #[must_use]
+    pub fn concerns_network(&self) -> bool {
+        match self {
+            Self::ProveSecretWritable(_)
+            | Self::RecordAttempt(_)
+            | Self::Create { .. }
+            | Self::Patch { .. }
+            | Self::Confirm { .. }
+            | Self::Delete { .. }
+            | Self::List => true,
+            Self::StoreSecret { .. }
+            | Self::CopySecret { .. }
+            | Self::SyncSecretMetadata(_)
+            | Self::DeleteSecret { .. }
+            | Self::RecordAnswered(_)
+            | Self::ReleaseSecret { .. }
+            | Self::SetFinalizer
+            | Self::RemoveFinalizer(_) => false,
+        }
     }
 
-    /// When a create begun at `start` has either taken effect, and every list shows it, or never will.
-    pub(super) fn settled(&self, start: Timestamp) -> Timestamp {
-        later(later(self.sendable_until(start), self.call), self.settle)
+    /// Whether it has to be the only one of its kind that is under way for a URL: otherwise the endpoint of one
+    /// resource's create would look, before its answer is in, like the trace of another's. Of two resources that
+    /// hold one endpoint, the last to go takes it along.
+    #[must_use]
+    pub fn excludes_others_of_its_url(&self) -> bool {
+        matches!(
+            self,
+            Self::RecordAttempt(_)
+                | Self::Create { .. }
+                | Self::Delete { cause: DeleteCause::Orphan { .. }, .. }
+                | Self::RemoveFinalizer(_)
+        )
     }
 
-    /// When a create that was sent by `sent` has either taken effect, and every list shows it, or never will.
-    pub(super) fn settled_after(&self, sent: Timestamp) -> Timestamp {
-        later(later(sent, self.call), self.settle)
+    /// Whether to read the resource again, past the cache, before it: it can't be undone, or it would bring back
+    /// what was declared once. The others lose by themselves when they come from an outdated view, or are as good
+    /// then: a secret in hand is stored, whatever is declared.
+    #[must_use]
+    pub fn needs_present_view(&self) -> bool {
+        match self {
+            Self::Patch { .. }
+            | Self::Delete { cause: DeleteCause::Removed | DeleteCause::Orphan { .. }, .. }
+            | Self::CopySecret { .. }
+            | Self::SyncSecretMetadata(_)
+            | Self::DeleteSecret { .. }
+            | Self::ReleaseSecret { .. } => true,
+            Self::ProveSecretWritable(_)
+            | Self::RecordAttempt(_)
+            | Self::SetFinalizer
+            | Self::RemoveFinalizer(_)
+            | Self::RecordAnswered(_)
+            | Self::Create { .. }
+            | Self::StoreSecret { .. }
+            | Self::Confirm { .. }
+            | Self::List
+            | Self::Delete { cause: DeleteCause::InHand, .. } => false,
+        }
     }
 
-    /// The times at which a series of creates may have made an endpoint for certain.
-    pub(super) fn certain(&self, since: Timestamp, last: Timestamp) -> std::ops::RangeInclusive<Timestamp> {
-        floor(since)..=later(self.settled(last), Self::SKEW.unsigned_abs())
-    }
-
-    /// Before this, an endpoint was there before the series began.
-    pub(super) fn doubtful_from(since: Timestamp) -> Timestamp {
-        floor(since).checked_sub(Self::SKEW).unwrap_or(Timestamp::MIN)
+    /// What it does that is not planned again once it is done; `None` when it may be.
+    fn lasting(&self) -> Option<String> {
+        match self {
+            Self::Patch { id, .. } => Some(format!("the change of endpoint {id}")),
+            Self::SyncSecretMetadata(_) => Some("giving the Secret its labels and annotations".to_owned()),
+            Self::CopySecret { from, .. } => Some(format!("moving the secret from Secret {from:?}")),
+            _ => None,
+        }
     }
 }
 
-/// `createdAt` may be cut off to the second, so the time it is compared with is cut off too.
-fn floor(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-pub(super) fn later(time: Timestamp, by: Duration) -> Timestamp {
-    time.checked_add(by).unwrap_or(Timestamp::MAX)
+/// Does nothing over again that showed no effect.
+pub(super) fn unless_without_effect(step: Step, previous: Option<&Action>) -> Step {
+    match &step {
+        Step::Act(action) if Some(action) == previous => match action.lasting() {
+            Some(what) => Step::End(Outcome::stalled_unseen(
+                Reason::Refused,
+                format!(
+                    "{what} has no effect: the API, an admission policy or somebody else decides otherwise"
+                ),
+            )),
+            None => step,
+        },
+        Step::Act(_) | Step::End(_) => step,
+    }
 }

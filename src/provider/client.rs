@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,9 +11,10 @@ use url::Url;
 use super::body::{LIST_BYTES, SINGLE_BYTES};
 use super::config::{ClientConfig, ConfigError, Priority};
 use super::endpoint::{CreatedEndpoint, Endpoint, EndpointPatch, NewEndpoint, Page};
-use super::error::{Error, Failure, Operation};
-use super::exchange::Exchange;
+use super::error::{Error, Failure};
+use super::exchange::{Call, Exchange};
 use super::ids::EndpointId;
+use super::operation::Operation;
 use super::wire;
 
 /// What a path segment keeps as it is: RFC 3986's unreserved characters.
@@ -49,24 +51,28 @@ impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let collection = collection(&config.api_url);
-        let exchange = Exchange::new(config, &collection)?;
+        let exchange = Exchange::new(config)?;
         Ok(Self { inner: Arc::new(Inner { collection, exchange }) })
     }
 
     /// Creates an endpoint. The answer is the only one that ever shows its secret.
     ///
+    /// The request is sent by `no_later_than`, by the API's clock ([`Self::now`]), or not at all, however
+    /// long it has to wait for a token or for its turn; it is answered within the timeout after that.
+    ///
     /// # Errors
     ///
     /// See [`Error::class`]; after an `Ambiguous` one the endpoint may exist, with a secret that
-    /// nobody knows.
-    pub async fn create(&self, new: &NewEndpoint) -> Result<CreatedEndpoint, Error> {
+    /// nobody knows. See [`Error::is_held_back`] for one that was too late.
+    pub async fn create(
+        &self,
+        new: &NewEndpoint,
+        no_later_than: Timestamp,
+    ) -> Result<CreatedEndpoint, Error> {
         let operation = Operation::Create;
-        let answer = self
-            .exchange()
-            .run(operation, Priority::Change, SINGLE_BYTES, |http| {
-                http.post(self.inner.collection.clone()).json(new)
-            })
-            .await?;
+        let call = Call { no_later_than: Some(no_later_than), ..change(operation) };
+        let answer =
+            self.exchange().run(&call, |http| http.post(self.inner.collection.clone()).json(new)).await?;
         answer
             .body
             .and_then(|body| wire::created(&body, new))
@@ -81,8 +87,8 @@ impl Client {
     pub async fn get(&self, id: &EndpointId, priority: Priority) -> Result<Endpoint, Error> {
         let operation = Operation::Get;
         let url = self.item(operation, id)?;
-        let answer =
-            self.exchange().run(operation, priority, SINGLE_BYTES, |http| http.get(url.clone())).await?;
+        let call = Call { operation, priority, cap: SINGLE_BYTES, no_later_than: None };
+        let answer = self.exchange().run(&call, |http| http.get(url.clone())).await?;
         answer
             .body
             .and_then(|body| wire::endpoint(&body, id))
@@ -97,10 +103,8 @@ impl Client {
     pub async fn patch(&self, id: &EndpointId, patch: &EndpointPatch) -> Result<Endpoint, Error> {
         let operation = Operation::Patch;
         let url = self.item(operation, id)?;
-        let answer = self
-            .exchange()
-            .run(operation, Priority::Change, SINGLE_BYTES, |http| http.patch(url.clone()).json(patch))
-            .await?;
+        let answer =
+            self.exchange().run(&change(operation), |http| http.patch(url.clone()).json(patch)).await?;
         answer
             .body
             .and_then(|body| wire::endpoint(&body, id))
@@ -115,10 +119,7 @@ impl Client {
     pub async fn delete(&self, id: &EndpointId) -> Result<(), Error> {
         let operation = Operation::Delete;
         let url = self.item(operation, id)?;
-        self.exchange()
-            .run(operation, Priority::Change, SINGLE_BYTES, |http| http.delete(url.clone()))
-            .await
-            .map(drop)
+        self.exchange().run(&change(operation), |http| http.delete(url.clone())).await.map(drop)
     }
 
     /// Reads one page of the list, of at most 100 endpoints, beginning after the endpoint `after`.
@@ -133,9 +134,10 @@ impl Client {
         if let Some(after) = after {
             url.query_pairs_mut().append_pair("startingAfter", after.as_str());
         }
+        let call = Call { operation, priority, cap: LIST_BYTES, no_later_than: None };
         let answer = self
             .exchange()
-            .run(operation, priority, LIST_BYTES, |http| http.get(url.clone()))
+            .run(&call, |http| http.get(url.clone()))
             .await
             .map_err(|error| if after.is_some() { error.about_cursor() } else { error })?;
         answer.body.and_then(|body| wire::page(&body)).map_err(|failure| Error::new(operation, failure))
@@ -146,6 +148,20 @@ impl Client {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.exchange().now()
+    }
+
+    /// How long the API is left in peace from now on, if it is down: nothing when it is time for a list to
+    /// find out whether it is back.
+    #[must_use]
+    pub fn outage_pause(&self) -> Option<Duration> {
+        self.exchange().limiter.outage_pause()
+    }
+
+    /// Waits until the API goes down, or has gone down since the last time that one waited for it. From
+    /// then on all calls are refused, but for a list after each [`Self::outage_pause`]; the first one that
+    /// is answered ends the outage. For one task, which lists.
+    pub async fn outage_began(&self) {
+        self.exchange().limiter.outage_began().await;
     }
 
     /// Obtains a token if there is none that is valid. The API itself is not called.
@@ -164,6 +180,11 @@ impl Client {
     fn item(&self, operation: Operation, id: &EndpointId) -> Result<Url, Error> {
         item(&self.inner.collection, id).ok_or_else(|| Error::new(operation, Failure::InvalidId))
     }
+}
+
+/// A change, of one endpoint.
+fn change(operation: Operation) -> Call {
+    Call { operation, priority: Priority::Change, cap: SINGLE_BYTES, no_later_than: None }
 }
 
 /// The collection's URL below the base URL, which may end in a slash.

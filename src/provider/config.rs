@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::AddressPolicy;
+use super::fence::Fence;
 
 /// Everything about one network.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct ClientConfig {
     pub allow_http: bool,
     /// Which addresses may be connected to.
     pub address_policy: AddressPolicy,
+    /// Holds everything back once it is closed.
+    pub fence: Fence,
 }
 
 /// How requests are authenticated.
@@ -232,6 +235,7 @@ mod tests {
             ca_bundle: None,
             allow_http: false,
             address_policy: AddressPolicy::Any,
+            fence: Fence::default(),
         }
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::gate::{Outcome, Refusal};
 use super::ids::EndpointId;
+use super::limiter::{Outcome, Refusal};
+use super::operation::Operation;
 
 /// What a caller may conclude from a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +53,7 @@ impl Error {
             Failure::NotFound { .. } | Failure::Rejected { .. } | Failure::InvalidId => ErrorClass::Permanent,
             Failure::RateLimited { .. }
             | Failure::BudgetSpent { .. }
+            | Failure::HeldBack(_)
             | Failure::CircuitOpen { .. }
             | Failure::Unreachable { .. }
             | Failure::TlsFailed { .. }
@@ -94,10 +96,11 @@ impl Error {
         }
     }
 
-    /// Whether this client's own budget held the call back: nothing was sent and nothing went wrong.
+    /// Whether this client held the call back: for its own budget, because it would have been too late, or
+    /// because this process may not act any more. Nothing was sent and nothing went wrong.
     #[must_use]
     pub fn is_held_back(&self) -> bool {
-        matches!(self.failure, Failure::BudgetSpent { .. })
+        matches!(self.failure, Failure::BudgetSpent { .. } | Failure::HeldBack(_))
     }
 
     /// The endpoint that a create made without telling us its secret: the API answered 2xx with a
@@ -122,37 +125,17 @@ impl Error {
     }
 }
 
-/// What the call was to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
-    Create,
-    Get,
-    Patch,
-    Delete,
-    List,
-    Authenticate,
-}
-
-impl Operation {
-    pub(super) fn is_read(self) -> bool {
-        matches!(self, Self::Get | Self::List | Self::Authenticate)
-    }
-
-    fn names_an_endpoint(self) -> bool {
-        matches!(self, Self::Get | Self::Patch | Self::Delete)
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Create => "create the endpoint",
-            Self::Get => "read the endpoint",
-            Self::Patch => "update the endpoint",
-            Self::Delete => "delete the endpoint",
-            Self::List => "list the endpoints",
-            Self::Authenticate => "obtain a token",
-        })
+#[cfg(test)]
+impl Error {
+    /// A list that the API answered with this status.
+    pub(crate) fn of_list(status: StatusCode) -> Self {
+        let detail = Detail::default();
+        let failure = match status {
+            StatusCode::UNAUTHORIZED => Failure::Unauthorized { detail },
+            StatusCode::FORBIDDEN => Failure::Forbidden { detail },
+            _ => Failure::ServerError { status, detail, retry_after: None },
+        };
+        Self::new(Operation::List, failure)
     }
 }
 
@@ -198,7 +181,18 @@ pub(super) enum Failure {
     #[error("the API created {id} without showing its secret; it has to be replaced")]
     CreatedWithoutSecret { id: EndpointId },
     #[error(transparent)]
-    Token(#[from] TokenFailure),
+    HeldBack(#[from] HeldBack),
+    #[error(transparent)]
+    Token(TokenFailure),
+}
+
+/// Why a request was not sent after all, when nothing but its sending was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HeldBack {
+    #[error("its time was up before it could be sent; it is begun anew")]
+    TooLate,
+    #[error("this process may not act any more, so nothing is sent; its successor carries on")]
+    TermEnded,
 }
 
 /// What to do about a request that the API refused.
@@ -219,6 +213,8 @@ pub(super) enum TokenFailure {
     Refused { status: StatusCode, detail: Detail },
     #[error("the token URL gave no token{detail}; check tokenUrl and the way to it")]
     Unavailable { detail: Detail, retry_after: Option<Duration> },
+    #[error(transparent)]
+    HeldBack(#[from] HeldBack),
 }
 
 impl Failure {
@@ -244,14 +240,17 @@ impl Failure {
             Self::Redirected { .. } => "Redirected",
             Self::InvalidResponse { .. } => "InvalidResponse",
             Self::CreatedWithoutSecret { .. } => "CreatedWithoutSecret",
+            Self::HeldBack(HeldBack::TooLate) => "TooLate",
+            Self::HeldBack(HeldBack::TermEnded) => "TermEnded",
             Self::Token(TokenFailure::Refused { .. }) => "InvalidClient",
             Self::Token(_) => "TokenUnavailable",
         }
     }
 
-    /// What the failure says about the API's health, to the network's budget and circuit.
-    pub(super) fn outcome(&self) -> Outcome {
-        match self {
+    /// What the failure says about the API's health, to the network's limiter; `None` when nothing was sent.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        Some(match self {
+            Self::HeldBack(_) => return None,
             Self::RateLimited { retry_after } => Outcome::Limited { retry_after: *retry_after },
             Self::Unreachable { .. }
             | Self::TlsFailed { .. }
@@ -263,6 +262,15 @@ impl Failure {
                 Outcome::Failed { cause: self.reason(), retry_after: *retry_after }
             }
             _ => Outcome::Answered,
+        })
+    }
+}
+
+impl From<TokenFailure> for Failure {
+    fn from(failure: TokenFailure) -> Self {
+        match failure {
+            TokenFailure::HeldBack(held_back) => Self::HeldBack(held_back),
+            failure => Self::Token(failure),
         }
     }
 }
@@ -280,7 +288,7 @@ impl From<Refusal> for Failure {
 impl TokenFailure {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::HeldBack(_) => None,
             Self::Unavailable { retry_after, .. } => *retry_after,
         }
     }
@@ -288,7 +296,7 @@ impl TokenFailure {
     /// The same failure, with the time for which the issuer is left in peace.
     pub(super) fn waiting(self, rest: Duration) -> Self {
         match self {
-            Self::Refused { .. } => self,
+            Self::Refused { .. } | Self::HeldBack(_) => self,
             Self::Unavailable { detail, .. } => Self::Unavailable { detail, retry_after: Some(rest) },
         }
     }

@@ -1,35 +1,39 @@
-//! One request and its answer: token, connection, status and body.
+//! One request and its answer: token, permit, status and body.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response};
-use url::Url;
 
-use super::body::{self, BodyError, ERROR_BYTES, SINGLE_BYTES};
-use super::clock::{self, Clock};
+use super::body::{self, BodyError, ERROR_BYTES};
+use super::clock;
 use super::config::{ClientConfig, ConfigError, Priority};
-use super::error::{Detail, Error, Failure, Operation};
+use super::error::{Detail, Error, Failure};
 use super::excerpt::excerpt;
-use super::gate::{Gate, Kind, Outcome, Permit};
+use super::limiter::{Limiter, Outcome};
+use super::operation::Operation;
 use super::token::{Token, TokenSource};
-use super::transport;
+use super::transport::Transport;
 
 /// What all calls of one network share.
 pub(super) struct Exchange {
-    /// Connections to the API and to the token URL.
-    http: reqwest::Client,
+    /// The way to the API and to the token URL.
+    transport: Transport,
     /// The one source of this network's token.
     tokens: TokenSource,
     /// The one budget and circuit of this network.
-    gate: Gate,
-    /// What tells at the lowest price whether the API is there: a list of one item.
-    probe_url: Url,
-    /// The API's clock.
-    clock: Clock,
-    /// How long one exchange may take.
-    timeout: Duration,
+    pub(super) limiter: Limiter,
+}
+
+/// What a call is, but for its request.
+pub(super) struct Call {
+    pub(super) operation: Operation,
+    pub(super) priority: Priority,
+    /// The most that is read of the answer, in bytes.
+    pub(super) cap: usize,
+    /// When it is too late to send it, by the API's clock.
+    pub(super) no_later_than: Option<Timestamp>,
 }
 
 /// An answer with a status of success.
@@ -39,23 +43,17 @@ pub(super) struct Success {
 }
 
 impl Exchange {
-    /// Prepares for the API whose collection is at `collection`.
-    pub(super) fn new(config: ClientConfig, collection: &Url) -> Result<Self, ConfigError> {
-        let http = transport::build(&config)?;
-        let mut probe_url = collection.clone();
-        probe_url.set_query(Some("limit=1"));
+    pub(super) fn new(config: ClientConfig) -> Result<Self, ConfigError> {
+        let transport = Transport::new(&config)?;
         Ok(Self {
-            tokens: TokenSource::new(http.clone(), config.auth, config.timeout)?,
-            http,
-            gate: Gate::new(config.limits, config.timeout),
-            probe_url,
-            clock: Clock::local(),
-            timeout: config.timeout,
+            tokens: TokenSource::new(transport.clone(), config.auth)?,
+            transport,
+            limiter: Limiter::new(config.limits),
         })
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.transport.clock.now()
     }
 
     pub(super) async fn authenticate(&self) -> Result<(), Error> {
@@ -67,13 +65,12 @@ impl Exchange {
     /// effect, and another token could be had.
     pub(super) async fn run(
         &self,
-        operation: Operation,
-        priority: Priority,
-        cap: usize,
+        call: &Call,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Success, Error> {
+        let Call { operation, .. } = *call;
         let started = Instant::now();
-        let result = self.send_with_renewal(operation, priority, cap, request).await;
+        let result = self.run_with_renewal(call, request).await;
         let elapsed = started.elapsed();
         result
             .map_err(|failure| Error::new(operation, failure))
@@ -83,67 +80,48 @@ impl Exchange {
             .inspect(|_| tracing::debug!(%operation, ?elapsed, "API call succeeded"))
     }
 
-    async fn send_with_renewal(
+    async fn run_with_renewal(
         &self,
-        operation: Operation,
-        priority: Priority,
-        cap: usize,
+        call: &Call,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Success, Failure> {
         let token = self.tokens.token().await?;
-        let permit = self.permit(operation, priority, &token).await?;
-        let refused = match self.send(permit, request(&self.http), &token, cap).await {
+        let refused = match self.run_once(call, &request, &token).await {
             Err(refused @ Failure::Unauthorized { .. }) => refused,
             result => return result,
         };
         let Some(renewed) = self.tokens.renew(&token).await? else { return Err(refused) };
-        let permit = self.permit(operation, priority, &renewed).await?;
-        self.send(permit, request(&self.http), &renewed, cap).await
+        self.run_once(call, &request, &renewed).await
     }
 
-    /// Waits for the leave to send. Whether an API is back from an outage is not for a change to find
-    /// out, whose outcome would be unknown if it is not: a read goes first.
-    async fn permit(
+    async fn run_once(
         &self,
-        operation: Operation,
-        priority: Priority,
+        call: &Call,
+        request: &impl Fn(&reqwest::Client) -> RequestBuilder,
         token: &Token,
-    ) -> Result<Permit<'_>, Failure> {
-        let permit = self.gate.pass(priority).await?;
-        if permit.kind() == Kind::Regular || operation.is_read() {
-            return Ok(permit);
-        }
-        let probe = self.http.get(self.probe_url.clone());
-        if let Err(failure) = self.send(permit, probe, token, SINGLE_BYTES).await
-            && let Outcome::Failed { cause, .. } = failure.outcome()
-        {
-            return Err(Failure::CircuitOpen { retry_after: self.gate.rest(), cause });
-        }
-        Ok(self.gate.pass(priority).await?)
-    }
-
-    async fn send(
-        &self,
-        permit: Permit<'_>,
-        request: RequestBuilder,
-        token: &Token,
-        cap: usize,
     ) -> Result<Success, Failure> {
-        let result = self.attempt(request, token, cap).await;
-        permit.finish(match &result {
-            Ok(Success { body: Ok(_) }) => Outcome::Answered,
+        let patience = self.transport.patience(call.no_later_than)?;
+        let permit = self.limiter.acquire(call.operation, call.priority, patience).await?;
+        let result = self.attempt(call, request, token).await;
+        let outcome = match &result {
+            Ok(Success { body: Ok(_) }) => Some(Outcome::Answered),
             Ok(Success { body: Err(failure) }) | Err(failure) => failure.outcome(),
-        });
+        };
+        if let Some(outcome) = outcome {
+            permit.finish(outcome);
+        }
         result
     }
 
-    async fn attempt(&self, request: RequestBuilder, token: &Token, cap: usize) -> Result<Success, Failure> {
-        let response = request
-            .header(http::header::AUTHORIZATION, token.header())
-            .send()
-            .await
-            .map_err(|error| transport::failure(&error, self.timeout))?;
-        self.clock.learn(response.headers(), Instant::now());
+    async fn attempt(
+        &self,
+        call: &Call,
+        request: &impl Fn(&reqwest::Client) -> RequestBuilder,
+        token: &Token,
+    ) -> Result<Success, Failure> {
+        let authorized = |http: &_| request(http).header(http::header::AUTHORIZATION, token.header());
+        let response = self.transport.send(call.no_later_than, authorized).await?;
+        self.transport.clock.learn(response.headers(), Instant::now());
         if response.status() != StatusCode::UNAUTHORIZED {
             self.tokens.accepted(token);
         }
@@ -151,10 +129,17 @@ impl Exchange {
             self.tokens.lacks_scope(token);
         }
         if response.status().is_success() {
-            let body = body::read(response, cap).await.map_err(|error| unread(&error, self.timeout));
+            let body = body::read(response, call.cap).await.map_err(|error| self.unread(&error));
             return Ok(Success { body });
         }
         Err(self.refusal(response, token).await)
+    }
+
+    fn unread(&self, error: &BodyError) -> Failure {
+        match error {
+            BodyError::TooLong(_) => Failure::InvalidResponse { detail: Detail::new(error.to_string()) },
+            BodyError::Lost(error) => self.transport.failure(error),
+        }
     }
 
     /// What an answer without success means.
@@ -165,7 +150,7 @@ impl Exchange {
         let mut secrets = self.tokens.secrets();
         secrets.push(token.secret());
         let detail = Detail::new(excerpt(&text, &secrets));
-        refusal(status, &headers, detail, self.clock.now())
+        refusal(status, &headers, detail, self.now())
     }
 }
 
@@ -180,12 +165,5 @@ fn refusal(status: StatusCode, headers: &HeaderMap, detail: Detail, now: Timesta
         300..=399 => Failure::Redirected { status },
         400..=499 => Failure::Rejected { status, detail },
         _ => Failure::InvalidResponse { detail: Detail::new(format!("status {status}")) },
-    }
-}
-
-fn unread(error: &BodyError, timeout: Duration) -> Failure {
-    match error {
-        BodyError::TooLong(_) => Failure::InvalidResponse { detail: Detail::new(error.to_string()) },
-        BodyError::Lost(error) => transport::failure(error, timeout),
     }
 }

@@ -7,8 +7,9 @@ use futures::{Stream, stream};
 use super::client::Client;
 use super::config::Priority;
 use super::endpoint::{Endpoint, Page};
-use super::error::{Detail, Error, Failure, Operation};
+use super::error::{Detail, Error, Failure};
 use super::ids::EndpointId;
+use super::operation::Operation;
 
 /// The most pages that a list may have: a million endpoints.
 const MAX_PAGES: usize = 10_000;

@@ -3,13 +3,10 @@
 //! One [`Client`] serves one network: one base URL, one set of credentials, one token, one request
 //! budget and one circuit. A call is sent once; only a 401 is answered with a renewed token and one
 //! repetition, which is safe because a refused call had no effect. Everything else is for the caller
-//! to decide, by the [`ErrorClass`] of the [`Error`].
+//! to decide, by the [`ErrorClass`] of the [`Error`]. Whatever is sent leaves through `Transport::send`.
 
 mod address;
 mod body;
-mod bucket;
-mod budget;
-mod circuit;
 mod client;
 mod clock;
 mod config;
@@ -18,9 +15,11 @@ mod endpoint_url;
 mod error;
 mod excerpt;
 mod exchange;
-mod gate;
+mod fence;
 mod ids;
+mod limiter;
 mod list;
+mod operation;
 mod pause;
 mod token;
 mod token_life;
@@ -35,4 +34,5 @@ pub use self::endpoint::{
 };
 pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};
+pub use self::fence::Fence;
 pub use self::ids::{EndpointId, NetworkId};

@@ -14,7 +14,8 @@ use super::config::{Auth, ConfigError};
 use super::error::{Detail, Failure, TokenFailure};
 use super::excerpt::excerpt;
 use super::token_life::{Decision, TokenLife};
-use super::{transport, wire};
+use super::transport::Transport;
+use super::wire;
 
 pub(super) use super::token_life::Token;
 
@@ -31,13 +32,11 @@ pub(super) enum TokenSource {
 
 /// OAuth 2.0 client credentials (RFC 6749, section 4.4), in the JSON form that the vendor documents.
 pub(super) struct Issuer {
-    http: reqwest::Client,
+    transport: Transport,
     token_url: Url,
     audience: Option<String>,
     client_id: SecretString,
     client_secret: SecretString,
-    /// How long one request for a token may take.
-    timeout: Duration,
     /// What is known of the token; never held across an await.
     life: Mutex<TokenLife>,
     /// Held while a token is fetched, so that there is one request however many calls wait for it.
@@ -79,7 +78,7 @@ struct Grant {
 }
 
 impl TokenSource {
-    pub(super) fn new(http: reqwest::Client, auth: Auth, timeout: Duration) -> Result<Self, ConfigError> {
+    pub(super) fn new(transport: Transport, auth: Auth) -> Result<Self, ConfigError> {
         match auth {
             Auth::BearerToken(secret) => {
                 let header =
@@ -88,12 +87,11 @@ impl TokenSource {
             }
             Auth::OAuth2ClientCredentials { token_url, audience, client_id, client_secret } => {
                 Ok(Self::Issued(Box::new(Issuer {
-                    http,
+                    transport,
                     token_url,
                     audience,
                     client_id,
                     client_secret,
-                    timeout,
                     life: Mutex::default(),
                     flight: tokio::sync::Mutex::default(),
                 })))
@@ -173,6 +171,7 @@ impl Issuer {
             Ok(Grant { secret, header, lifetime }) => {
                 Ok(self.life().fetched(secret, header, lifetime, asked))
             }
+            Err(failure @ TokenFailure::HeldBack(_)) => Err(failure),
             Err(failure) => self.life().failed(failure, Instant::now()),
         }
     }
@@ -185,12 +184,10 @@ impl Issuer {
             grant_type: "client_credentials",
         };
         let response = self
-            .http
-            .post(self.token_url.clone())
-            .json(&request)
-            .send()
+            .transport
+            .send(None, |http| http.post(self.token_url.clone()).json(&request))
             .await
-            .map_err(|error| self.lost(&error))?;
+            .map_err(lost)?;
         let status = response.status();
         if !status.is_success() {
             let retry_after = clock::retry_after(response.headers(), jiff::Timestamp::now());
@@ -199,7 +196,7 @@ impl Issuer {
         }
         let body = match body::read(response, SINGLE_BYTES).await {
             Ok(body) => body,
-            Err(BodyError::Lost(error)) => return Err(self.lost(&error)),
+            Err(BodyError::Lost(error)) => return Err(lost(self.transport.failure(&error))),
             Err(error @ BodyError::TooLong(_)) => return Err(unusable(error.to_string())),
         };
         tracing::debug!("a token was issued");
@@ -216,16 +213,20 @@ impl Issuer {
         TokenFailure::Unavailable { detail: Detail::new(detail), retry_after }
     }
 
-    fn lost(&self, error: &reqwest::Error) -> TokenFailure {
-        let detail = match transport::failure(error, self.timeout) {
-            Failure::TimedOut { .. } => Detail::new("no complete answer in time"),
-            _ => Detail::new(transport::root_cause(error)),
-        };
-        TokenFailure::Unavailable { detail, retry_after: None }
-    }
-
     fn life(&self) -> MutexGuard<'_, TokenLife> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a request for a token means that was not answered, or not sent.
+fn lost(failure: Failure) -> TokenFailure {
+    match failure {
+        Failure::HeldBack(held_back) => held_back.into(),
+        Failure::AddressRefused { detail }
+        | Failure::TlsFailed { detail }
+        | Failure::Unreachable { detail }
+        | Failure::ConnectionLost { detail } => TokenFailure::Unavailable { detail, retry_after: None },
+        _ => unusable("no complete answer in time"),
     }
 }
 
@@ -281,6 +282,20 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::provider::{AddressPolicy, ClientConfig, Fence, Limits};
+
+    fn config(auth: Auth) -> ClientConfig {
+        ClientConfig {
+            api_url: "http://api.example.com".parse().unwrap(),
+            auth,
+            timeout: Duration::from_secs(5),
+            limits: Limits { requests_per_second: 10.0, burst: 20, in_flight: 8 },
+            ca_bundle: None,
+            allow_http: true,
+            address_policy: AddressPolicy::Any,
+            fence: Fence::default(),
+        }
+    }
 
     #[test]
     fn the_header_is_marked_as_sensitive_and_holds_nothing_odd() {
@@ -295,16 +310,14 @@ mod tests {
         // It accepts connections and never answers.
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let token_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let issuer = Issuer {
-            http: reqwest::Client::new(),
+        let auth = Auth::OAuth2ClientCredentials {
             token_url,
             audience: None,
             client_id: "id".into(),
             client_secret: "secret".into(),
-            timeout: Duration::from_secs(5),
-            life: Mutex::default(),
-            flight: tokio::sync::Mutex::default(),
         };
+        let transport = Transport::new(&config(auth.clone())).unwrap();
+        let TokenSource::Issued(issuer) = TokenSource::new(transport, auth).unwrap() else { panic!("OAuth") };
         let asked = Instant::now().checked_sub(Duration::from_secs(90)).unwrap();
         let lifetime = Some(Duration::from_secs(100));
         issuer.life().fetched("old".into(), HeaderValue::from_static("Bearer old"), lifetime, asked);

@@ -1,15 +1,19 @@
-//! The HTTP connection below both the API and the token URL, and what its failures mean.
+//! The one way out, below both the API and the token URL, and what failures on it mean.
 
 use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::redirect;
+use jiff::Timestamp;
+use reqwest::{RequestBuilder, Response, redirect};
 
 use super::address::{AddressPolicy, AddressesRefused, Resolver};
+use super::clock::Clock;
 use super::config::{Auth, ClientConfig, ConfigError};
-use super::error::{Detail, Failure};
+use super::error::{Detail, Failure, HeldBack};
 use super::excerpt::excerpt;
+use super::fence::Fence;
 
 /// The longest time that connecting may take, TLS included.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,8 +21,73 @@ const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// that goes out on a connection the server is just closing has an unknown outcome.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The way out. Clones share connections, fence and clock.
+#[derive(Clone)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    /// Holds everything back once it is closed.
+    fence: Fence,
+    /// The API's clock.
+    pub(super) clock: Arc<Clock>,
+    /// How long one exchange may take, from connecting to the last byte of the answer.
+    timeout: Duration,
+}
+
+impl Transport {
+    pub(super) fn new(config: &ClientConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            http: build(config)?,
+            fence: config.fence.clone(),
+            clock: Arc::new(Clock::local()),
+            timeout: config.timeout,
+        })
+    }
+
+    /// Sends a request: the one place through which any leaves. It is checked here, when all waiting is
+    /// over, that this process may still act, and that the request is not too late by the API's clock.
+    pub(super) async fn send(
+        &self,
+        no_later_than: Option<Timestamp>,
+        request: impl FnOnce(&reqwest::Client) -> RequestBuilder,
+    ) -> Result<Response, Failure> {
+        let request = request(&self.http);
+        if self.fence.is_closed() {
+            return Err(HeldBack::TermEnded.into());
+        }
+        self.patience(no_later_than)?;
+        request.send().await.map_err(|error| self.failure(&error))
+    }
+
+    /// How long a request may wait before it is sent.
+    pub(super) fn patience(&self, no_later_than: Option<Timestamp>) -> Result<Duration, HeldBack> {
+        let Some(latest) = no_later_than else { return Ok(self.timeout) };
+        let left = Duration::try_from(latest.duration_since(self.clock.now()));
+        left.map(|left| left.min(self.timeout)).map_err(|_| HeldBack::TooLate)
+    }
+
+    /// What a failed exchange means. A failure to connect certainly had no effect; whatever comes later
+    /// may have had one.
+    pub(super) fn failure(&self, error: &reqwest::Error) -> Failure {
+        if let Some(refused) = find::<AddressesRefused>(error) {
+            return Failure::AddressRefused { detail: Detail::new(excerpt(&refused.to_string(), &[])) };
+        }
+        if error.is_connect() || error.is_builder() {
+            if find::<rustls::Error>(error).is_some() {
+                return Failure::TlsFailed { detail: Detail::new(root_cause(error)) };
+            }
+            let detail =
+                if error.is_timeout() { "connecting took too long".into() } else { root_cause(error) };
+            return Failure::Unreachable { detail: Detail::new(detail) };
+        }
+        if error.is_timeout() {
+            return Failure::TimedOut { after: self.timeout };
+        }
+        Failure::ConnectionLost { detail: Detail::new(root_cause(error)) }
+    }
+}
+
 /// Makes the HTTP client. It follows no redirects and repeats nothing by itself.
-pub(super) fn build(config: &ClientConfig) -> Result<reqwest::Client, ConfigError> {
+fn build(config: &ClientConfig) -> Result<reqwest::Client, ConfigError> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .timeout(config.timeout)
@@ -55,27 +124,8 @@ fn uses_tls(config: &ClientConfig) -> bool {
     config.api_url.scheme() == "https" || token_url.is_some_and(|url| url.scheme() == "https")
 }
 
-/// What a failed exchange means. A failure to connect certainly had no effect; whatever comes later
-/// may have had one.
-pub(super) fn failure(error: &reqwest::Error, timeout: Duration) -> Failure {
-    if let Some(refused) = find::<AddressesRefused>(error) {
-        return Failure::AddressRefused { detail: Detail::new(excerpt(&refused.to_string(), &[])) };
-    }
-    if error.is_connect() || error.is_builder() {
-        if find::<rustls::Error>(error).is_some() {
-            return Failure::TlsFailed { detail: Detail::new(root_cause(error)) };
-        }
-        let detail = if error.is_timeout() { "connecting took too long".into() } else { root_cause(error) };
-        return Failure::Unreachable { detail: Detail::new(detail) };
-    }
-    if error.is_timeout() {
-        return Failure::TimedOut { after: timeout };
-    }
-    Failure::ConnectionLost { detail: Detail::new(root_cause(error)) }
-}
-
 /// The error at the bottom of the chain, which says most in the fewest words.
-pub(super) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = next(cause) {
         cause = next;

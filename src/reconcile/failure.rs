@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::refusal::without_secrets;
-use crate::planning::{Reason, Rest};
+use crate::planning::{Outcome, Reason};
 use crate::provider::{self, EndpointId, ErrorClass};
 
 /// What can go wrong in an activation.
@@ -39,12 +39,6 @@ pub(super) enum Failure {
         /// Its name.
         name: String,
     },
-    /// What was done shows no effect.
-    #[error("{what} has no effect: the API, an admission policy or somebody else decides otherwise")]
-    NoEffect {
-        /// What was done.
-        what: String,
-    },
     /// A create was answered with an endpoint that was there before.
     #[error(
         "the API answered the create with endpoint {id}, which was there before and is not this resource's: delete \
@@ -54,8 +48,10 @@ pub(super) enum Failure {
         /// Its id.
         id: EndpointId,
     },
-    /// Planning does not come to rest.
-    #[error("the plan for this resource does not come to rest; this is a defect of the operator: report it")]
+    /// Planning does not come to an end.
+    #[error(
+        "the plan for this resource does not come to an end; this is a defect of the operator: report it"
+    )]
     Restless,
 }
 
@@ -72,7 +68,7 @@ impl Failure {
     pub(super) fn reason(&self) -> Reason {
         match self {
             Self::Outdated | Self::Kubernetes { .. } | Self::Restless => Reason::KubernetesError,
-            Self::NoEffect { .. } | Self::NotMade { .. } => Reason::Refused,
+            Self::NotMade { .. } => Reason::Refused,
             Self::SecretRefused { .. } => Reason::SecretRefused,
             Self::NothingToCopy { .. } => Reason::SecretLost,
             Self::Provider(error) if error.class() == ErrorClass::Permanent => Reason::Refused,
@@ -81,23 +77,22 @@ impl Failure {
     }
 
     /// How the resource stands.
-    pub(super) fn rest(&self) -> Rest {
+    pub(super) fn outcome(&self) -> Outcome {
         let message = self.to_string();
         match self {
             Self::SecretRefused { .. }
             | Self::NothingToCopy { .. }
-            | Self::NoEffect { .. }
             | Self::NotMade { .. }
-            | Self::Restless => Rest::stalled(self.reason(), message),
+            | Self::Restless => Outcome::stalled(self.reason(), message),
             Self::Provider(error) => match error.class() {
                 ErrorClass::Permanent | ErrorClass::Unauthorized | ErrorClass::Forbidden => {
-                    Rest::stalled(self.reason(), message)
+                    Outcome::stalled(self.reason(), message)
                 }
                 ErrorClass::Retry | ErrorClass::Ambiguous | ErrorClass::NotFound => {
-                    Rest::reconciling(self.reason(), message, None)
+                    Outcome::reconciling(self.reason(), message, None)
                 }
             },
-            Self::Outdated | Self::Kubernetes { .. } => Rest::reconciling(self.reason(), message, None),
+            Self::Outdated | Self::Kubernetes { .. } => Outcome::reconciling(self.reason(), message, None),
         }
     }
 

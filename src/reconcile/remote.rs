@@ -1,74 +1,99 @@
 //! Calls to the remote API.
 
-use std::sync::Arc;
-
 use futures::TryStreamExt as _;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
+use kube::Api;
+use kube::api::PartialObjectMeta;
 use kube::runtime::events::EventType;
-use kube::{Api, ResourceExt as _};
+use tracing::warn;
 
-use super::Activation;
 use super::failure::Failure;
-use super::observe::{attempt, claim_of};
-use crate::network::Network;
-use crate::planning::DeleteCause;
-use crate::provider::{EndpointId, EndpointPatch, ErrorClass, Priority};
+use super::{Activation, Reached};
+use crate::index::{Resource, StoredMeta};
+use crate::kubernetes::pages;
+use crate::planning::{Answer, Attempt, DeleteCause, PatchCause};
+use crate::provider::{Endpoint, EndpointId, EndpointPatch, Error, ErrorClass, Priority};
 use crate::resources::{SECRET_TYPE, WebhookEndpoint};
-use crate::state::{Claim, SecretIndex, StoredMeta};
 
 impl Activation<'_> {
-    fn remote(&self) -> Result<Arc<Network>, Failure> {
-        match &self.network {
-            Ok((network, _)) => Ok(Arc::clone(network)),
-            // The gate keeps actions that concern the network from being performed without one.
-            Err(_) => Err(Failure::Restless),
-        }
+    /// The network, which could be asked when it was observed.
+    fn remote(&self) -> Result<Reached, Failure> {
+        self.network.clone().ok_or(Failure::Outdated)
+    }
+
+    fn saw(&self, remote: &Reached, endpoint: Endpoint) {
+        self.context.index().saw(&self.resource.network, remote.incarnation, endpoint);
+    }
+
+    fn saw_gone(&self, remote: &Reached, id: &EndpointId) {
+        self.context.index().saw_gone(&self.resource.network, remote.incarnation, id);
     }
 
     /// Sends the recorded attempt. An answer that leaves open what became of it is no failure: it is
     /// remembered, and planning finds out.
-    pub(super) async fn create(&mut self) -> Result<(), Failure> {
-        let network = self.remote()?;
-        let Some(attempt) = attempt(&self.view) else { return Err(Failure::Restless) };
+    pub(super) async fn create(
+        &mut self,
+        attempt: &Attempt,
+        no_later_than: Timestamp,
+    ) -> Result<(), Failure> {
+        let remote = self.remote()?;
+        let client = &remote.network.client;
         let mut earlier = attempt.known.clone();
-        earlier.extend(network.inventory().with_url(&attempt.url).map(|endpoint| endpoint.id.clone()));
-        self.mind.memory.sending(network.client.now());
-        let outcome = network.client.create(&attempt.request()).await;
+        if let Some(inventory) = self.context.index().inventory(&self.resource.network) {
+            earlier.extend(inventory.with_url(&attempt.url).map(|endpoint| endpoint.id.clone()));
+        }
+        self.local(|local| local.memory.sending(client.now()));
+        let outcome = client.create(&attempt.request(), no_later_than).await;
         let answered = match &outcome {
             Ok(created) => Some(&created.endpoint.id),
             Err(error) => error.created_without_secret(),
         };
         if let Some(id) = answered.filter(|id| {
-            earlier.contains(*id) || self.context.claims().held_by_another(id, self.key, &self.networks)
+            let index = self.context.index();
+            earlier.contains(*id) || index.held_by_another(&self.resource.network, id, &self.key)
         }) {
-            self.mind.memory.refused();
+            self.local(|local| local.memory.refused());
             return Err(Failure::NotMade { id: id.clone() });
         }
         match outcome {
             Ok(created) => {
                 let id = created.endpoint.id.clone();
-                self.context.claims().created(self.key, &id);
-                self.mind.memory.created(id, true);
-                self.mind.secret = Some(created.secret);
-                network.inventory().saw(created.endpoint);
+                self.created(&id, Answer::WithSecret);
+                self.local(|local| local.secret = Some(created.secret));
+                self.saw(&remote, created.endpoint);
                 Ok(())
             }
             Err(error) => {
                 if let Some(id) = error.created_without_secret() {
-                    self.context.claims().created(self.key, id);
-                    self.mind.memory.created(id.clone(), false);
+                    self.created(id, Answer::WithoutSecret);
                 } else if error.class() == ErrorClass::Ambiguous {
-                    self.mind.memory.unanswered(network.client.now());
+                    self.local(|local| local.memory.unanswered(client.now()));
                 } else {
-                    self.mind.memory.refused();
+                    self.local(|local| local.memory.refused());
                     return Err(error.into());
                 }
-                self.tell(EventType::Warning, error.reason(), "Create", error.to_string()).await;
-                self.mind.lost_answers += 1;
-                // The first may be an accident; an API that keeps answering so is not asked in a loop.
-                if self.mind.lost_answers > 1 { Err(error.into()) } else { Ok(()) }
+                self.publish(EventType::Warning, error.reason(), "Create", error.to_string()).await;
+                self.lost_answer(error)
             }
+        }
+    }
+
+    /// The first may be an accident; an API that keeps answering so is not asked in a loop.
+    fn lost_answer(&self, error: Error) -> Result<(), Failure> {
+        let lost = self.local(|local| {
+            local.lost_answers += 1;
+            local.lost_answers
+        });
+        if lost > Some(1) { Err(error.into()) } else { Ok(()) }
+    }
+
+    fn created(&self, id: &EndpointId, answer: Answer) {
+        let held = self.context.index().created(&self.key, &self.resource.uid, id);
+        if held {
+            self.local(|local| local.memory.created(id.clone(), answer));
+        } else {
+            warn_of_loss(id);
         }
     }
 
@@ -76,21 +101,24 @@ impl Activation<'_> {
         &mut self,
         id: &EndpointId,
         patch: &EndpointPatch,
-        reactivates: bool,
+        cause: PatchCause,
     ) -> Result<(), Failure> {
-        let network = self.remote()?;
-        match network.client.patch(id, patch).await {
+        let remote = self.remote()?;
+        match remote.network.client.patch(id, patch).await {
             Ok(endpoint) => {
-                network.inventory().saw(endpoint);
-                if reactivates {
-                    self.mind.memory.reactivated(network.client.now());
-                }
-                let reason = if reactivates { "Reactivated" } else { "Updated" };
-                self.tell(EventType::Normal, reason, "Patch", format!("updated endpoint {id}")).await;
+                self.saw(&remote, endpoint);
+                let reason = match cause {
+                    PatchCause::Difference => "Updated",
+                    PatchCause::Reactivation => {
+                        self.local(|local| local.memory.reactivated(remote.network.client.now()));
+                        "Reactivated"
+                    }
+                };
+                self.publish(EventType::Normal, reason, "Patch", format!("updated endpoint {id}")).await;
                 Ok(())
             }
             Err(error) if error.class() == ErrorClass::NotFound => {
-                network.inventory().saw_gone(id);
+                self.saw_gone(&remote, id);
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -98,16 +126,16 @@ impl Activation<'_> {
     }
 
     pub(super) async fn confirm(&mut self, id: &EndpointId) -> Result<(), Failure> {
-        let network = self.remote()?;
-        match network.client.get(id, Priority::Change).await {
+        let remote = self.remote()?;
+        match remote.network.client.get(id, Priority::Change).await {
             Ok(endpoint) => {
-                network.inventory().saw(endpoint);
+                self.saw(&remote, endpoint);
                 Ok(())
             }
             Err(error) if error.class() == ErrorClass::NotFound => {
-                network.inventory().saw_gone(id);
+                self.saw_gone(&remote, id);
                 let note = format!("endpoint {id} was deleted remotely, and not by this operator");
-                self.tell(EventType::Warning, "DeletedRemotely", "Confirm", note).await;
+                self.publish(EventType::Warning, "DeletedRemotely", "Confirm", note).await;
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -115,27 +143,29 @@ impl Activation<'_> {
     }
 
     pub(super) async fn list(&mut self) -> Result<(), Failure> {
-        Ok(self.remote()?.list_afresh().await?)
+        Ok(self.remote()?.network.list_afresh().await?)
     }
 
     /// Deletes an endpoint. That it is not there any more counts as done.
-    pub(super) async fn delete(&mut self, id: &EndpointId, cause: DeleteCause) -> Result<(), Failure> {
-        let network = self.remote()?;
-        if matches!(cause, DeleteCause::Orphan { .. }) {
-            self.refuse_stored_endpoint(id).await?;
-            self.refuse_endpoint_of_another(id).await?;
+    pub(super) async fn delete(&mut self, id: &EndpointId, cause: &DeleteCause) -> Result<(), Failure> {
+        let remote = self.remote()?;
+        if let DeleteCause::Orphan { attempt, rival_posts, remainder: _ } = cause {
+            self.refuse_stored_endpoint(id, attempt).await?;
+            self.refuse_endpoint_of_another(id, attempt, *rival_posts).await?;
         }
-        if let Err(error) = network.client.delete(id).await
+        if let Err(error) = remote.network.client.delete(id).await
             && error.class() != ErrorClass::NotFound
         {
             return Err(error.into());
         }
-        network.inventory().saw_gone(id);
-        self.context.claims().deleted(self.key, id);
-        self.mind.memory.deleted(id, cause, attempt(&self.view).as_ref());
-        if cause == DeleteCause::InHand {
-            self.mind.secret = None;
-        }
+        self.saw_gone(&remote, id);
+        self.context.index().deleted(&self.key, &self.resource.uid, id);
+        self.local(|local| {
+            local.memory.deleted(id, cause);
+            if *cause == DeleteCause::InHand {
+                local.secret = None;
+            }
+        });
         let (reason, note) = match cause {
             DeleteCause::Removed => ("Deleted", format!("deleted endpoint {id}")),
             DeleteCause::InHand => {
@@ -148,35 +178,38 @@ impl Activation<'_> {
                 ),
             ),
         };
-        self.tell(EventType::Normal, reason, "Delete", note).await;
+        self.publish(EventType::Normal, reason, "Delete", note).await;
         Ok(())
     }
 
     /// What looks like the trace of a lost create might be held by a resource, or be another's trace,
     /// unseen by the caches: everybody's claims are read again, past them.
-    async fn refuse_endpoint_of_another(&self, id: &EndpointId) -> Result<(), Failure> {
-        let attempt = attempt(&self.view).ok_or(Failure::Outdated)?;
+    async fn refuse_endpoint_of_another(
+        &self,
+        id: &EndpointId,
+        attempt: &Attempt,
+        rival_posts: u32,
+    ) -> Result<(), Failure> {
         let mut rivals = 0_u32;
-        let own = self.view.uid().unwrap_or_default();
-        let no_secrets = SecretIndex::default();
         let resources = Api::<WebhookEndpoint>::all(self.context.client.clone());
         let mut pages = std::pin::pin!(pages(|params| {
             let resources = resources.clone();
             async move { resources.list(&params).await }
         }));
         while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the resources"))? {
-            let same_api =
-                |claim: &Claim| claim.network.as_ref().is_some_and(|key| self.networks.contains(key));
-            let claims = page.iter().map(|other| claim_of(other, &no_secrets));
-            for claim in claims.filter(|claim| claim.uid != own && same_api(claim)) {
-                if claim.held.contains(id) {
+            let others = page.iter().map(Resource::of);
+            for other in others.filter(|other| other.uid != self.resource.uid && self.shares_api_with(other))
+            {
+                if other.roles().contains_key(id) {
                     return Err(Failure::Outdated);
                 }
-                let rival = claim.attempt.filter(|rival| rival.resembles(&attempt));
-                rivals = rivals.saturating_add(rival.map_or(0, |rival| rival.posts));
+                let resolved = other.resolved_attempt();
+                let open = other.attempt.filter(|rival| rival.is_open(&other.uid, resolved));
+                let posts = open.filter(|rival| rival.resembles(attempt)).map_or(0, |rival| rival.posts);
+                rivals = rivals.saturating_add(posts);
             }
         }
-        if rivals > self.context.claims().rival_posts(self.key, &attempt, &self.networks) {
+        if rivals > rival_posts {
             return Err(Failure::Outdated);
         }
         let secrets = Api::<Secret>::all(self.context.client.clone());
@@ -185,27 +218,21 @@ impl Activation<'_> {
             async move { secrets.list_metadata(&params.fields(&format!("type={SECRET_TYPE}"))).await }
         }));
         while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the Secrets"))? {
-            if page.iter().any(|secret| StoredMeta::of(&secret.metadata).endpoint.as_ref() == Some(id)) {
+            let stored = |secret: &PartialObjectMeta<Secret>| StoredMeta::of(&secret.metadata);
+            if page.iter().any(|secret| stored(secret).endpoints().any(|stored| stored == id)) {
                 return Err(Failure::Outdated);
             }
         }
         Ok(())
     }
+
+    fn shares_api_with(&self, other: &Resource) -> bool {
+        let index = self.context.index();
+        index.api(&other.network) == index.api(&self.resource.network)
+    }
 }
 
-/// The pages of a consistent list.
-pub fn pages<K, F, R>(list: F) -> impl futures::Stream<Item = kube::Result<Vec<K>>>
-where
-    K: Clone,
-    F: Fn(ListParams) -> R,
-    R: Future<Output = kube::Result<kube::core::ObjectList<K>>>,
-{
-    futures::stream::try_unfold((list, Some(String::new())), |(list, token)| async move {
-        let Some(token) = token else { return Ok(None) };
-        let params = ListParams::default().limit(500);
-        let params = if token.is_empty() { params } else { params.continue_token(&token) };
-        let page = list(params).await?;
-        let next = page.metadata.continue_.filter(|token| !token.is_empty());
-        Ok(Some((page.items, (list, next))))
-    })
+/// A resource is gone that had an endpoint in hand: it is lost with it, which has to be said somewhere.
+pub fn warn_of_loss(id: &EndpointId) {
+    warn!(%id, "the resource was let go by force before its secret was stored: its endpoint is unmanaged now");
 }

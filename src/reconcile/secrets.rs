@@ -1,29 +1,22 @@
 //! Writes of Secrets. A Secret that is not this resource's is never written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::events::EventType;
-use kube::{Api, Resource as _, ResourceExt as _};
+use kube::{Api, Resource as _};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Activation;
 use super::failure::Failure;
-use super::observe::{attempt, seen};
 use super::refusal;
-use crate::planning::{InHand, SecretShape};
-use crate::provider::EndpointId;
-use crate::resources::{ENDPOINT_ID_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE, TEMPLATE_ANNOTATION};
-use crate::state::{StoredMeta, TemplateKeys};
-
-const SECRET_KEY: &str = "secret";
-const ENDPOINT_ID_KEY: &str = "endpointId";
-const URL_KEY: &str = "url";
-const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "webhook-operator");
+use super::secret_object::{ENDPOINT_ID_KEY, SECRET_KEY, URL_KEY, change, metadata, secret};
+use crate::index::{SecretWrite, StoredMeta};
+use crate::planning::{Answer, Attempt, InHand, SecretShape, SecretWrites};
+use crate::provider::{EndpointId, EndpointUrl};
 
 impl Activation<'_> {
     fn secrets(&self) -> Api<Secret> {
@@ -33,23 +26,24 @@ impl Activation<'_> {
     /// Dry-runs the write of the Secret: a denial shows before there is a secret to lose. One at a
     /// time in a namespace; those that waited go by what it showed.
     pub(super) async fn prove_writable(&mut self, shape: &SecretShape) -> Result<(), Failure> {
-        let _one_at_a_time = self.context.namespaces.lock(&self.key.namespace).await;
-        if !self.mind.doubtful && self.context.is_proven(&self.key.namespace) {
+        let namespace = BTreeSet::from([self.key.namespace.clone()]);
+        let _one_at_a_time = self.context.namespaces.lock(namespace).await;
+        let refused = self.local(|local| local.secret_write == SecretWrite::Refused) == Some(true);
+        if !refused && self.context.index().is_proven(&self.key.namespace) {
             return Ok(());
         }
         let outcome = if self.known(&shape.name).is_some() {
             let params = PatchParams { dry_run: true, ..PatchParams::default() };
-            let body = json!({ "metadata": self.metadata(shape, None) });
+            let body = json!({ "metadata": metadata(&self.resource, shape, None) });
             self.secrets().patch(&shape.name, &params, &Patch::Merge(body)).await.map(drop)
         } else {
             let params = PostParams { dry_run: true, field_manager: None };
-            let secret = self.secret(shape, None, [(SECRET_KEY, "dry run")]);
+            let secret = secret(&self.resource, shape, None, [(SECRET_KEY, "dry run")]);
             self.secrets().create(&params, &secret).await.map(drop)
         };
         match outcome {
             Ok(()) => {
-                self.mind.doubtful = false;
-                self.context.note_proven(&self.key.namespace, true);
+                self.note_written();
                 Ok(())
             }
             Err(error) => self.refused(&shape.name, error, &[]).await,
@@ -58,18 +52,20 @@ impl Activation<'_> {
 
     /// What looks like the trace of a lost create may be the endpoint whose secret is stored, unseen by the
     /// watch. The Secret is asked for by its name, for that is as it is whoever serves it.
-    pub(super) async fn refuse_stored_endpoint(&self, id: &EndpointId) -> Result<(), Failure> {
-        let attempt = attempt(&self.view).ok_or(Failure::Outdated)?;
-        let noted = self.view.status.as_ref().and_then(|status| status.secret.as_ref());
-        let noted = noted.map(|stored| stored.name.clone());
-        let names = noted.into_iter().chain([super::intent::secret_name(&self.view)]);
+    pub(super) async fn refuse_stored_endpoint(
+        &self,
+        id: &EndpointId,
+        attempt: &Attempt,
+    ) -> Result<(), Failure> {
+        let noted = self.resource.status.secret.iter().map(|stored| stored.name.clone());
+        let names = noted.chain([self.resource.secret_name.clone()]);
         for name in names.collect::<BTreeSet<_>>() {
             let found = self.secrets().get_metadata_opt(&name).await;
             let found = found.map_err(Failure::kubernetes("look at the Secret"))?;
             let Some(found) = found.filter(|found| self.owns(found.meta())) else { continue };
-            self.context.secrets().put(&found.metadata);
+            self.context.index().see_secret(&found.metadata);
             let stored = StoredMeta::of(&found.metadata);
-            if stored.endpoint.as_ref() == Some(id) || stored.attempt >= attempt.number {
+            if stored.endpoints().any(|stored| stored == id) || stored.attempt >= attempt.number {
                 return Err(Failure::Outdated);
             }
         }
@@ -77,47 +73,54 @@ impl Activation<'_> {
     }
 
     fn owns(&self, secret: &ObjectMeta) -> bool {
-        let uid = self.view.uid();
-        secret.owner_references.iter().flatten().any(|owner| uid.as_ref() == Some(&owner.uid))
+        secret.owner_references.iter().flatten().any(|owner| owner.uid == self.resource.uid)
     }
 
     /// Writes the secret in hand.
-    pub(super) async fn store_secret(&mut self, shape: &SecretShape) -> Result<(), Failure> {
-        let (Some(hand), Some(secret)) = (self.mind.memory.in_hand().cloned(), self.mind.secret.clone())
-        else {
-            return Err(Failure::Restless);
+    pub(super) async fn store_secret(
+        &mut self,
+        hand: &InHand,
+        url: &EndpointUrl,
+        shape: &SecretShape,
+    ) -> Result<(), Failure> {
+        let Some(value) = self.local(|local| local.secret.clone()).flatten() else {
+            return Err(Failure::Outdated);
         };
-        let url =
-            seen(self, &hand.id).map_or_else(|| self.view.spec.url.clone(), |endpoint| endpoint.url.into());
         let data = [
-            (SECRET_KEY, secret.expose_secret()),
+            (SECRET_KEY, value.expose_secret()),
             (ENDPOINT_ID_KEY, hand.id.as_str()),
             (URL_KEY, url.as_str()),
         ];
-        let before = self.known(&shape.name);
-        let outcome = if before.is_some() {
-            let mut body = serde_json::to_value(self.secret(shape, Some(&hand), data)).unwrap_or_default();
-            change(&mut body["metadata"], before.as_ref());
+        let secret = secret(&self.resource, shape, Some(hand), data);
+        let outcome = if let Some(before) = self.known(&shape.name) {
+            let mut body = serde_json::to_value(secret).unwrap_or_default();
+            change(&mut body["metadata"], &before);
             self.secrets().patch(&shape.name, &PatchParams::default(), &Patch::Merge(body)).await
         } else {
-            self.secrets().create(&PostParams::default(), &self.secret(shape, Some(&hand), data)).await
+            self.secrets().create(&PostParams::default(), &secret).await
         };
         match outcome {
             Ok(stored) => {
-                self.context.secrets().put(stored.meta());
-                self.context.note_proven(&self.key.namespace, true);
-                self.mind.doubtful = false;
-                self.mind.memory.stored();
-                self.mind.secret = None;
-                self.mind.lost_answers = 0;
-                self.claim();
+                self.context.index().see_secret(stored.meta());
+                self.note_written();
+                self.local(|local| {
+                    local.memory.stored();
+                    local.secret = None;
+                    local.lost_answers = 0;
+                });
                 let note =
                     format!("created endpoint {} and stored its secret in Secret {:?}", hand.id, shape.name);
-                self.tell(EventType::Normal, "Created", "Create", note).await;
+                self.publish(EventType::Normal, "Created", "Create", note).await;
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error, &[secret]).await,
+            Err(error) => self.refused(&shape.name, error, &[value]).await,
         }
+    }
+
+    /// A write of the Secret, or a dry run of one, has shown that it can be written.
+    fn note_written(&self) {
+        self.context.index().note_proven(&self.key.namespace, SecretWrites::Proven);
+        self.local(|local| local.secret_write = SecretWrite::Usual);
     }
 
     /// Copies a Secret of ours to its declared name.
@@ -126,36 +129,35 @@ impl Activation<'_> {
             self.secrets().get(from).await.map_err(Failure::kubernetes("read the Secret to move"))?;
         let stored = StoredMeta::of(source.meta());
         let data = source.data.unwrap_or_default();
-        let Some(secret) = data.get(SECRET_KEY) else {
+        let Some(value) = data.get(SECRET_KEY) else {
             return Err(Failure::NothingToCopy { name: from.to_owned() });
         };
-        let secret = SecretString::from(String::from_utf8_lossy(&secret.0).into_owned());
-        let noted = self.view.status.as_ref().and_then(|status| status.secret.as_ref());
+        let value = SecretString::from(String::from_utf8_lossy(&value.0).into_owned());
+        let noted = self.resource.status.secret.as_ref();
         let id = stored.endpoint.or_else(|| noted.map(|noted| noted.endpoint_id.as_str().into()));
         let Some(id) = id else { return Err(Failure::NothingToCopy { name: from.to_owned() }) };
-        let hand = InHand { attempt: stored.attempt, id, has_secret: true };
-        let copy = Secret { data: Some(data), ..self.secret(shape, Some(&hand), []) };
+        let hand = InHand { attempt: stored.attempt, id, answer: Answer::WithSecret };
+        let copy = Secret { data: Some(data), ..secret(&self.resource, shape, Some(&hand), []) };
         match self.secrets().create(&PostParams::default(), &copy).await {
             Ok(stored) => {
-                self.context.secrets().put(stored.meta());
-                self.claim();
+                self.context.index().see_secret(stored.meta());
                 let note = format!("moved the secret from Secret {from:?} to Secret {:?}", shape.name);
-                self.tell(EventType::Normal, "SecretMoved", "MoveSecret", note).await;
+                self.publish(EventType::Normal, "SecretMoved", "MoveSecret", note).await;
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error, &[secret]).await,
+            Err(error) => self.refused(&shape.name, error, &[value]).await,
         }
     }
 
     /// Gives the Secret its declared labels and annotations.
-    pub(super) async fn dress_secret(&mut self, shape: &SecretShape) -> Result<(), Failure> {
-        let mut metadata = serde_json::to_value(self.metadata(shape, None)).unwrap_or_default();
+    pub(super) async fn sync_secret_metadata(&mut self, shape: &SecretShape) -> Result<(), Failure> {
+        let mut metadata = serde_json::to_value(metadata(&self.resource, shape, None)).unwrap_or_default();
         let Some(known) = self.known(&shape.name) else { return Err(Failure::Outdated) };
-        change(&mut metadata, Some(&known));
+        change(&mut metadata, &known);
         let body = Patch::Merge(json!({ "metadata": metadata }));
         match self.secrets().patch_metadata(&shape.name, &PatchParams::default(), &body).await {
             Ok(stored) => {
-                self.context.secrets().put(&stored.metadata);
+                self.context.index().see_secret(&stored.metadata);
                 Ok(())
             }
             Err(error) => self.refused(&shape.name, error, &[]).await,
@@ -174,43 +176,35 @@ impl Activation<'_> {
             }
             _ => {}
         }
-        self.context.secrets().drop_named(&self.key.namespace, name);
-        self.claim();
+        self.context.index().drop_secret(&self.key.namespace, name);
         Ok(())
     }
 
     /// Lets go of a Secret, so that it outlives the resource.
-    pub(super) async fn release_secret(&mut self, name: Option<String>) -> Result<(), Failure> {
-        let name = name.unwrap_or_else(|| super::intent::secret_name(&self.view));
-        let found = self.secrets().get_metadata_opt(&name).await;
+    pub(super) async fn release_secret(&mut self, name: &str) -> Result<(), Failure> {
+        let found = self.secrets().get_metadata_opt(name).await;
         let found = found.map_err(Failure::kubernetes("look at the Secret to release"))?;
         let Some(found) = found.filter(|found| self.owns(&found.metadata)) else {
-            self.drop_own(&name);
+            self.drop_own(name);
             return Err(Failure::Outdated);
         };
-        let uid = self.view.uid();
         let mut owners = found.metadata.owner_references.unwrap_or_default();
-        owners.retain(|owner| uid.as_ref() != Some(&owner.uid));
+        owners.retain(|owner| owner.uid != self.resource.uid);
         let metadata =
             json!({ "ownerReferences": owners, "resourceVersion": found.metadata.resource_version });
         let body = Patch::Merge(json!({ "metadata": metadata }));
-        match self.secrets().patch_metadata(&name, &PatchParams::default(), &body).await {
+        match self.secrets().patch_metadata(name, &PatchParams::default(), &body).await {
             Ok(stored) => {
-                self.context.secrets().put(&stored.metadata);
+                self.context.index().see_secret(&stored.metadata);
                 let note = format!("Secret {name:?} is kept, as deletionPolicy Retain asks");
-                self.tell(EventType::Normal, "Retained", "Release", note).await;
+                self.publish(EventType::Normal, "Retained", "Release", note).await;
             }
             Err(error) if is_code(&error, 404) => {
-                self.context.secrets().drop_named(&self.key.namespace, &name);
+                self.context.index().drop_secret(&self.key.namespace, name);
             }
             Err(error) => return Err(Failure::kubernetes("release the Secret")(error)),
         }
         Ok(())
-    }
-
-    fn claim(&self) {
-        let claim = super::claim_of(&self.view, &self.context.secrets());
-        self.context.claims().see(self.key, claim);
     }
 
     /// A refused write. A Secret of this name that no watch showed is looked at: it may be ours,
@@ -224,7 +218,7 @@ impl Activation<'_> {
         let error = refusal::without_secrets(error, known);
         if is_code(&error, 404) && !error.to_string().contains("namespaces") {
             // It went away since it was seen; the next plan writes a new one.
-            self.context.secrets().drop_named(&self.key.namespace, name);
+            self.context.index().drop_secret(&self.key.namespace, name);
             return Err(Failure::Outdated);
         }
         if is_code(&error, 409) {
@@ -233,15 +227,15 @@ impl Activation<'_> {
                 return Err(Failure::Outdated);
             };
             if self.owns(&found.metadata) {
-                self.context.secrets().put(&found.metadata);
+                self.context.index().see_secret(&found.metadata);
             } else {
                 self.drop_own(name);
-                self.mind.foreign_secret = Some(name.to_owned());
+                self.local(|local| local.secret_write = SecretWrite::Foreign(name.to_owned()));
             }
             return Ok(());
         }
-        self.mind.doubtful = true;
-        self.context.note_proven(&self.key.namespace, false);
+        self.local(|local| local.secret_write = SecretWrite::Refused);
+        self.context.index().note_proven(&self.key.namespace, SecretWrites::Unproven);
         match &error {
             kube::Error::Api(status) if matches!(status.code, 400 | 403 | 404 | 422) => {
                 Err(Failure::SecretRefused { name: name.to_owned(), why: status.message.clone() })
@@ -250,76 +244,19 @@ impl Activation<'_> {
         }
     }
 
-    /// The Secret to be.
-    fn secret<'d>(
-        &self,
-        shape: &SecretShape,
-        hand: Option<&InHand>,
-        data: impl IntoIterator<Item = (&'d str, &'d str)>,
-    ) -> Secret {
-        let data =
-            data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())));
-        Secret {
-            metadata: self.metadata(shape, hand),
-            type_: Some(SECRET_TYPE.to_owned()),
-            data: Some(data.collect()),
-            ..Secret::default()
-        }
-    }
-
-    fn metadata(&self, shape: &SecretShape, hand: Option<&InHand>) -> ObjectMeta {
-        let keys = TemplateKeys {
-            labels: shape.labels.keys().cloned().collect(),
-            annotations: shape.annotations.keys().cloned().collect(),
-        };
-        let mut labels = shape.labels.clone();
-        labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
-        let mut annotations = shape.annotations.clone();
-        annotations.insert(TEMPLATE_ANNOTATION.to_owned(), serde_json::to_string(&keys).unwrap_or_default());
-        if let Some(hand) = hand {
-            annotations.insert(ENDPOINT_ID_ANNOTATION.to_owned(), hand.id.to_string());
-            annotations.insert(SECRET_ATTEMPT_ANNOTATION.to_owned(), hand.attempt.to_string());
-        }
-        ObjectMeta {
-            name: Some(shape.name.clone()),
-            namespace: Some(self.key.namespace.clone()),
-            labels: Some(labels),
-            annotations: Some(annotations),
-            owner_references: self.view.controller_owner_ref(&()).map(|owner| vec![owner]),
-            ..ObjectMeta::default()
-        }
-    }
-
     /// A Secret of this resource, as last seen.
     fn known(&self, name: &str) -> Option<StoredMeta> {
-        let secrets = self.context.secrets();
-        let known = secrets.get(&self.key.namespace, name)?;
-        let owner = known.owner.as_ref().map(|(_, uid)| uid);
-        (owner.is_some() && owner == self.view.uid().as_ref()).then(|| known.clone())
+        let index = self.context.index();
+        let known = index.secret(&self.key.namespace, name)?;
+        known.owner.as_ref().is_some_and(|(_, uid)| *uid == self.resource.uid).then(|| known.clone())
     }
 
     /// Forgets that a Secret was this resource's. What is known of another's of that name stays.
     fn drop_own(&self, name: &str) {
         if self.known(name).is_some() {
-            self.context.secrets().drop_named(&self.key.namespace, name);
+            self.context.index().drop_secret(&self.key.namespace, name);
         }
     }
-}
-
-/// Has a merge patch lose against a Secret that changed since it was seen, and remove what was declared
-/// before and is not now. What others added to the Secret stays.
-fn change(metadata: &mut Value, before: Option<&StoredMeta>) {
-    let Some(before) = before else { return };
-    metadata["resourceVersion"] = before.resource_version.clone().into();
-    let mut remove = |field: &str, declared: &BTreeMap<String, String>| {
-        for key in declared.keys() {
-            if metadata[field].get(key).is_none() {
-                metadata[field][key] = Value::Null;
-            }
-        }
-    };
-    remove("labels", &before.labels);
-    remove("annotations", &before.annotations);
 }
 
 fn is_code(error: &kube::Error, code: u16) -> bool {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::state::NetworkKey;
+use crate::index::NetworkKey;
 
 /// A number of slots for each network.
 #[derive(Debug)]

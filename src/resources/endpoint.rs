@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::core::Duration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::duration::{Duration, duration_rule};
 use super::text;
 
 /// An endpoint that the remote API should have, as written in the manifest.
@@ -204,20 +204,19 @@ fn annotations(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// When and how the signing secret is rotated.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rotation {
     /// How long a secret is used before it is replaced, e.g. `2160h`; never, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "text::duration")]
+    #[x_kube(validation = Rule::new(duration_rule!("duration(self) >= duration('10s')")).message(
+        "interval must be at least 10s, e.g. 2160h"))]
     pub interval: Option<Duration>,
     /// How long consumers get to load the new secret before it signs.
     #[serde(default = "default_activate_after")]
-    #[schemars(schema_with = "text::duration")]
     pub activate_after: Duration,
     /// How long the old endpoint is kept, inactive, so that its pending retries are not cut.
     #[serde(default = "default_retire_after")]
-    #[schemars(schema_with = "text::duration")]
     pub retire_after: Duration,
 }
 
@@ -276,9 +275,37 @@ pub struct WebhookEndpointStatus {
     /// Where the signing secret is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<StoredSecret>,
+    /// The endpoint that will take the place of `endpoint`, while a replacement is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<Replacement>,
+    /// Endpoints whose place was taken, until they are deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".to_owned()]))]
+    pub retiring: Vec<RetiringEndpoint>,
     /// The number of the latest create attempt whose outcome is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_attempt: Option<i64>,
+    /// The latest generation that was reached: what differs from it was changed by somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_generation: Option<i64>,
+}
+
+/// The endpoint that will take the place of the current one.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replacement {
+    /// The API's id.
+    pub id: String,
+}
+
+/// An endpoint whose place was taken.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetiringEndpoint {
+    /// The API's id.
+    pub id: String,
+    /// When it is deleted.
+    pub until: Time,
 }
 
 /// A remote endpoint, in the API's own terms.

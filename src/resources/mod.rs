@@ -3,6 +3,7 @@
 //! Nothing here talks to a server. The rules are CEL and live in the CRDs, so that a bad manifest is
 //! refused by `kubectl apply` with a message that says what to write instead.
 
+mod duration;
 mod endpoint;
 mod network;
 mod secret_reference;
@@ -11,9 +12,11 @@ mod text;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
+pub use duration::{Duration, DurationError};
 pub use endpoint::{
     DeletionPolicy, DriftPolicy, EndpointState, EventName, NetworkKind, NetworkReference, RemoteEndpoint,
-    Rotation, SecretTemplate, StoredSecret, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
+    Replacement, RetiringEndpoint, Rotation, SecretTemplate, StoredSecret, WebhookEndpoint,
+    WebhookEndpointSpec, WebhookEndpointStatus,
 };
 pub use network::{
     AllowedNamespaces, Auth, BearerToken, ClusterWebhookNetwork, ClusterWebhookNetworkSpec, EndpointCounts,
@@ -36,6 +39,8 @@ pub const RECONCILE_ANNOTATION: &str = "webhookoperator.dev/reconcile";
 pub const ROTATE_ANNOTATION: &str = "webhookoperator.dev/rotate";
 /// On a Secret: the remote endpoint whose secret it holds.
 pub const ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/endpoint-id";
+/// On a Secret: the remote endpoint whose secret it holds beside, while two are valid.
+pub const PREVIOUS_ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/previous-endpoint-id";
 /// On a Secret: the number of the create attempt whose answer it holds.
 pub const SECRET_ATTEMPT_ANNOTATION: &str = "webhookoperator.dev/attempt";
 /// On a Secret: which labels and annotations were set because the resource declares them.

@@ -2,13 +2,12 @@
 #![expect(clippy::duplicated_attributes, reason = "each printcolumn is an attribute of its own")]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
-use kube::core::Duration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::duration::{Duration, duration_rule};
 use super::secret_reference::{LocalSecretKey, SecretKey, SecretSource};
-use super::text;
 
 const ONE_AUTH_RULE: &str = "has(self.auth.oauth2ClientCredentials) != has(self.auth.bearerToken)";
 const ONE_AUTH_MESSAGE: &str = "auth needs exactly one of oauth2ClientCredentials and bearerToken";
@@ -122,14 +121,12 @@ pub struct NetworkSettings {
     pub api_url: String,
     /// How often the remote endpoints are listed; a tenth of it, at random, is added.
     #[serde(default = "default_resync_interval")]
-    #[schemars(schema_with = "text::duration")]
-    #[x_kube(validation = Rule::new(text::duration_rule!("duration(self) >= duration('1s')")).message(
+    #[x_kube(validation = Rule::new(duration_rule!("duration(self) >= duration('1s')")).message(
         "resyncInterval must be at least 1s, e.g. 5m"))]
     pub resync_interval: Duration,
     /// How long one call may take, answer included.
     #[serde(default = "default_timeout")]
-    #[schemars(schema_with = "text::duration")]
-    #[x_kube(validation = Rule::new(text::duration_rule!("duration(self) >= duration('100ms') && duration(self) <= duration('60s')")).message(
+    #[x_kube(validation = Rule::new(duration_rule!("duration(self) >= duration('100ms') && duration(self) <= duration('60s')")).message(
         "timeout must be between 100ms and 60s, e.g. 10s"))]
     pub timeout: Duration,
     /// The budget of calls to the API.

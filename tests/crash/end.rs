@@ -1,6 +1,7 @@
 //! How a world stands, in lines that read the same in every run, and the wait until it stands so.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use interposer::{Outcome, RemoteOp, Target};
@@ -8,11 +9,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use secrecy::ExposeSecret as _;
 use simulator::Endpoint;
+use testkit::{NETWORK, SOON};
 use webhook_operator::resources::{ClusterWebhookNetwork, EndpointCounts, SECRET_TYPE, WebhookEndpoint};
 
 use crate::scene::Scene;
-use crate::support::SOON;
-use crate::support::world::NETWORK;
 
 /// How a world stands: network, resources, Secrets and live endpoints, a line each.
 pub async fn stands(scene: &Scene) -> Vec<String> {
@@ -160,4 +160,13 @@ fn report(scene: &Scene, wanted: &[String], stands: &[String]) -> String {
         mutations.join("\n  "),
         log.join("\n  ")
     )
+}
+
+/// Holds a count against what it should be.
+///
+/// # Errors
+///
+/// When it is something else.
+pub fn expect(what: &str, is: usize, wanted: RangeInclusive<usize>) -> Result<(), String> {
+    if wanted.contains(&is) { Ok(()) } else { Err(format!("{is} {what}, expected {wanted:?}")) }
 }

@@ -1,13 +1,17 @@
 //! What an undisturbed run of a scenario teaches, and what a disturbed one is held against.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
+use futures::future::join_all;
 use interposer::{Call, CallMatcher, Outcome, Plan, RemoteOp, Shape, Side, Signature, Target, When};
 use simulator::{Ledger, Operation};
+use tokio::sync::OnceCell;
 
-use crate::end::come_to;
-use crate::scenario::{EMPTY, Scenario};
+use crate::end::{come_to, expect};
+use crate::harness::{Asked, Matrix};
+use crate::scenario::{self, EMPTY, Scenario};
 use crate::scene::Scene;
 
 /// A moment of a call at which the operator is killed.
@@ -109,22 +113,69 @@ impl Effects {
     }
 }
 
+/// What a scenario teaches, or what went wrong without a crash.
+type Lesson = Result<Arc<Learnt>, String>;
+
+/// What is learnt of a scenario, once for all tests.
+///
+/// # Errors
+///
+/// When it ends wrong without a crash.
+pub async fn learnt(scenario: Scenario) -> Lesson {
+    static ALL: LazyLock<BTreeMap<&str, OnceCell<Lesson>>> =
+        LazyLock::new(|| scenario::ALL.iter().map(|scenario| (scenario.name, OnceCell::new())).collect());
+    let learn = async || {
+        let learnt = tokio::spawn(learn(scenario)).await.unwrap_or_else(|panic| Err(panic.to_string()));
+        learnt.map(Arc::new).map_err(|why| format!("without a crash: {why}"))
+    };
+    ALL[scenario.name].get_or_init(learn).await.clone()
+}
+
+/// That each scenario ends well without a crash.
+pub fn matrix() -> Matrix {
+    let mut matrix = Matrix::new("learn", 6);
+    for scenario in scenario::ALL {
+        matrix.add([scenario.name], async move || learnt(scenario).await.map(drop));
+    }
+    matrix
+}
+
+/// A matrix for each scenario that may be asked for, with the cells that follow from what is learnt of it.
+/// Where that goes wrong, the only cell says so.
+pub async fn matrices(
+    asked: &Asked,
+    name: &str,
+    at_a_time: usize,
+    fill: impl Fn(Scenario, &Arc<Learnt>, &mut Matrix),
+) -> Vec<Matrix> {
+    let wanted = scenario::ALL.into_iter().map(|scenario| (scenario, format!("{name}/{}", scenario.name)));
+    let wanted = wanted.filter(|(_, name)| asked.may_want(&format!("{name}/")));
+    let matrices = wanted.map(async |(scenario, name)| {
+        let mut matrix = Matrix::new(name, at_a_time);
+        match learnt(scenario).await {
+            Ok(learnt) => fill(scenario, &learnt, &mut matrix),
+            Err(why) => matrix.add(["learn"], async move || Err(why)),
+        }
+        matrix
+    });
+    join_all(matrices).await
+}
+
 /// Runs a scenario without a crash, checks how it ends, and learns its calls.
-pub async fn learn(scenario: &Scenario) -> Learnt {
+async fn learn(scenario: Scenario) -> Result<Learnt, String> {
     let mut scene = Scene::new(scenario.name).await;
     scene.start();
-    let begin = begin(&scene, scenario).await;
+    let begin = begin(&scene, &scenario).await?;
     (scenario.act)(&scene).await;
-    let end = come_to(&scene, &scenario.end(), 2).await;
-    end.unwrap_or_else(|report| panic!("{} without a crash: {report}", scenario.name));
+    come_to(&scene, &scenario.end(), 2).await?;
     let effects = Effects::of(&scene.world.simulator.ledger().since(begin.ledger));
-    let expected = (scenario.creates, scenario.deletes);
-    assert_eq!((effects.creates, effects.deletes), expected, "{} without a crash", scenario.name);
+    expect("creates", effects.creates, scenario.creates..=scenario.creates)?;
+    expect("deletes", effects.deletes, scenario.deletes..=scenario.deletes)?;
     let calls = scene.gate.mutations();
     let points = points(calls.iter().filter(|call| call.sequence > begin.calls));
     let known = calls.iter().map(|call| call.signature.clone()).collect();
     scene.close().await;
-    Learnt { points, known, effects }
+    Ok(Learnt { points, known, effects })
 }
 
 /// Where a scenario begins.
@@ -136,11 +187,15 @@ pub struct Begin {
 }
 
 /// Waits until the operator has nothing left to do before the scenario, and prepares it.
-pub async fn begin(scene: &Scene, scenario: &Scenario) -> Begin {
+///
+/// # Errors
+///
+/// When it has not in time.
+pub async fn begin(scene: &Scene, scenario: &Scenario) -> Result<Begin, String> {
     let settled = come_to(scene, &[EMPTY.to_owned()], 1).await;
-    settled.unwrap_or_else(|report| panic!("{} before it begins: {report}", scenario.name));
+    settled.map_err(|report| format!("before it begins: {report}"))?;
     (scenario.prepare)(scene).await;
-    Begin { calls: scene.calls(), ledger: scene.world.simulator.ledger().last_sequence() }
+    Ok(Begin { calls: scene.calls(), ledger: scene.world.simulator.ledger().last_sequence() })
 }
 
 /// Holds a run against what was learnt; so many secrets were lost with the operator.

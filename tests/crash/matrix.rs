@@ -1,12 +1,16 @@
 //! The matrix: every mutating call of a scenario, three moments of each, and what a crash there may cost.
 
 use interposer::Call;
+use testkit::SOON;
 
 use crate::end::come_to;
 use crate::learnt::{Learnt, Point, begin, check, lost_secrets};
 use crate::scenario::Scenario;
 use crate::scene::Scene;
-use crate::support::SOON;
+
+/// How many lists of the network the operator of the last life gets when it has ended well at once. One comes
+/// every second, and an unanswered create settles within nine: what it would do late it has done by then.
+pub const LATER: usize = 13;
 
 /// How a run with crashes went.
 pub struct Run {
@@ -18,16 +22,26 @@ pub struct Run {
     pub verdict: Result<(), String>,
 }
 
+impl Run {
+    /// One that did not come so far.
+    pub fn failed(why: String) -> Self {
+        Self { reached: 0, recovery: Vec::new(), verdict: Err(why) }
+    }
+}
+
 /// Runs a scenario, kills the operator at each of `points` in turn, and checks how it ends. The first
 /// must be reached. What the operator does after a crash depends a little on time, so a later one need
-/// not be.
-pub async fn crash(scenario: Scenario, learnt: &Learnt, points: &[Point]) -> Run {
+/// not be. The end is good when it is so after as many lists of the network.
+pub async fn crash(scenario: Scenario, learnt: &Learnt, points: &[Point], looks: usize) -> Run {
     let mut scene = Scene::new(scenario.name).await;
     scene.start();
-    let begin = begin(&scene, &scenario).await;
+    let begin = match begin(&scene, &scenario).await {
+        Ok(begin) => begin,
+        Err(why) => return Run::failed(why),
+    };
     scene.gate.plan(points.iter().map(|point| point.plan(begin.calls)));
     (scenario.act)(&scene).await;
-    let (reached, lost, verdict) = kill_at_each(&mut scene, &scenario, points).await;
+    let (reached, lost, verdict) = kill_at_each(&mut scene, &scenario, points, looks).await;
     let verdict = verdict.and_then(|()| check(&scene, learnt, lost, &begin));
     let recovery = scene.gate.mutations_in(scene.gate.life());
     scene.close().await;
@@ -39,6 +53,7 @@ async fn kill_at_each(
     scene: &mut Scene,
     scenario: &Scenario,
     points: &[Point],
+    looks: usize,
 ) -> (usize, usize, Result<(), String>) {
     let end = scenario.end();
     let mut lost = 0;
@@ -61,5 +76,5 @@ async fn kill_at_each(
         lost += lost_secrets(&scene.gate.mutations_in(scene.gate.life() - 1));
         scene.start();
     }
-    (points.len(), lost, come_to(scene, &end, 2).await)
+    (points.len(), lost, come_to(scene, &end, looks).await)
 }

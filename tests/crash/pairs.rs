@@ -1,30 +1,35 @@
 //! Every pair of points: the operator is killed again while it recovers. `cargo xtask crash-matrix`.
 
-use std::cell::Cell;
-use std::sync::Arc;
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt as _, stream};
-use tokio::sync::mpsc;
-use tokio::task::JoinError;
 
-use crate::learnt::{Learnt, Point, learn, points};
+use crate::harness::{Asked, Matrix, path};
+use crate::learnt::{Learnt, Point, learnt, points};
 use crate::matrix::{Run, crash};
 use crate::scenario::{self, Scenario};
 
 /// How many worlds, each with its own operator, run at a time.
 const AT_A_TIME: usize = 8;
-/// How often progress is shown, in runs.
-const STRIDE: usize = 25;
+/// How many lists an end gets that was good at once: there are too many pairs to wait for more.
+const LOOKS: usize = 2;
 
 /// A line of the summary.
+#[derive(Default)]
 struct Row {
-    scenario: &'static str,
-    singles: usize,
+    points: usize,
     pairs: usize,
-    /// Pairs whose second point was reached.
+    /// Pairs that were run.
+    run: usize,
+    /// Those whose second point was reached.
     reached: usize,
-    wrong: usize,
+}
+
+static ROWS: Mutex<BTreeMap<&'static str, Row>> = Mutex::new(BTreeMap::new());
+
+fn change_row(scenario: Scenario, change: impl FnOnce(&mut Row)) {
+    change(ROWS.lock().expect("nobody panics with it").entry(scenario.name).or_default());
 }
 
 /// The scenarios that `CRASH_SCENARIOS` names, separated by commas; all when it is not set.
@@ -37,83 +42,71 @@ fn wanted() -> Vec<Scenario> {
     wanted.filter(|scenario| names.is_empty() || names.contains(&scenario.name)).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-#[ignore = "takes long: cargo xtask crash-matrix"]
-async fn every_pair() {
-    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+/// What the second points are is only known once the operator has been killed at the first ones.
+pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
+    let mut matrices = Vec::new();
     for scenario in wanted() {
-        rows.push(pairs_of(scenario, &mut failures).await);
-    }
-    println!("\n{:<12} {:>7} {:>7} {:>12} {:>7}", "scenario", "points", "pairs", "both reached", "wrong");
-    for Row { scenario, singles, pairs, reached, wrong } in &rows {
-        println!("{scenario:<12} {singles:>7} {pairs:>7} {reached:>12} {wrong:>7}");
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    for Row { scenario, pairs, reached, .. } in rows {
-        assert!(pairs > 0 && reached * 4 >= pairs * 3, "{scenario}: {reached} of {pairs} pairs were reached");
-    }
-}
-
-async fn pairs_of(scenario: Scenario, failures: &mut Vec<String>) -> Row {
-    let learnt = Arc::new(learn(&scenario).await);
-    let singles = learnt.points.iter().map(|point| vec![point.clone()]).collect::<Vec<_>>();
-    let mut pairs = Vec::new();
-    let wrong = Cell::new(0);
-    let mut judge = |stops: &[Point], outcome: Result<Run, JoinError>| {
-        let verdict = outcome.as_ref().map_or_else(|panic| Err(panic.to_string()), |run| run.verdict.clone());
-        if let Err(why) = verdict {
-            wrong.set(wrong.get() + 1);
-            let stops = stops.iter().map(ToString::to_string).collect::<Vec<_>>().join("; then ");
-            failures.push(format!("{}: {stops}: {why}", scenario.name));
+        let name = format!("pairs/{}", scenario.name);
+        if asked.may_want(&format!("{name}/")) {
+            let learnt = learnt(scenario).await.unwrap_or_else(|why| panic!("{name}: {why}"));
+            matrices.push(matrix(asked, scenario, name, learnt).await);
         }
-        outcome.ok()
-    };
-    let count = singles.len();
-    each(scenario, &learnt, singles, &wrong, |stops, outcome| {
-        let Some(run) = judge(stops, outcome) else { return };
-        pairs.extend(points(run.recovery.iter()).into_iter().map(|second| vec![stops[0].clone(), second]));
-    })
-    .await;
-    let (total, mut reached) = (pairs.len(), 0);
-    each(scenario, &learnt, pairs, &wrong, |stops, outcome| {
-        reached += judge(stops, outcome).map_or(0, |run| usize::from(run.reached == stops.len()));
-    })
-    .await;
-    Row { scenario: scenario.name, singles: count, pairs: total, reached, wrong: wrong.get() }
+    }
+    matrices
 }
 
-/// Runs the scenario once for each list of points, and shows progress.
-async fn each(
-    scenario: Scenario,
-    learnt: &Arc<Learnt>,
-    lists: Vec<Vec<Point>>,
-    wrong: &Cell<usize>,
-    mut judge: impl FnMut(&[Point], Result<Run, JoinError>),
-) {
-    let (total, begun) = (lists.len(), Instant::now());
-    let (told, mut news) = mpsc::unbounded_channel();
-    let runs = stream::iter(lists).map(|stops| {
-        let learnt = Arc::clone(learnt);
+async fn matrix(asked: &Asked, scenario: Scenario, name: String, learnt: Arc<Learnt>) -> Matrix {
+    let named = learnt.points.iter().map(|point| (path([&point.to_string()]), point.clone()));
+    let wanted = named.filter(|(first, _)| asked.may_want(&format!("{name}/{first}/")));
+    let runs = wanted.map(|(first, point)| {
+        let learnt = Arc::clone(&learnt);
         async move {
-            let own = stops.clone();
-            let run = tokio::spawn(async move { crash(scenario, &learnt, &own).await }).await;
-            (stops, run)
+            let own = point.clone();
+            let run = async move { crash(scenario, &learnt, &[own], LOOKS).await };
+            (first, point, tokio::spawn(run).await)
         }
     });
-    let running = runs.buffer_unordered(AT_A_TIME).for_each(|outcome| {
-        // The receiver outlives the runs.
-        let _ = told.send(outcome);
-        std::future::ready(())
-    });
-    let judging = async {
-        for done in 1..=total {
-            let Some((stops, outcome)) = news.recv().await else { break };
-            judge(&stops, outcome);
-            if done % STRIDE == 0 || done == total {
-                let (name, wrong, seconds) = (scenario.name, wrong.get(), begun.elapsed().as_secs());
-                println!("{name}: {done} of {total} runs, {wrong} wrong so far, {seconds} s");
-            }
+    let runs = stream::iter(runs.collect::<Vec<_>>()).buffered(AT_A_TIME).collect::<Vec<_>>().await;
+    eprintln!("{name}: {} first points", runs.len());
+    let mut matrix = Matrix::new(name, AT_A_TIME);
+    change_row(scenario, |row| row.points = runs.len());
+    for (first, point, run) in runs {
+        let Run { recovery, verdict, .. } = run.unwrap_or_else(|panic| Run::failed(panic.to_string()));
+        matrix.add([&first, "alone"], async move || verdict);
+        for second in points(recovery.iter()) {
+            change_row(scenario, |row| row.pairs += 1);
+            let name = format!("then {second}");
+            let (learnt, both) = (Arc::clone(&learnt), [point.clone(), second]);
+            matrix.add([&first, &name], move || pair(scenario, learnt, both));
         }
-    };
-    futures::join!(running, judging);
+    }
+    matrix
+}
+
+async fn pair(scenario: Scenario, learnt: Arc<Learnt>, both: [Point; 2]) -> Result<(), String> {
+    let run = crash(scenario, &learnt, &both, LOOKS).await;
+    change_row(scenario, |row| {
+        row.run += 1;
+        row.reached += usize::from(run.reached == both.len());
+    });
+    run.verdict
+}
+
+/// Shows how many pairs were run.
+///
+/// # Errors
+///
+/// When of all pairs of a scenario too few were reached to mean anything.
+pub fn summary() -> Result<(), String> {
+    let rows = ROWS.lock().expect("nobody panics with it");
+    if !rows.is_empty() {
+        println!("{:<12} {:>7} {:>7} {:>7} {:>12}", "scenario", "points", "pairs", "run", "both reached");
+    }
+    for (scenario, Row { points, pairs, run, reached }) in rows.iter() {
+        println!("{scenario:<12} {points:>7} {pairs:>7} {run:>7} {reached:>12}");
+        if run == pairs && (*pairs == 0 || reached * 4 < pairs * 3) {
+            return Err(format!("{scenario}: {reached} of {pairs} pairs were reached"));
+        }
+    }
+    Ok(())
 }

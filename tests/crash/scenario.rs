@@ -2,15 +2,12 @@
 
 use futures::future::BoxFuture;
 use interposer::Call;
-use kube::api::DeleteParams;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation};
-use webhook_operator::resources::WebhookEndpoint;
+use testkit::{NETWORK, SOON};
 
 use crate::end::come_to;
 use crate::scene::Scene;
-use crate::support::SOON;
-use crate::support::world::NETWORK;
 
 type Step = for<'a> fn(&'a Scene) -> BoxFuture<'a, ()>;
 
@@ -80,12 +77,7 @@ pub const PATCH: Scenario = Scenario {
 pub const DELETE: Scenario = Scenario {
     name: "delete",
     prepare: |scene| Box::pin(ready(scene)),
-    act: |scene| {
-        Box::pin(async move {
-            let api = scene.world.api::<WebhookEndpoint>();
-            api.delete("hook", &DeleteParams::default()).await.expect("the resource is deleted");
-        })
-    },
+    act: |scene| Box::pin(scene.world.ask_to_delete("hook")),
     end: &[EMPTY],
     creates: 0,
     deletes: 1,
@@ -190,25 +182,3 @@ impl Scenario {
         self.end.iter().map(|line| (*line).to_owned()).collect()
     }
 }
-
-/// A test for each scenario.
-macro_rules! each_scenario {
-    ($run:path) => {
-        $crate::scenario::each_scenario! { $run:
-            create: CREATE,
-            patch: PATCH,
-            delete: DELETE,
-            rename: RENAME,
-            recovery: RECOVERY,
-            recreation: RECREATION,
-            two_resources_with_one_url: TWINS,
-        }
-    };
-    ($run:path: $($name:ident: $scenario:ident),* $(,)?) => {
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-        async fn $name() {
-            $run($crate::scenario::$scenario).await;
-        })*
-    };
-}
-pub(crate) use each_scenario;

@@ -2,17 +2,13 @@
 //! both servers through interposers.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use interposer::{Interposer, Serve, Side};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt as _};
-use serde_json::{Value, json};
-use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
-
-use crate::support::operator::{OWN, control_plane, service_account_kubeconfig};
-use crate::support::{Operator, OperatorOptions, SOON, World};
+use kube::api::ListParams;
+use serde_json::json;
+use testkit::service_account::token;
+use testkit::{Operator, SOON, World, control_plane, service_account_kubeconfig};
+use webhook_operator::resources::WebhookEndpoint;
 
 /// The path that the simulator serves its API under.
 const BASE_PATH: &str = "/webhooks/v1";
@@ -29,19 +25,12 @@ pub struct Scene {
     pub kube: Interposer,
     /// Between the operator and the simulator; everything ends with it.
     _remote: Interposer,
-    /// The label of what the operator looks after.
-    own: String,
-    kubeconfig: Value,
-    /// What the operator is started with, beside what every test's is.
-    pub arguments: Vec<String>,
 }
 
 impl Scene {
     /// A world with a network, and no operator yet.
     pub async fn new(name: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let own = format!("{name}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let world = World::without_operator(name, json!({ OWN: own })).await;
+        let mut world = World::without_operator(name).await;
         let gate = interposer::World::new();
         gate.alias(&world.namespace, "{namespace}");
         let plane = control_plane();
@@ -61,11 +50,10 @@ impl Scene {
             world: gate.clone(),
         })
         .expect("an interposer");
-        let kubeconfig = kube.kubeconfig(service_account(), None).expect("the token passes through");
-        let kubeconfig = serde_yaml::from_str(&kubeconfig).expect("a kubeconfig");
+        let kubeconfig = kube.kubeconfig(service_account()).expect("the token passes through");
+        world.options.kubeconfig = Some(serde_yaml::from_str(&kubeconfig).expect("a kubeconfig"));
         let url = remote.url();
-        let arguments = Vec::new();
-        let scene = Self { world, gate, kube, _remote: remote, own, kubeconfig, arguments };
+        let scene = Self { world, gate, kube, _remote: remote };
         let network = json!({
             "apiUrl": format!("{url}{BASE_PATH}"),
             "auth": { "oauth2ClientCredentials": { "tokenUrl": format!("{url}{TOKEN_PATH}") } },
@@ -78,23 +66,18 @@ impl Scene {
 
     /// Starts the operator.
     pub fn start(&mut self) {
-        let options = OperatorOptions {
-            own: Some(self.own.clone()),
-            kubeconfig: Some(self.kubeconfig.clone()),
-            arguments: self.arguments.clone(),
-            ..OperatorOptions::default()
-        };
-        self.world.own = Some(Operator::start(options));
+        self.world.start_operator();
     }
 
     /// The token that the operator shows to the API server.
     pub fn token(&self) -> &str {
-        self.kubeconfig["users"][0]["user"]["token"].as_str().expect("a token")
+        token(self.world.options.kubeconfig.as_ref().expect("it was made with one"))
     }
 
     /// Has the operator show another token from its next start on.
     pub fn show_token(&mut self, token: &str) {
-        self.kubeconfig["users"][0]["user"]["token"] = token.into();
+        let kubeconfig = self.world.options.kubeconfig.as_mut().expect("it was made with one");
+        kubeconfig["users"][0]["user"]["token"] = token.into();
     }
 
     /// SIGKILL. What the operator still had under way reaches no server, and what had reached one is
@@ -107,10 +90,9 @@ impl Scene {
         self.gate.settled(SOON).await.unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Ends the operator and clears its namespace away, so that many worlds fit into one API server.
+    /// Ends the operator, and checks that nothing it had under way is left.
     pub async fn close(mut self) {
         self.kill().await;
-        clear(&self.world).await;
     }
 
     /// What the operator of this life has logged.
@@ -130,21 +112,6 @@ impl Scene {
     pub fn calls(&self) -> u64 {
         self.gate.journal().len() as u64
     }
-}
-
-/// Clears a world away, past its operator. What is gone already is as good.
-pub async fn clear(world: &World) {
-    let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-    let (patch, delete) = (PatchParams::default(), DeleteParams::default());
-    let networks = Api::<ClusterWebhookNetwork>::all(world.client.clone());
-    let _ = networks.delete(&world.namespace, &delete).await;
-    let _ = networks.patch(&world.namespace, &patch, &free).await;
-    let resources = world.api::<WebhookEndpoint>();
-    for resource in world.all::<WebhookEndpoint>().await {
-        let _ = resources.delete(&resource.name_any(), &delete).await;
-        let _ = resources.patch(&resource.name_any(), &patch, &free).await;
-    }
-    let _ = Api::<Namespace>::all(world.client.clone()).delete(&world.namespace, &delete).await;
 }
 
 /// The kubeconfig of the operator's `ServiceAccount`; one token serves all scenes.

@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use crate::harness::{Asked, Matrix};
+use crate::learnt::{self, Learnt, Point};
+use crate::matrix::{LATER, crash};
+use crate::scenario::Scenario;
 
-use crate::learnt::learn;
-use crate::matrix::crash;
-use crate::scenario::{Scenario, each_scenario};
-use crate::worlds::all_well;
+/// Half of the time, they wait for what may come late.
+const AT_A_TIME: usize = 12;
 
-static AT_A_TIME: Semaphore = Semaphore::const_new(6);
-
-async fn every_point(scenario: Scenario) {
-    let learnt = Arc::new(learn(&scenario).await);
-    let worlds = learnt.points.clone().into_iter().map(|point| {
-        let learnt = Arc::clone(&learnt);
-        let name = format!("{}, killed at {point}", scenario.name);
-        (name, async move { crash(scenario, &learnt, std::slice::from_ref(&point)).await.verdict })
-    });
-    all_well(&format!("single points, {}", scenario.name), &AT_A_TIME, worlds.collect()).await;
+async fn run(scenario: Scenario, learnt: Arc<Learnt>, point: Point) -> Result<(), String> {
+    crash(scenario, &learnt, std::slice::from_ref(&point), LATER).await.verdict
 }
 
-each_scenario!(every_point);
+pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
+    learnt::matrices(asked, "single", AT_A_TIME, |scenario, learnt, matrix| {
+        for point in learnt.points.clone() {
+            let (call, when) = (point.call.to_string(), point.when.to_string());
+            let learnt = Arc::clone(learnt);
+            matrix.add([&call, &when], move || run(scenario, learnt, point));
+        }
+    })
+    .await
+}

@@ -2,17 +2,55 @@
 //! show a fresh endpoint late. It never makes an endpoint without a POST.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use webhook_operator::planning::Attempt;
-use webhook_operator::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
+use webhook_operator::provider::{Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 
 use super::time::{Tick, UNSETTLED, second};
 
 pub type Id = u8;
 
-/// The URL that every resource of the model declares.
-pub const URL: &str = "https://hooks.example.com/charging";
+/// Where an endpoint delivers to.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Url {
+    /// What a resource of the model declares at first.
+    Usual,
+    /// What it may declare instead.
+    New,
+    /// What none of them declares.
+    Elsewhere,
+}
+
+impl Url {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Usual => "https://hooks.example.com/charging",
+            Self::New => "https://hooks.example.com/new",
+            Self::Elsewhere => "https://elsewhere.example.com",
+        }
+    }
+
+    /// As the operator has it, parsed once.
+    pub fn parsed(self) -> EndpointUrl {
+        static PARSED: LazyLock<[EndpointUrl; 3]> =
+            LazyLock::new(|| [Url::Usual, Url::New, Url::Elsewhere].map(|url| url.text().into()));
+        PARSED[self as usize].clone()
+    }
+
+    pub fn other(self) -> Self {
+        match self {
+            Self::Usual | Self::Elsewhere => Self::New,
+            Self::New => Self::Usual,
+        }
+    }
+
+    pub fn of(url: &EndpointUrl) -> Self {
+        let all = [Self::Usual, Self::New, Self::Elsewhere];
+        all.into_iter().find(|known| known.text() == url.as_str()).expect("the model sends no other URL")
+    }
+}
 
 pub fn endpoint_id(id: Id) -> EndpointId {
     EndpointId::from(format!("wh_{id:02}"))
@@ -50,9 +88,26 @@ impl Events {
         let all = [Self::Ocpp, Self::Connectivity, Self::Both];
         all.into_iter().find(|events| events.set() == *set).expect("the model sends no other events")
     }
+}
 
-    pub fn request(self) -> NewEndpoint {
-        NewEndpoint { url: URL.into(), enabled_events: self.set(), status: EndpointStatus::Active }
+/// What a create asks for.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Request {
+    pub url: Url,
+    pub events: Events,
+}
+
+impl Request {
+    pub fn of(attempt: &Attempt) -> Self {
+        Self { url: Url::of(&attempt.url), events: Events::of(&attempt.enabled_events) }
+    }
+
+    pub fn endpoint(self) -> NewEndpoint {
+        NewEndpoint {
+            url: self.url.parsed(),
+            enabled_events: self.events.set(),
+            status: EndpointStatus::Active,
+        }
     }
 }
 
@@ -67,7 +122,7 @@ pub enum Maker {
 /// What a list or a GET shows of an endpoint.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Shown {
-    pub url: &'static str,
+    pub url: Url,
     pub events: Events,
     pub active: bool,
     pub created_at: Option<Timestamp>,
@@ -78,7 +133,7 @@ impl Shown {
         Endpoint {
             id: endpoint_id(id),
             network_id: None,
-            url: self.url.into(),
+            url: self.url.parsed(),
             enabled_events: self.events.set(),
             status: if self.active { EndpointStatus::Active } else { EndpointStatus::Inactive },
             created_at: self.created_at,
@@ -101,7 +156,7 @@ pub struct Remote {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct InFlight {
     pub by: usize,
-    pub events: Events,
+    pub request: Request,
     pub sent_at: Tick,
 }
 
@@ -123,6 +178,8 @@ pub struct Api {
     pub in_flight: Vec<InFlight>,
     /// Whether answers leave `createdAt` out.
     pub undated: bool,
+    /// By how many seconds `createdAt` is ahead of the clock that `Date` shows.
+    pub skew: i8,
 }
 
 impl Api {
@@ -133,23 +190,28 @@ impl Api {
     }
 
     /// A POST of resource `by`, sent at `sent_at`, takes effect now.
-    pub fn post(&mut self, by: usize, events: Events, sent_at: Tick, now: Tick) -> Id {
-        let created_at = (!self.undated).then(|| second(now));
-        let shown = Shown { url: URL, events, active: true, created_at };
+    pub fn post(&mut self, by: usize, request: Request, sent_at: Tick, now: Tick) -> Id {
+        let Request { url, events } = request;
+        let created_at = self.created_at(second(now));
+        let shown = Shown { url, events, active: true, created_at };
         self.make(Maker::Resource(by), shown, now, sent_at + UNSETTLED)
     }
 
     /// A POST that takes effect later, or never.
-    pub fn send(&mut self, by: usize, events: Events, sent_at: Tick) {
-        self.in_flight.push(InFlight { by, events, sent_at });
+    pub fn send(&mut self, by: usize, request: Request, sent_at: Tick) {
+        self.in_flight.push(InFlight { by, request, sent_at });
         self.in_flight.sort_unstable();
     }
 
     /// Somebody makes an endpoint by hand; `before` the second that the tick begins with.
-    pub fn by_hand(&mut self, url: &'static str, events: Events, now: Tick, before: SignedDuration) -> Id {
-        let created_at = (!self.undated).then(|| second(now) - before);
+    pub fn by_hand(&mut self, url: Url, events: Events, now: Tick, before: SignedDuration) -> Id {
+        let created_at = self.created_at(second(now) - before);
         let shown = Shown { url, events, active: true, created_at };
         self.make(Maker::Hand, shown, now, now)
+    }
+
+    fn created_at(&self, at: Timestamp) -> Option<Timestamp> {
+        (!self.undated).then(|| at + SignedDuration::from_secs(i64::from(self.skew)))
     }
 
     pub fn get(&self, id: Id) -> Option<&Remote> {
@@ -186,5 +248,5 @@ impl Api {
 
 /// Whether `attempt` would recognise `remote`, or stop because of it, but for its id.
 pub fn concerns(attempt: &Attempt, remote: &Remote) -> bool {
-    attempt.url.as_str() == remote.shown.url && attempt.enabled_events == remote.shown.events.set()
+    attempt.url.as_str() == remote.shown.url.text() && attempt.enabled_events == remote.shown.events.set()
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use webhook_operator::planning::{Attempt, HeldSecret, Observed, Removal, SecretState};
+use webhook_operator::planning::{Attempt, Reason, Removal};
 
-use super::api::{Events, Id, endpoint_id};
+use super::api::{Events, Id, Request, Url};
 
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Condition {
@@ -15,13 +15,56 @@ pub enum Condition {
     Ready,
     Drifted,
     /// With the endpoints that its message names.
-    Stalled(BTreeSet<Id>),
+    Stalled(Reason, BTreeSet<Id>),
+}
+
+/// A name that a resource may declare for its Secret.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Name {
+    First,
+    Second,
+}
+
+impl Name {
+    pub const ALL: [Self; 2] = [Self::First, Self::Second];
+
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+
+    /// As resource `who` spells it.
+    pub fn text(self, who: usize) -> String {
+        match self {
+            Self::First => format!("first-{who}"),
+            Self::Second => format!("second-{who}"),
+        }
+    }
+
+    pub fn parse(text: &str) -> Self {
+        if text.starts_with("first") { Self::First } else { Self::Second }
+    }
+}
+
+/// What the status says of what is declared now.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Generation {
+    /// Nothing.
+    New,
+    /// It speaks of it.
+    Observed,
+    /// It was reached.
+    Applied,
 }
 
 /// A `WebhookEndpoint`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Resource {
-    pub events: Events,
+    pub request: Request,
+    /// The declared name of its Secret.
+    pub name: Name,
     /// Its deletion policy.
     pub policy: Removal,
     pub deleting: bool,
@@ -29,23 +72,29 @@ pub struct Resource {
     pub attempt: Option<Arc<Attempt>>,
     pub recorded: Option<Id>,
     pub resolved: u64,
-    pub reached: bool,
+    pub generation: Generation,
     pub condition: Condition,
 }
 
 impl Resource {
     pub fn declared(events: Events) -> Self {
         Self {
-            events,
+            request: Request { url: Url::Usual, events },
+            name: Name::First,
             policy: Removal::Delete,
             deleting: false,
             finalizer: false,
             attempt: None,
             recorded: None,
             resolved: 0,
-            reached: false,
+            generation: Generation::New,
             condition: Condition::UnderWay,
         }
+    }
+
+    /// The same with something else declared.
+    pub fn redeclared(&self) -> Self {
+        Self { generation: Generation::New, ..self.clone() }
     }
 }
 
@@ -73,52 +122,95 @@ impl Secret {
             Self::Absent | Self::Foreign | Self::Released { .. } => None,
         }
     }
+}
 
-    /// The endpoint whose secret it holds, whosever it is.
-    pub fn stored(&self) -> Option<Id> {
-        match self {
-            Self::Released { endpoint } => Some(*endpoint),
-            other => other.endpoint(),
+/// The Secrets under the names that a resource may declare.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Secrets {
+    first: Secret,
+    second: Secret,
+}
+
+impl Secrets {
+    /// One under the first name, and none under the second.
+    pub fn first(first: Secret) -> Self {
+        Self { first, second: Secret::Absent }
+    }
+
+    pub fn of(&self, name: Name) -> &Secret {
+        match name {
+            Name::First => &self.first,
+            Name::Second => &self.second,
         }
     }
 
-    pub fn state(&self) -> SecretState {
-        match self {
-            Self::Absent => SecretState::Absent,
-            Self::Foreign | Self::Released { .. } => SecretState::Foreign,
-            Self::Held { endpoint, attempt, .. } => SecretState::Held(HeldSecret {
-                endpoint: Some(endpoint_id(*endpoint)),
-                attempt: *attempt,
-                ..HeldSecret::default()
-            }),
+    pub fn of_mut(&mut self, name: Name) -> &mut Secret {
+        match name {
+            Name::First => &mut self.first,
+            Name::Second => &mut self.second,
         }
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (Name, &Secret)> {
+        Name::ALL.into_iter().map(|name| (name, self.of(name)))
+    }
+
+    /// The endpoints whose secrets the resource's own Secrets hold.
+    pub fn endpoints(&self) -> impl Iterator<Item = Id> {
+        self.all().filter_map(|(_, secret)| secret.endpoint())
+    }
+
+    /// The endpoint whose secret the latest of the resource's own Secrets holds.
+    pub fn endpoint(&self) -> Option<Id> {
+        self.endpoints().next()
+    }
+
+    pub fn released(&self) -> impl Iterator<Item = Id> {
+        self.all().filter_map(|(_, secret)| match secret {
+            Secret::Released { endpoint } => Some(*endpoint),
+            Secret::Absent | Secret::Foreign | Secret::Held { .. } => None,
+        })
+    }
+
+    /// Whether a Secret holds the secret of an endpoint, whosever it is.
+    pub fn store(&self, id: Id) -> bool {
+        self.endpoints().chain(self.released()).any(|stored| stored == id)
+    }
+
+    /// The number of the latest attempt that a Secret shows to be answered.
+    fn answered(&self) -> u64 {
+        let attempts = self.all().map(|(_, secret)| match secret {
+            Secret::Held { attempt, .. } => *attempt,
+            Secret::Absent | Secret::Foreign | Secret::Released { .. } => 0,
+        });
+        attempts.max().unwrap_or(0)
     }
 }
 
-/// A resource and its Secret, as they are or as a cache shows them.
+/// A resource and its Secrets, as they are or as a cache shows them.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct View {
     /// `None` once it is deleted.
     pub resource: Option<Arc<Resource>>,
-    pub secret: Secret,
+    pub secrets: Secrets,
 }
 
 impl View {
+    /// The Secret under the declared name.
+    pub fn declared_secret(&self) -> &Secret {
+        let name = self.resource.as_ref().map_or(Name::First, |resource| resource.name);
+        self.secrets.of(name)
+    }
+
     /// The attempt that is still open by this view.
-    pub fn open_attempt(&self, who: usize) -> Option<Attempt> {
+    pub fn open_attempt(&self, who: usize) -> Option<&Attempt> {
         let resource = self.resource.as_ref()?;
-        let observed = Observed {
-            uid: uid(who),
-            attempt: resource.attempt.as_deref().cloned(),
-            resolved_attempt: resource.resolved,
-            secret: self.secret.state(),
-            ..Observed::default()
-        };
-        observed.open_attempt().cloned()
+        let resolved = self.secrets.answered().max(resource.resolved);
+        resource.attempt.as_deref().filter(|attempt| attempt.is_open(&uid(who), resolved))
     }
 
     pub fn holds(&self, id: Id) -> bool {
-        self.secret.endpoint() == Some(id)
+        self.secrets.endpoints().any(|stored| stored == id)
             || self.resource.as_ref().is_some_and(|resource| resource.recorded == Some(id))
     }
 }
@@ -133,8 +225,8 @@ pub struct Place {
     pub now: View,
     /// Earlier versions of the resource, the latest first; kept while staleness is still to come.
     pub earlier: Vec<Arc<Resource>>,
-    /// The version of the Secret before its latest change.
-    pub earlier_secret: Option<Secret>,
+    /// The Secrets before the latest change of one.
+    pub earlier_secrets: Option<Secrets>,
 }
 
 impl Place {
@@ -147,21 +239,25 @@ impl Place {
         }
     }
 
-    pub fn write_secret(&mut self, secret: Secret) {
-        self.earlier_secret = Some(std::mem::replace(&mut self.now.secret, secret));
+    pub fn write_secret(&mut self, name: Name, secret: Secret) {
+        self.earlier_secrets = Some(self.now.secrets.clone());
+        *self.now.secrets.of_mut(name) = secret;
     }
 
-    /// The finalizer is off: the resource goes, and its Secret is collected.
+    /// The finalizer is off: the resource goes, and its Secrets are collected.
     pub fn remove(&mut self) {
         self.now.resource = None;
-        if matches!(self.now.secret, Secret::Held { .. }) {
-            self.now.secret = Secret::Absent;
+        for name in Name::ALL {
+            let secret = self.now.secrets.of_mut(name);
+            if matches!(secret, Secret::Held { .. }) {
+                *secret = Secret::Absent;
+            }
         }
         self.forget();
     }
 
     pub fn forget(&mut self) {
         self.earlier.clear();
-        self.earlier_secret = None;
+        self.earlier_secrets = None;
     }
 }

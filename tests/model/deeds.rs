@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::api::{Events, Maker, URL};
-use super::cluster::{Resource, Secret};
+use super::api::{Events, Maker, Url};
+use super::cluster::{Name, Resource, Secret, Secrets};
 use super::time::tick;
 use super::world::{Deed, World};
 
@@ -13,17 +13,19 @@ use super::world::{Deed, World};
 /// attempt sends, can't be told from what the attempt made: that limit is documented, and left out here.
 pub fn possible(world: &World, deed: Deed) -> bool {
     let resource = |who: usize| world.places.get(who)?.now.resource.as_deref();
-    let secret = |who: usize| &world.places[who].now.secret;
+    let secrets = |who: usize| &world.places[who].now.secrets;
+    let held = |who: usize| secrets(who).endpoint();
     match deed {
         // One that holds an endpoint and lost its finalizer is gone before anybody can act.
-        Deed::DeleteResource(who) => resource(who).is_some_and(|resource| {
-            !resource.deleting && (resource.finalizer || secret(who).endpoint().is_none())
-        }),
-        Deed::ChangeEvents(who) => resource(who).is_some_and(|resource| !resource.deleting),
-        Deed::DeleteEndpoint(who) => secret(who).endpoint().is_some_and(|id| world.api.get(id).is_some()),
-        Deed::DeleteSecret(who) => secret(who).endpoint().is_some(),
+        Deed::DeleteResource(who) => resource(who)
+            .is_some_and(|resource| !resource.deleting && (resource.finalizer || held(who).is_none())),
+        Deed::ChangeEvents(who) | Deed::ChangeUrl(who) | Deed::MoveSecret(who) => {
+            resource(who).is_some_and(|resource| !resource.deleting)
+        }
+        Deed::DeleteEndpoint(who) => held(who).is_some_and(|id| world.api.get(id).is_some()),
+        Deed::DeleteSecret(who) => held(who).is_some(),
         Deed::ForeignSecret(who) | Deed::RestoreSecret(who) => {
-            resource(who).is_some() && *secret(who) == Secret::Absent
+            resource(who).is_some() && *world.places[who].now.declared_secret() == Secret::Absent
         }
         Deed::IdenticalJustBefore => open_since(world).all(|since| since >= world.now),
         Deed::IdenticalListed => open_since(world).next().is_none() && world.process.listed_at.is_some(),
@@ -55,35 +57,42 @@ pub fn perform(world: &mut World, deed: Deed) {
             }
         }
         Deed::ChangeEvents(who) => change(world, who, |resource| {
-            resource.events = resource.events.other();
-            resource.reached = false;
+            resource.request.events = resource.request.events.other();
         }),
+        Deed::ChangeUrl(who) => change(world, who, |resource| {
+            resource.request.url = resource.request.url.other();
+        }),
+        Deed::MoveSecret(who) => change(world, who, |resource| resource.name = resource.name.other()),
         Deed::DeleteEndpoint(who) => {
-            if let Some(id) = world.places[who].now.secret.endpoint() {
+            if let Some(id) = world.places[who].now.secrets.endpoint() {
                 world.api.delete(id);
                 world.removed_by_hand.insert(id);
             }
         }
-        Deed::DeleteSecret(who) => world.places[who].write_secret(Secret::Absent),
-        Deed::ForeignSecret(who) => world.places[who].write_secret(Secret::Foreign),
+        Deed::DeleteSecret(who) => {
+            if let Some(name) = name_of(&world.places[who].now.secrets) {
+                world.places[who].write_secret(name, Secret::Absent);
+            }
+        }
+        Deed::ForeignSecret(who) => write_declared(world, who, Secret::Foreign),
         Deed::RestoreSecret(who) => {
             if let Some(remote) = world.api.get_mut(0) {
                 remote.maker = Maker::Resource(who);
             }
-            world.places[who].write_secret(Secret::Held { endpoint: 0, attempt: 1, genuine: true });
+            write_declared(world, who, Secret::Held { endpoint: 0, attempt: 1, genuine: true });
         }
         Deed::IdenticalJustBefore => {
-            world.api.by_hand(URL, Events::Ocpp, world.now, SignedDuration::from_secs(3));
+            world.api.by_hand(Url::Usual, Events::Ocpp, world.now, SignedDuration::from_secs(3));
         }
         Deed::IdenticalListed => {
-            let id = world.api.by_hand(URL, Events::Ocpp, world.now, SignedDuration::ZERO);
+            let id = world.api.by_hand(Url::Usual, Events::Ocpp, world.now, SignedDuration::ZERO);
             world.process.see(&world.api, id);
         }
         Deed::Identical => {
-            world.api.by_hand(URL, Events::Ocpp, world.now, SignedDuration::ZERO);
+            world.api.by_hand(Url::Usual, Events::Ocpp, world.now, SignedDuration::ZERO);
         }
         Deed::OtherEvents => {
-            world.api.by_hand(URL, Events::Both, world.now, SignedDuration::ZERO);
+            world.api.by_hand(Url::Usual, Events::Both, world.now, SignedDuration::ZERO);
         }
         Deed::Disable(who) => {
             if let Some(remote) = made_for(world, who).and_then(|id| world.api.get_mut(id)) {
@@ -93,9 +102,22 @@ pub fn perform(world: &mut World, deed: Deed) {
     }
 }
 
+/// Changes what a resource declares.
 fn change(world: &mut World, who: usize, change: impl FnOnce(&mut Resource)) {
-    if let Some(mut resource) = world.places[who].now.resource.as_deref().cloned() {
+    if let Some(resource) = world.places[who].now.resource.as_deref() {
+        let mut resource = resource.redeclared();
         change(&mut resource);
         world.places[who].write(resource);
     }
+}
+
+fn write_declared(world: &mut World, who: usize, secret: Secret) {
+    let place = &mut world.places[who];
+    let name = place.now.resource.as_ref().map_or(Name::First, |resource| resource.name);
+    place.write_secret(name, secret);
+}
+
+/// Where the endpoint's secret is.
+fn name_of(secrets: &Secrets) -> Option<Name> {
+    secrets.all().find_map(|(name, secret)| secret.endpoint().map(|_| name))
 }

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use webhook_operator::planning::{Action, Reach, Step};
 
 use super::api::{Lag, Maker};
-use super::cluster::{Secret, View};
+use super::cluster::View;
 use super::deeds;
 use super::mutation::Mutation;
 use super::perform::Outcome;
 use super::process::Process;
 use super::time::Tick;
-use super::world::{Deed, World};
+use super::world::{Begun, Deed, World};
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Event {
     /// Resource `who` is activated, and its next step turns out so.
     Act { who: usize, outcome: Outcome },
+    /// Resource `who` is activated, and something else happens before its next step is performed.
+    Begin { who: usize },
     /// The watch shows a resource and its Secret as they are.
     CatchUp { who: usize },
     /// The lister lists.
@@ -67,7 +69,10 @@ impl World {
             return events.extend(self.lags(self.now).map(|lag| Event::Resync { lag }));
         }
         for who in self.everybody() {
-            self.acts(who, mutation, events);
+            // One activation at a time is looked at so closely.
+            if self.begun.as_ref().is_none_or(|begun| begun.who == who) {
+                self.acts(who, mutation, events);
+            }
             if !self.is_up_to_date(who) {
                 events.push(Event::CatchUp { who });
             }
@@ -102,20 +107,23 @@ impl World {
     }
 
     fn acts(&self, who: usize, mutation: Option<Mutation>, events: &mut Vec<Event>) {
-        let Some((step, ..)) = self.plan(who, mutation) else { return };
+        let Some(planned) = self.plan(who, mutation) else { return };
+        if self.budget.between > 0 && self.begun.is_none() && matches!(planned.step, Step::Act(_)) {
+            events.push(Event::Begin { who });
+        }
         let mut act = |outcome| events.push(Event::Act { who, outcome });
-        if let Step::Act(Action::List) = step {
+        if let Step::Act(Action::List) = planned.step {
             return self.lags(self.lists_at()).for_each(|lag| act(Outcome::Lagging(lag)));
         }
         act(Outcome::Done);
-        let Step::Act(action) = step else { return };
-        if let Action::Confirm { id } = &action
+        let Step::Act(action) = &planned.step else { return };
+        if let Action::Confirm { id } = action
             && self.budget.lagging > 0
             && self.api.get(super::api::parse_id(id)).is_some_and(|remote| self.now < remote.settled_at)
         {
             act(Outcome::Lagging(Lag::Fresh));
         }
-        if let Action::Create = action
+        if let Action::Create { .. } = action
             && self.budget.refused > 0
         {
             act(Outcome::Refused);
@@ -125,12 +133,15 @@ impl World {
             return;
         }
         match action {
-            Action::Create => {
+            Action::Create { .. } => {
                 [Outcome::RequestLost, Outcome::AnswerLost, Outcome::Late].into_iter().for_each(act);
             }
-            Action::Delete { .. } | Action::RecordAttempt(_) | Action::StoreSecret | Action::Patch { .. } => {
-                act(Outcome::AnswerLost);
-            }
+            Action::Delete { .. }
+            | Action::RecordAttempt(_)
+            | Action::StoreSecret { .. }
+            | Action::CopySecret { .. }
+            | Action::DeleteSecret { .. }
+            | Action::Patch { .. } => act(Outcome::AnswerLost),
             _ => {}
         }
     }
@@ -153,7 +164,7 @@ impl World {
 
     fn crashes(&self, mutation: Option<Mutation>, events: &mut Vec<Event>) {
         let about_to_send =
-            |who: &usize| matches!(self.plan(*who, mutation), Some((Step::Act(Action::Create), ..)));
+            |who: &usize| self.plan(*who, mutation).is_some_and(|planned| is_create(&planned.step));
         let sending = self.everybody().filter(about_to_send).map(Some);
         for sending in [None].into_iter().chain(sending) {
             events.push(Event::Crash(Crash { sending, stale: Stale::Nothing }));
@@ -164,7 +175,7 @@ impl World {
         for (who, place) in self.places.iter().enumerate() {
             let mut stale = |stale| events.push(Event::Crash(Crash { sending: None, stale }));
             (1..=place.earlier.len()).for_each(|by| stale(Stale::Resource(who, by)));
-            if place.earlier_secret.is_some() {
+            if place.earlier_secrets.is_some() {
                 stale(Stale::Secret(who));
                 if !place.earlier.is_empty() {
                     stale(Stale::Both(who));
@@ -177,7 +188,8 @@ impl World {
     pub fn tell(&self, event: Event, mutation: Option<Mutation>) -> String {
         match event {
             Event::Act { who, outcome } => {
-                let step = self.plan(who, mutation).map(|(step, ..)| step);
+                let planned = self.plan(who, mutation);
+                let step = planned.as_ref().map(|planned| &planned.step);
                 format!("@{} resource {who}: {step:?}: {outcome:?}", self.now)
             }
             other => format!("@{} {other:?}", self.now),
@@ -191,6 +203,10 @@ impl World {
             Event::Act { who, outcome } => {
                 next.spend(outcome);
                 next.act(who, outcome, mutation);
+            }
+            Event::Begin { who } => {
+                next.budget.between -= 1;
+                next.begun = Some(Begun { who, process: Arc::new(self.process.clone()), at: self.now });
             }
             Event::CatchUp { who } => next.catch_up(who),
             Event::Resync { lag } => {
@@ -235,7 +251,7 @@ impl World {
 
     pub fn take_effect(&mut self, post: usize) {
         let post = self.api.in_flight.remove(post);
-        self.api.post(post.by, post.events, post.sent_at, self.now);
+        self.api.post(post.by, post.request, post.sent_at, self.now);
     }
 
     fn crash(&mut self, crash: Crash, mutation: Option<Mutation>) {
@@ -248,16 +264,23 @@ impl World {
             self.budget.stale -= 1;
         }
         let resource = |who: usize, by: usize| Some(Arc::clone(&self.places[who].earlier[by - 1]));
-        let secret = |who: usize| self.places[who].earlier_secret.clone().unwrap_or(Secret::Absent);
+        let secrets = |who: usize| self.places[who].earlier_secrets.clone().unwrap_or_default();
         match crash.stale {
             Stale::Nothing => {}
             Stale::Resource(who, by) => views[who].resource = resource(who, by),
-            Stale::Secret(who) => views[who].secret = secret(who),
-            Stale::Both(who) => views[who] = View { resource: resource(who, 1), secret: secret(who) },
+            Stale::Secret(who) => views[who].secrets = secrets(who),
+            Stale::Both(who) => {
+                views[who] = View { resource: resource(who, 1), secrets: secrets(who) };
+            }
         }
+        self.begun = None;
         self.process = Process::start(views, self.process.incarnation + 1);
         if self.budget.stale == 0 || self.budget.crashes == 0 {
             self.places.iter_mut().for_each(super::cluster::Place::forget);
         }
     }
+}
+
+fn is_create(step: &Step) -> bool {
+    matches!(step, Step::Act(Action::Create { .. }))
 }

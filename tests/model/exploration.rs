@@ -60,6 +60,9 @@ impl Model for Exploration {
             Property::always("no stored endpoint is deleted", |_, world: &World| {
                 !world.flaws.contains(&Flaw::StoredEndpointDeleted)
             }),
+            Property::always("nothing outdated is brought back", |_, world: &World| {
+                !world.flaws.contains(&Flaw::OutdatedPatch)
+            }),
             Property::always("nothing is given up that can be told", |_, world: &World| {
                 !world.flaws.contains(&Flaw::GivenUp)
             }),
@@ -73,7 +76,7 @@ pub fn explore(scenario: Scenario, mutation: Option<Mutation>) -> impl Checker<E
     let depth = scenario.depth;
     Exploration { scenario, mutation, recovery: Recovery::default() }
         .checker()
-        .threads(2)
+        .threads(1)
         .target_max_depth(depth)
         .finish_when(HasDiscoveries::AnyFailures)
         .spawn_bfs()

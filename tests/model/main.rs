@@ -4,10 +4,10 @@
 //! answers, late effects, lists that lag, outdated caches, refused Secrets, and what people do. From
 //! every state it is also followed where the resources come to rest once the faults stop.
 //!
-//! `MODEL_DEPTH=2` goes two events deeper than usual; each takes about three times as long.
+//! Each scenario is a test, and so is each deliberate mistake that has to be caught: `cargo test --test model --
+//! "two creates"` runs some of them. `MODEL_DEPTH=2` goes two events deeper than usual; each takes about three times as long.
 
 #![expect(clippy::expect_used, reason = "a model that meets what it does not know is wrong, and has to stop")]
-#![expect(clippy::print_stderr, reason = "how much was explored is what makes the result worth something")]
 
 mod api;
 mod cluster;
@@ -16,6 +16,7 @@ mod events;
 mod exploration;
 mod mutation;
 mod perform;
+mod planned;
 mod process;
 mod properties;
 mod recovery;
@@ -24,57 +25,73 @@ mod time;
 mod world;
 
 use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use stateright::Checker as _;
 
 use exploration::{Found, Scenario, explore};
 use mutation::Mutation;
+
+fn main() -> ExitCode {
+    let total = Arc::new(AtomicUsize::new(0));
+    let scenarios = scenarios::all().into_iter().map(|(scenario, least)| {
+        let total = Arc::clone(&total);
+        let name = format!("nothing leaks and nothing is lost/{}", scenario.name);
+        Trial::test(name, move || nothing_leaks(scenario, least, &total))
+    });
+    let mistakes = Mutation::ALL
+        .iter()
+        .map(|mutation| Trial::test(format!("each mistake is caught/{mutation:?}"), || is_caught(*mutation)));
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), scenarios.chain(mistakes).collect());
+    let total = total.load(Ordering::Relaxed);
+    if total > 0 {
+        tell(&format!("model, {:>16}: {total:>8} states", "in all"));
+    }
+    conclusion.exit_code()
+}
 
 /// Events beyond each scenario's own depth.
 fn more() -> usize {
     std::env::var("MODEL_DEPTH").ok().map_or(0, |more| more.parse().expect("MODEL_DEPTH is a number"))
 }
 
-#[test]
-fn nothing_leaks_and_nothing_is_lost() {
-    let mut total = 0;
-    for (scenario, least) in scenarios::all() {
-        let started = Instant::now();
-        let name = scenario.name;
-        let checked = explore(deeper(scenario), None);
-        let states = checked.unique_state_count();
-        let (depth, took) = (checked.max_depth(), started.elapsed());
-        tell(&format!("model, {name:>16}: {states:>8} states, {depth} events deep, {took:.1?}"));
-        if let Some(found) = Found::of(&checked) {
-            panic!("{name}: {found}");
-        }
-        assert!(states >= least, "{name}: only {states} states were visited; there were {least}");
-        total += states;
+fn nothing_leaks(scenario: Scenario, least: usize, total: &AtomicUsize) -> Result<(), Failed> {
+    let started = Instant::now();
+    let name = scenario.name;
+    let checked = explore(deeper(scenario), None);
+    let states = checked.unique_state_count();
+    let (depth, took) = (checked.max_depth(), started.elapsed());
+    tell(&format!("model, {name:>16}: {states:>8} states, {depth} events deep, {took:.1?}"));
+    total.fetch_add(states, Ordering::Relaxed);
+    if let Some(found) = Found::of(&checked) {
+        return Err(format!("{name}: {found}").into());
     }
-    tell(&format!("model, {:>16}: {total:>8} states", "in all"));
+    if states < least {
+        return Err(format!("{name}: only {states} states were visited; there were {least}").into());
+    }
+    Ok(())
 }
 
-#[test]
-fn each_mistake_is_caught() {
-    let mut missed = Vec::new();
-    for mutation in Mutation::ALL {
-        let scenario = scenarios::of(*mutation);
-        let (started, name) = (Instant::now(), scenario.name);
-        let found = Found::of(&explore(deeper(scenario), Some(*mutation)));
-        let told = if let Some(found) = found {
-            format!("not always: {}, after {} events", found.property, found.steps)
-        } else {
-            missed.push(*mutation);
-            "MISSED".to_owned()
-        };
-        eprintln!("{:>18} {told} of {name:?} ({:.1?})", format!("{mutation:?}"), started.elapsed());
-    }
-    tell(&format!("model: {} mistakes, {} not caught", Mutation::ALL.len(), missed.len()));
-    assert!(missed.is_empty(), "no property notices {missed:?}");
+fn is_caught(mutation: Mutation) -> Result<(), Failed> {
+    let scenario = scenarios::of(mutation);
+    let (started, name) = (Instant::now(), scenario.name);
+    let Some(found) = Found::of(&explore(deeper(scenario), Some(mutation))) else {
+        return Err(format!("no property notices {mutation:?} of {name:?}").into());
+    };
+    let Found { property, steps, .. } = found;
+    let took = started.elapsed();
+    tell(&format!(
+        "{:>18} not always: {property}, after {steps} events of {name:?} ({took:.1?})",
+        format!("{mutation:?}")
+    ));
+    Ok(())
 }
 
-/// Shows a line of a test that passes, too: what is printed otherwise is shown of those that fail.
+/// Shows a line at once, also of a test that passes.
 fn tell(line: &str) {
     // A terminal that went away is no failure of the test.
     let _ = writeln!(std::io::stderr(), "{line}");

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use webhook_operator::planning::{
-    Action, Attempt, DeleteCause, Intent, Leftover, Observed, Presence, Progress, Reach, Reason, Removal,
-    Rest, SecretState, Step, plan,
+    Action, Answer, Attempt, DeleteCause, Finalizer, Holders, Intent, Leftover, Observed, Outcome, Presence,
+    Progress, Reach, Reason, Remainder, Removal, SecretState, Step, Timing, plan,
 };
+use webhook_operator::provider::{Endpoint, EndpointId};
 
+use super::process::Process;
 use super::time::TIMING;
 
 macro_rules! mutations {
@@ -80,29 +82,38 @@ mutations! {
     LeaveUnguarded,
     /// Patches whatever has the same URL.
     PatchAnything,
+    /// Never changes an endpoint that is not as declared.
+    NeverPatch,
+    /// Never finds out about a create that was not answered.
+    AlwaysUncertain,
+    /// Looks for what a create has made at the declared URL only.
+    ForgetOldUrl,
+    /// Deletes the Secret under the former name before it is copied.
+    DropBeforeCopy,
+    /// Leaves the Secret under the former name.
+    LeaveFormerSecret,
+    /// Performs what was planned from a view that is outdated by now.
+    TrustOldView,
+    /// Sends a create whose time was up while it waited.
+    SendOverdue,
 }
 
 impl Mutation {
     /// The planner with this mistake in it.
-    pub fn plan(self, intent: &mut Intent, observed: &mut Observed, now: Timestamp) -> Step {
+    pub fn plan(self, intent: &Intent, observed: &mut Observed, now: Timestamp, process: &Process) -> Step {
+        if self == Self::IgnoreHolds {
+            observed.candidates = process.present().map(|(id, shown)| shown.endpoint(id)).collect();
+        }
         self.distort(intent, observed, now);
-        let step = plan(intent, observed, now, &self.timing());
+        let step = plan(intent, observed, now);
         self.replace(step, intent, observed)
     }
 
-    fn timing(self) -> webhook_operator::planning::Timing {
-        let mut timing = TIMING;
-        if self == Self::IgnoreSettling {
-            timing.settle = std::time::Duration::ZERO;
-            timing.call = std::time::Duration::ZERO;
-        }
-        timing
-    }
-
     fn distort(self, intent: &Intent, observed: &mut Observed, now: Timestamp) {
-        let removing = matches!(intent, Intent::Remove(_));
-        let retaining = *intent == Intent::Remove(Removal::Retain);
+        let removing = matches!(intent, Intent::Finalize(_));
+        let retaining = *intent == Intent::Finalize(Removal::Retain);
         match self {
+            Self::IgnoreSettling => observed.timing = Timing::default(),
             Self::RepeatUnanswered => {
                 if let Progress::Unanswered(_) = observed.progress {
                     observed.progress = Progress::Unsent;
@@ -117,19 +128,21 @@ impl Mutation {
             Self::DisabledAsForeign => {
                 let attempt = observed.attempt.clone();
                 observed
-                    .unheld
+                    .candidates
                     .retain(|found| attempt.as_ref().is_none_or(|attempt| attempt.would_make(found)));
             }
             Self::ForgetInHand => observed.in_hand = None,
             Self::StoreNothing => {
                 if let Some(hand) = &mut observed.in_hand {
-                    hand.has_secret = true;
+                    hand.answer = Answer::WithSecret;
                 }
             }
             Self::IgnoreRivals => observed.rival_posts = 0,
             Self::TrustGaps => {
-                for presence in observed.remote.values_mut().filter(|at| matches!(at, Presence::Unlisted)) {
-                    *presence = Presence::Gone;
+                for remote in observed.remote.values_mut() {
+                    if remote.presence == Presence::Unlisted {
+                        remote.presence = Presence::Gone;
+                    }
                 }
             }
             Self::TrustFreshAbsence if observed.open_attempt().is_none() => observed.attempt = None,
@@ -143,42 +156,67 @@ impl Mutation {
                 observed.in_hand = None;
                 observed.attempt = None;
             }
-            Self::IgnoreContest => observed.contested.clear(),
-            Self::LeaveUnguarded => observed.finalizer = true,
+            Self::IgnoreContest => {
+                observed.remote.values_mut().for_each(|remote| remote.holders = Holders::Sole);
+            }
+            Self::LeaveUnguarded => observed.finalizer = Finalizer::Set,
+            Self::ForgetOldUrl => {
+                if let Intent::Converge(desired) = intent {
+                    observed.candidates.retain(|found| found.url == desired.endpoint.url);
+                }
+            }
+            Self::LeaveFormerSecret => {
+                if let SecretState::Held(_) = observed.secret {
+                    observed.former_secrets.clear();
+                }
+            }
             _ => {}
         }
     }
 
     fn replace(self, step: Step, intent: &Intent, observed: &Observed) -> Step {
         match (self, step) {
-            (Self::SkipWriteAhead, Step::Act(Action::RecordAttempt(_))) => Step::Act(Action::Create),
+            (Self::SkipWriteAhead, Step::Act(Action::RecordAttempt(next))) => at_once(next),
             (Self::SendLate, Step::Act(Action::RecordAttempt(next)))
                 if observed.progress == Progress::Unsent && same_request(observed.open_attempt(), &next) =>
             {
-                Step::Act(Action::Create)
+                let open = observed.open_attempt().cloned().map(Box::new);
+                at_once(open.unwrap_or(next))
             }
-            (Self::DoubtfulAsOurs, Step::Rest(rest)) if rest.reason == Reason::CreateUncertain => {
-                doubtful(observed).map_or(Step::Rest(rest), |id| {
-                    Step::Act(Action::Delete { id, cause: DeleteCause::Orphan { last: true } })
-                })
+            (Self::DoubtfulAsOurs, Step::End(end)) if end.reason == Reason::CreateUncertain => {
+                doubtful(observed).unwrap_or(Step::End(end))
+            }
+            (Self::AlwaysUncertain, Step::Act(Action::List | Action::Delete { .. }))
+                if observed.open_attempt().is_some() && observed.in_hand.is_none() =>
+            {
+                let told = observed.candidates.iter().map(|found| found.id.as_str()).collect::<Vec<_>>();
+                Step::End(Outcome::stalled(Reason::CreateUncertain, told.join(", ")))
             }
             (Self::OverwriteStored, Step::Act(Action::Delete { cause: DeleteCause::InHand, .. }))
                 if matches!(observed.secret, SecretState::Held(_)) =>
             {
-                Step::Act(Action::StoreSecret)
+                store(intent, observed)
             }
-            (Self::ReadyBeforeStore, Step::Act(Action::StoreSecret)) => {
-                Step::Rest(Rest::ready("too early".to_owned()))
+            (Self::ReadyBeforeStore, Step::Act(Action::StoreSecret { .. })) => {
+                Step::End(Outcome::ready("too early".to_owned()))
             }
-            (Self::ReleaseFirst, Step::Act(Action::Delete { .. })) if matches!(intent, Intent::Remove(_)) => {
+            (Self::NeverPatch, Step::Act(Action::Patch { .. })) => {
+                Step::End(Outcome::ready("never mind".to_owned()))
+            }
+            (Self::ReleaseFirst, Step::Act(Action::Delete { .. }))
+                if matches!(intent, Intent::Finalize(_)) =>
+            {
                 Step::Act(Action::RemoveFinalizer(Leftover::Nothing))
             }
             (Self::ReleaseEvidence, Step::Act(Action::RecordAnswered(_))) => {
-                Step::Act(Action::ReleaseSecret { name: None })
+                Step::Act(Action::ReleaseSecret { name: observed.secret_name.clone() })
             }
-            (Self::PatchAnything, Step::Act(Action::Patch { id, patch, reactivates })) => {
-                let id = observed.unheld.first().map_or(id, |found| found.id.clone());
-                Step::Act(Action::Patch { id, patch, reactivates })
+            (Self::PatchAnything, Step::Act(Action::Patch { id, patch, cause })) => {
+                let id = observed.candidates.first().map_or(id, |found| found.id.clone());
+                Step::Act(Action::Patch { id, patch, cause })
+            }
+            (Self::DropBeforeCopy, Step::Act(Action::CopySecret { from, .. })) => {
+                Step::Act(Action::DeleteSecret { name: from })
             }
             (_, step) => step,
         }
@@ -189,9 +227,30 @@ fn same_request(open: Option<&Attempt>, next: &Attempt) -> bool {
     open.is_some_and(|open| open.sends(&next.request()))
 }
 
-/// What is there with the attempt's URL and was not known before.
-fn doubtful(observed: &Observed) -> Option<webhook_operator::provider::EndpointId> {
+/// Deletes what is there with the attempt's URL and was not known before.
+fn doubtful(observed: &Observed) -> Option<Step> {
     let attempt = observed.open_attempt()?;
-    let mut unknown = observed.unheld.iter().filter(|found| !attempt.known.contains(&found.id));
-    unknown.find(|found| attempt.would_make(found)).map(|found| found.id.clone())
+    let mut unknown = observed.candidates.iter().filter(|found| !attempt.known.contains(&found.id));
+    let found: &Endpoint = unknown.find(|found| attempt.would_make(found))?;
+    let id: EndpointId = found.id.clone();
+    let (attempt, rival_posts) = (Box::new(attempt.clone()), observed.rival_posts);
+    let cause = DeleteCause::Orphan { attempt, rival_posts, remainder: Remainder::Nothing };
+    Some(Step::Act(Action::Delete { id, cause }))
+}
+
+/// Writes the secret in hand.
+fn store(intent: &Intent, observed: &Observed) -> Step {
+    match (intent, &observed.in_hand) {
+        (Intent::Converge(desired), Some(hand)) => Step::Act(Action::StoreSecret {
+            hand: hand.clone(),
+            url: desired.endpoint.url.clone(),
+            shape: desired.secret.clone(),
+        }),
+        _ => Step::End(Outcome::gone()),
+    }
+}
+
+/// Sends an attempt, however late.
+fn at_once(attempt: Box<Attempt>) -> Step {
+    Step::Act(Action::Create { attempt, no_later_than: Timestamp::MAX })
 }

@@ -7,15 +7,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use webhook_operator::planning::{
-    Action, Attempt, DeleteCause, Intent, Leftover, Observed, Reach, Rest, State, Step,
+    self, Action, Answer, Attempt, DeleteCause, InHand, Intent, Leftover, Observed, PatchCause, Reach, State,
+    Step, report,
 };
 use webhook_operator::provider::{EndpointPatch, EndpointStatus};
 
-use super::api::{Events, Id, Lag, Maker, concerns, parse_id};
-use super::cluster::{Condition, Resource, Secret};
+use super::api::{Events, Id, Lag, Maker, Request, Url, concerns, endpoint_id, parse_id};
+use super::cluster::{Condition, Generation, Name, Resource, Secret, View};
 use super::mutation::Mutation;
+use super::planned::Planned;
 use super::process::Sight;
-use super::time::Tick;
+use super::time::{TIMING, Tick};
 use super::world::{Flaw, World};
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -35,123 +37,137 @@ pub enum Outcome {
     Lagging(Lag),
 }
 
+/// Who acts, from which view of its resource, and how it turns out.
+#[derive(Clone, Copy)]
+struct Act<'a> {
+    who: usize,
+    view: &'a View,
+    observed: &'a Observed,
+    outcome: Outcome,
+    mutation: Option<Mutation>,
+}
+
 impl World {
     /// Performs the next step of resource `who`; nothing when it has none.
     pub fn act(&mut self, who: usize, outcome: Outcome, mutation: Option<Mutation>) {
-        let Some((step, intent, observed)) = self.plan(who, mutation) else { return };
+        let Some(planned) = self.plan(who, mutation) else { return };
+        let view = self.view(who).clone();
+        if self.begun.as_ref().is_some_and(|begun| begun.who == who) {
+            self.begun = None;
+        }
+        let Planned { step, intent, observed } = &*planned;
+        let act = Act { who, view: &view, observed, outcome, mutation };
         match step {
-            Step::Rest(rest) => self.report(who, &rest),
-            Step::Act(action) => self.perform(who, action, &intent, &observed, outcome, mutation),
+            Step::End(end) => self.report(act, intent, end),
+            Step::Act(action) => self.perform(act, action),
         }
     }
 
-    fn perform(
-        &mut self,
-        who: usize,
-        action: Action,
-        intent: &Intent,
-        observed: &Observed,
-        outcome: Outcome,
-        mutation: Option<Mutation>,
-    ) {
+    fn perform(&mut self, act: Act<'_>, action: &Action) {
+        let Act { who, outcome, mutation, .. } = act;
+        if action.needs_present_view() && mutation != Some(Mutation::TrustOldView) && !self.is_present(act) {
+            return;
+        }
         match action {
-            Action::ProveSecretWritable => self.process.proven = !self.denied,
-            Action::RecordAttempt(attempt) => self.record(who, attempt, outcome, mutation),
-            Action::Create => self.create(who, intent, outcome, mutation),
-            Action::StoreSecret => self.store(who, outcome),
-            Action::Patch { id, patch, reactivates } => {
-                self.patch(who, parse_id(&id), &patch, outcome);
-                if reactivates && outcome == Outcome::Done {
+            Action::ProveSecretWritable(_) => self.process.proven = !self.denied,
+            Action::RecordAttempt(attempt) => self.record(act, attempt),
+            Action::Create { attempt, .. } => self.create(act, attempt),
+            Action::StoreSecret { hand, shape, .. } => self.store(act, hand, Name::parse(&shape.name)),
+            Action::CopySecret { from, shape } => {
+                self.copy_secret(act, Name::parse(from), Name::parse(&shape.name));
+            }
+            Action::DeleteSecret { name } => self.delete_secret(act, Name::parse(name)),
+            Action::Patch { id, patch, cause } => {
+                self.patch(who, parse_id(id), patch, outcome);
+                if *cause == PatchCause::Reactivation && outcome == Outcome::Done {
                     let now = self.instant();
                     self.process.memories[who].reactivated(now);
                 }
             }
-            Action::Confirm { id } => self.confirm(parse_id(&id), outcome),
-            Action::Delete { id, cause } => {
-                self.delete(who, parse_id(&id), cause, observed, outcome, mutation);
-            }
+            Action::Confirm { id } => self.confirm(parse_id(id), outcome),
+            Action::Delete { id, cause } => self.delete(act, parse_id(id), cause),
             Action::List => self.list(outcome),
             Action::SetFinalizer => {
-                if let Some(resource) = self.places[who].now.resource.as_deref()
-                    && self.sees_resource(who)
-                {
-                    let held = Resource { finalizer: true, ..resource.clone() };
-                    self.places[who].write(held);
-                    self.process.views[who].resource.clone_from(&self.places[who].now.resource);
-                }
+                self.write(act, |resource| resource.finalizer = true);
             }
             Action::RecordAnswered(number) => {
-                if let Some(resource) = self.places[who].now.resource.as_deref()
-                    && self.sees_resource(who)
-                {
-                    let recorded = Resource { resolved: number, ..resource.clone() };
-                    self.places[who].write(recorded);
-                    self.process.views[who].resource.clone_from(&self.places[who].now.resource);
-                }
+                self.write(act, |resource| resource.resolved = *number);
             }
-            Action::ReleaseSecret { name: None } => {
-                let place = &mut self.places[who];
-                if let Some(endpoint) = place.now.secret.endpoint()
-                    && self.process.views[who].secret == place.now.secret
-                {
-                    place.write_secret(Secret::Released { endpoint });
-                    self.process.views[who].secret = Secret::Released { endpoint };
-                }
-            }
+            Action::ReleaseSecret { name } => self.release_secret(who, Name::parse(name)),
             Action::RemoveFinalizer(leftover) => {
-                if self.sees_resource(who) {
+                if self.is_present(act) {
                     if let Leftover::OfAttempt(attempt) = leftover {
-                        self.warn_of(*attempt);
+                        self.warn_of(attempt);
                     }
                     self.places[who].remove();
                     self.catch_up(who);
                 }
             }
-            Action::CopySecret { .. }
-            | Action::DressSecret
-            | Action::DeleteSecret { .. }
-            | Action::ReleaseSecret { name: Some(_) } => {
-                unreachable!("no Secret is moved or dressed in the model: {action:?}")
+            Action::SyncSecretMetadata(_) => {
+                unreachable!("no labels or annotations are declared in the model")
             }
         }
     }
 
     /// Warns of an attempt that was not resolved: the network could not be asked, or could not tell.
-    fn warn_of(&mut self, attempt: Attempt) {
-        let mut found = self.api.live().map(|(_, remote)| remote).filter(|remote| concerns(&attempt, remote));
-        let doubtful =
-            found.any(|remote| remote.maker == Maker::Hand || !remote.shown.active || self.api.undated);
-        if self.process.reach == Reach::Open && !doubtful {
+    fn warn_of(&mut self, attempt: &Attempt) {
+        if self.process.reach == Reach::Open && !self.is_doubtful(attempt) {
             self.flaws.insert(Flaw::GivenUp);
         }
-        self.warned_of.push(attempt);
+        self.warned_of.push(attempt.clone());
     }
 
-    fn sees_resource(&self, who: usize) -> bool {
-        self.process.views[who].resource == self.places[who].now.resource
+    /// Whether something is there of which it can't be told whether `attempt` made it.
+    pub fn is_doubtful(&self, attempt: &Attempt) -> bool {
+        let mut found = self.api.live().map(|(_, remote)| remote).filter(|remote| concerns(attempt, remote));
+        found.any(|remote| {
+            let odd = self.api.undated || self.api.skew != 0;
+            remote.maker == Maker::Hand || !remote.shown.active || odd
+        })
     }
 
-    fn record(&mut self, who: usize, attempt: Attempt, outcome: Outcome, mutation: Option<Mutation>) {
-        self.process.memories[who].recording(&attempt);
-        let guarded = mutation != Some(Mutation::UnguardedRecord);
-        if outcome == Outcome::RequestLost || guarded && !self.sees_resource(who) {
+    /// Whether the resource is as the activation sees it.
+    fn is_present(&self, act: Act<'_>) -> bool {
+        act.view.resource == self.places[act.who].now.resource
+    }
+
+    /// Writes the resource, unless the activation's view of it is outdated.
+    fn write(&mut self, act: Act<'_>, change: impl FnOnce(&mut Resource)) {
+        if !self.is_present(act) {
             return;
         }
-        let Some(resource) = self.places[who].now.resource.as_deref() else { return };
-        let recorded = Resource { finalizer: true, attempt: Some(Arc::new(attempt)), ..resource.clone() };
-        self.places[who].write(recorded);
-        if outcome == Outcome::Done {
+        let Act { who, outcome, .. } = act;
+        let Some(mut resource) = self.places[who].now.resource.as_deref().cloned() else { return };
+        change(&mut resource);
+        self.places[who].write(resource);
+        if !matches!(outcome, Outcome::AnswerLost) {
             self.process.views[who].resource.clone_from(&self.places[who].now.resource);
         }
     }
 
-    fn create(&mut self, who: usize, intent: &Intent, outcome: Outcome, mutation: Option<Mutation>) {
-        let Intent::Keep(desired) = intent else { return };
-        let attempt = self.process.views[who].resource.as_ref().and_then(|resource| resource.attempt.clone());
-        let sent =
-            attempt.map_or_else(|| desired.endpoint.enabled_events.clone(), |a| a.enabled_events.clone());
-        let events = Events::of(&sent);
+    fn record(&mut self, act: Act<'_>, attempt: &Attempt) {
+        let Act { who, outcome, mutation, .. } = act;
+        self.process.memories[who].recording(attempt);
+        if outcome == Outcome::RequestLost {
+            return;
+        }
+        let live = View { resource: self.places[who].now.resource.clone(), ..View::default() };
+        let view = if mutation == Some(Mutation::UnguardedRecord) { &live } else { act.view };
+        self.write(Act { view, ..act }, |resource| {
+            resource.finalizer = true;
+            resource.attempt = Some(Arc::new(attempt.clone()));
+        });
+    }
+
+    fn create(&mut self, act: Act<'_>, attempt: &Attempt) {
+        let Act { who, outcome, mutation, .. } = act;
+        let request = Request::of(attempt);
         let (now, instant) = (self.now, self.instant());
+        // It may have waited for its turn.
+        let is_overdue = instant > TIMING.sendable_until(attempt.started_at);
+        if is_overdue && !matches!(mutation, Some(Mutation::SendLate | Mutation::SendOverdue)) {
+            return;
+        }
         let memory = &mut self.process.memories[who];
         if mutation != Some(Mutation::SendUnannounced) {
             memory.sending(instant);
@@ -160,38 +176,89 @@ impl World {
             Outcome::Refused => memory.refused(),
             Outcome::RequestLost => {}
             Outcome::AnswerLost => {
-                self.api.post(who, events, now, now);
+                self.api.post(who, request, now, now);
             }
-            Outcome::Late => self.api.send(who, events, now),
+            Outcome::Late => self.api.send(who, request, now),
             Outcome::Done | Outcome::WithoutSecret | Outcome::Lagging(_) => {
-                let id = self.api.post(who, events, now, now);
-                self.process.memories[who].created(super::api::endpoint_id(id), outcome == Outcome::Done);
+                let id = self.api.post(who, request, now, now);
+                let answer =
+                    if outcome == Outcome::Done { Answer::WithSecret } else { Answer::WithoutSecret };
+                self.process.memories[who].created(endpoint_id(id), answer);
                 self.process.created.insert(id, who);
                 self.process.see(&self.api, id);
             }
         }
     }
 
-    fn store(&mut self, who: usize, outcome: Outcome) {
-        let Some(hand) = self.process.memories[who].in_hand().cloned() else { return };
+    fn store(&mut self, act: Act<'_>, hand: &InHand, name: Name) {
+        let Act { who, .. } = act;
+        // The secret itself is in memory only.
+        let in_hand = self.process.memories[who].in_hand().filter(|in_hand| in_hand.id == hand.id);
+        let Some(in_hand) = in_hand else { return };
+        let genuine = in_hand.answer == Answer::WithSecret;
+        let secret = Secret::Held { endpoint: parse_id(&hand.id), attempt: hand.attempt, genuine };
+        if self.write_secret(act, name, secret) {
+            self.process.memories[who].stored();
+        }
+    }
+
+    fn copy_secret(&mut self, act: Act<'_>, from: Name, to: Name) {
+        let source = self.places[act.who].now.secrets.of(from).clone();
+        if let Secret::Held { .. } = source {
+            self.write_secret(act, to, source);
+        }
+    }
+
+    /// Writes a Secret: creates it when the process sees none, and replaces it under its resource version when
+    /// it sees one. Tells whether it was answered that it is written.
+    fn write_secret(&mut self, act: Act<'_>, name: Name, secret: Secret) -> bool {
+        let Act { who, outcome, .. } = act;
         if self.denied {
             self.process.proven = false;
-            return;
+            return false;
         }
-        // Created when the view shows none, replaced under its resourceVersion when it shows one.
-        if outcome == Outcome::RequestLost || self.process.views[who].secret != self.places[who].now.secret {
-            return;
+        let live = self.places[who].now.secrets.of(name);
+        let seizes = act.mutation == Some(Mutation::SeizeSecret);
+        let seen = self.process.views[who].secrets.of(name);
+        if outcome == Outcome::RequestLost || live != seen {
+            return false;
         }
-        if self.places[who].now.secret == Secret::Foreign {
+        if let Secret::Foreign | Secret::Released { .. } = live {
+            if !seizes {
+                return false;
+            }
             self.flaws.insert(Flaw::ForeignSecretTouched);
         }
-        let secret =
-            Secret::Held { endpoint: parse_id(&hand.id), attempt: hand.attempt, genuine: hand.has_secret };
-        self.places[who].write_secret(secret.clone());
+        self.places[who].write_secret(name, secret.clone());
+        if outcome != Outcome::Done {
+            return false;
+        }
+        *self.process.views[who].secrets.of_mut(name) = secret;
+        self.process.proven = true;
+        true
+    }
+
+    /// Deletes a Secret of the resource under the version that the process has seen.
+    fn delete_secret(&mut self, act: Act<'_>, name: Name) {
+        let Act { who, outcome, .. } = act;
+        let live = self.places[who].now.secrets.of(name);
+        if outcome == Outcome::RequestLost || live != self.process.views[who].secrets.of(name) {
+            return;
+        }
+        self.places[who].write_secret(name, Secret::Absent);
         if outcome == Outcome::Done {
-            self.process.memories[who].stored();
-            self.process.views[who].secret = secret;
-            self.process.proven = true;
+            *self.process.views[who].secrets.of_mut(name) = Secret::Absent;
+        }
+    }
+
+    fn release_secret(&mut self, who: usize, name: Name) {
+        let place = &mut self.places[who];
+        let live = place.now.secrets.of(name);
+        if let Some(endpoint) = live.endpoint()
+            && self.process.views[who].secrets.of(name) == live
+        {
+            place.write_secret(name, Secret::Released { endpoint });
+            *self.process.views[who].secrets.of_mut(name) = Secret::Released { endpoint };
         }
     }
 
@@ -200,6 +267,10 @@ impl World {
             return;
         }
         self.touch(who, id);
+        let declared = self.places[who].now.resource.as_ref().map(|resource| resource.request.events.set());
+        if patch.enabled_events.is_some() && patch.enabled_events != declared {
+            self.flaws.insert(Flaw::OutdatedPatch);
+        }
         if let Some(remote) = self.api.get_mut(id) {
             if let Some(events) = &patch.enabled_events {
                 remote.shown.events = Events::of(events);
@@ -232,23 +303,14 @@ impl World {
         }
     }
 
-    fn delete(
-        &mut self,
-        who: usize,
-        id: Id,
-        cause: DeleteCause,
-        observed: &Observed,
-        outcome: Outcome,
-        mutation: Option<Mutation>,
-    ) {
+    fn delete(&mut self, act: Act<'_>, id: Id, cause: &DeleteCause) {
+        let Act { who, outcome, mutation, .. } = act;
         let cleared = match cause {
-            DeleteCause::InHand => true,
-            DeleteCause::Removed => self.sees_resource(who),
-            DeleteCause::Orphan { .. } => {
-                self.sees_resource(who)
-                    && (mutation == Some(Mutation::TrustCachedClaims) || self.is_unclaimed(who, id))
+            DeleteCause::InHand | DeleteCause::Removed => true,
+            DeleteCause::Orphan { attempt, rival_posts, .. } => {
+                (mutation == Some(Mutation::TrustCachedClaims) || self.is_unclaimed(who, id))
                     && (mutation == Some(Mutation::TrustCachedRivals)
-                        || self.live_rival_posts(who, observed) <= observed.rival_posts)
+                        || self.live_rival_posts(who, attempt) <= *rival_posts)
             }
         };
         if !cleared || outcome == Outcome::RequestLost {
@@ -257,20 +319,15 @@ impl World {
         self.touch(who, id);
         let place = &self.places[who].now;
         let kept = place.resource.as_ref().is_some_and(|resource| !resource.deleting);
-        let retained = self.everybody().any(|who| match self.places[who].now.secret {
-            Secret::Released { endpoint } => endpoint == id,
-            _ => false,
-        });
-        if retained || kept && place.secret.endpoint() == Some(id) {
+        let retained = self
+            .everybody()
+            .any(|who| self.places[who].now.secrets.released().any(|released| released == id));
+        if retained || kept && place.secrets.endpoints().any(|stored| stored == id) {
             self.flaws.insert(Flaw::StoredEndpointDeleted);
         }
         self.api.delete(id);
         if outcome == Outcome::Done {
-            self.process.memories[who].deleted(
-                &super::api::endpoint_id(id),
-                cause,
-                observed.attempt.as_ref(),
-            );
+            self.process.memories[who].deleted(&endpoint_id(id), cause);
             self.process.seen.insert(id, Sight::Gone);
         }
     }
@@ -279,17 +336,15 @@ impl World {
     /// deleted.
     fn is_unclaimed(&self, who: usize, id: Id) -> bool {
         let mut others = self.everybody().filter(|other| *other != who);
-        self.everybody().all(|any| self.places[any].now.secret.stored() != Some(id))
+        self.everybody().all(|any| !self.places[any].now.secrets.store(id))
             && !others.any(|other| self.places[other].now.holds(id))
     }
 
     /// The creates of other resources that may have made the same: read past the cache, too.
-    fn live_rival_posts(&self, who: usize, observed: &Observed) -> u32 {
+    fn live_rival_posts(&self, who: usize, own: &Attempt) -> u32 {
         let others = self.everybody().filter(|other| *other != who);
         let rivals = others.filter_map(|other| self.places[other].now.open_attempt(other));
-        let own = observed.attempt.as_ref();
-        let rivals = rivals.filter(|rival| own.is_some_and(|own| rival.resembles(own)));
-        rivals.map(|rival| rival.posts).sum()
+        rivals.filter(|rival| rival.resembles(own)).map(|rival| rival.posts).sum()
     }
 
     /// When a list that begins now is taken: it takes time, so one that follows another in the same tick
@@ -309,47 +364,56 @@ impl World {
         }
     }
 
-    /// Writes what a rest says to the status, unless it says so already.
-    fn report(&mut self, who: usize, rest: &Rest) {
-        let view = &self.process.views[who];
+    /// Writes how an activation ended to the status, unless it says so already.
+    fn report(&mut self, act: Act<'_>, intent: &Intent, end: &planning::Outcome) {
+        let Act { view, observed, .. } = act;
         let Some(resource) = view.resource.as_deref() else { return };
-        let condition = self.condition(rest);
-        let mut reported = Resource { condition, ..resource.clone() };
-        if let Secret::Held { endpoint, attempt, .. } = view.secret {
-            reported.resolved = reported.resolved.max(attempt);
-            if let Some(Sight::Present(_)) = self.process.seen.get(&endpoint) {
-                reported.recorded = Some(endpoint);
-            }
-        }
-        reported.reached |= rest.state == State::Ready;
-        if rest.state == State::Ready && !self.is_true(who) {
+        let Some(told) = report(end, observed) else { return };
+        let reported = Resource {
+            condition: self.condition(end),
+            generation: if told.applied_generation == observed.generation {
+                Generation::Applied
+            } else {
+                Generation::Observed
+            },
+            recorded: told.endpoint.map(|endpoint| parse_id(&endpoint.id)).or(resource.recorded),
+            resolved: told.resolved_attempt,
+            ..resource.clone()
+        };
+        if end.state == State::Ready && !self.is_true(act, intent) {
             self.flaws.insert(Flaw::UntrueReady);
         }
-        if reported != *resource && self.sees_resource(who) {
-            self.places[who].write(reported);
-            self.process.views[who].resource.clone_from(&self.places[who].now.resource);
+        if reported != *resource {
+            self.write(act, |resource| *resource = reported);
         }
     }
 
-    fn condition(&self, rest: &Rest) -> Condition {
-        match rest.state {
+    fn condition(&self, end: &planning::Outcome) -> Condition {
+        match end.state {
             State::Ready => Condition::Ready,
             State::Drifted => Condition::Drifted,
-            State::Reconciling | State::Gone => Condition::UnderWay,
+            State::Reconciling | State::Paused | State::Gone => Condition::UnderWay,
             State::Stalled => {
                 let named = (0..).zip(&self.api.endpoints).map(|(id, _)| id);
-                let named = named.filter(|id| rest.message.contains(super::api::endpoint_id(*id).as_str()));
-                Condition::Stalled(named.collect::<BTreeSet<Id>>())
+                let named = named.filter(|id| end.message.contains(endpoint_id(*id).as_str()));
+                Condition::Stalled(end.reason, named.collect::<BTreeSet<Id>>())
             }
         }
     }
 
-    /// Whether `Ready` is true of what this process can see of resource `who`.
-    fn is_true(&self, who: usize) -> bool {
-        let Secret::Held { endpoint, genuine: true, .. } = self.process.views[who].secret else {
-            return false;
-        };
+    /// Whether `Ready` is true of what this process can see of its resource: the secret of its own endpoint is
+    /// stored under the declared name, and the endpoint was as declared when it was last seen.
+    fn is_true(&self, act: Act<'_>, intent: &Intent) -> bool {
+        let Act { who, view, .. } = act;
+        let Intent::Converge(desired) = intent else { return false };
+        let Secret::Held { endpoint, genuine: true, .. } = *view.declared_secret() else { return false };
         let live = self.api.get(endpoint).is_some() || self.removed_by_hand.contains(&endpoint);
-        live && self.api.endpoints[usize::from(endpoint)].maker == Maker::Resource(who)
+        let own = self.api.endpoints[usize::from(endpoint)].maker == Maker::Resource(who);
+        let Some(Sight::Present(seen)) = self.process.seen.get(&endpoint) else { return false };
+        let declared = &desired.endpoint;
+        let equal = seen.url == Url::of(&declared.url)
+            && seen.events.set() == declared.enabled_events
+            && seen.active == (declared.status == EndpointStatus::Active);
+        live && own && equal
     }
 }

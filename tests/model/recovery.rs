@@ -5,9 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use webhook_operator::planning::Step;
+use webhook_operator::planning::{self, Again, Step};
 
-use super::api::{Lag, Maker};
+use super::api::{Lag, Maker, Request};
 use super::cluster::{Condition, Secret};
 use super::mutation::Mutation;
 use super::perform::Outcome;
@@ -73,9 +73,11 @@ pub fn narrate(world: &World, mutation: Option<Mutation>) -> Vec<String> {
     world.denied = false;
     let mut told = Vec::new();
     for _ in 0..20 {
-        let plans = world.everybody().map(|who| world.plan(who, mutation).map(|(step, ..)| step));
-        let plans: Vec<_> = plans.collect();
-        told.push(format!("@{} {plans:?}", world.now));
+        for who in world.everybody() {
+            let planned = world.plan(who, mutation);
+            let step = planned.as_ref().map(|planned| &planned.step);
+            told.push(format!("@{} resource {who}: {step:?}", world.now));
+        }
         if !go_on(&mut world, mutation) {
             break;
         }
@@ -96,10 +98,11 @@ fn go_on(world: &mut World, mutation: Option<Mutation>) -> bool {
         return true;
     }
     for who in world.everybody() {
-        let Some((step, ..)) = world.plan(who, mutation) else { continue };
-        let before = if let Step::Rest(_) = step { world.places[who].now.resource.clone() } else { None };
+        let Some(planned) = world.plan(who, mutation) else { continue };
+        let acts = matches!(planned.step, Step::Act(_));
+        let before = if acts { None } else { world.places[who].now.resource.clone() };
         world.act(who, Outcome::Done, mutation);
-        if matches!(step, Step::Act(_)) || before != world.places[who].now.resource {
+        if acts || before != world.places[who].now.resource {
             return true;
         }
     }
@@ -114,9 +117,9 @@ fn go_on(world: &mut World, mutation: Option<Mutation>) -> bool {
         return true;
     }
     let settled = world.api.live().map(|(_, remote)| remote.settled_at).max().unwrap_or(0);
-    let wakes = world.everybody().filter_map(|who| match world.plan(who, mutation)?.0 {
-        Step::Rest(rest) => rest.wake,
-        Step::Act(_) => None,
+    let wakes = world.everybody().filter_map(|who| match &world.plan(who, mutation)?.step {
+        Step::End(planning::Outcome { again: Again::At(at) | Again::AfterList(Some(at)), .. }) => Some(*at),
+        Step::End(_) | Step::Act(_) => None,
     });
     let due = wakes.map(super::time::tick).max().unwrap_or(0).max(settled);
     if world.now < due {
@@ -135,29 +138,40 @@ fn go_on(world: &mut World, mutation: Option<Mutation>) -> bool {
 fn shows_otherwise(world: &World) -> bool {
     let mut listed = world.process.clone();
     listed.list(&world.api, world.now, Lag::None);
-    listed.present() != world.process.present()
+    !listed.present().eq(world.process.present())
 }
 
 fn verdict(world: &World) -> Result<(), String> {
     for (who, place) in world.places.iter().enumerate() {
         let Some(resource) = &place.now.resource else { continue };
-        if !resource.finalizer && place.now.secret.endpoint().is_some() {
+        if !resource.finalizer && place.now.secrets.endpoint().is_some() {
             return Err(format!("resource {who} holds an endpoint, and nothing holds the resource"));
         }
         match &resource.condition {
             Condition::Ready => {
-                let Secret::Held { endpoint, genuine: true, .. } = place.now.secret else {
+                let Secret::Held { endpoint, genuine: true, .. } = *place.now.declared_secret() else {
                     return Err(format!("resource {who} is Ready without a stored secret"));
                 };
-                let maker = world.api.get(endpoint).map(|remote| remote.maker);
-                if maker != Some(Maker::Resource(who)) {
+                if place.now.secrets.endpoints().count() > 1 {
+                    return Err(format!("resource {who} is Ready with more than one Secret"));
+                }
+                let remote = world.api.get(endpoint).filter(|remote| remote.maker == Maker::Resource(who));
+                let Some(remote) = remote else {
                     return Err(format!("resource {who} is Ready without a live endpoint of its own"));
+                };
+                let Request { url, events } = resource.request;
+                if (remote.shown.url, remote.shown.events, remote.shown.active) != (url, events, true) {
+                    return Err(format!("resource {who} is Ready, and its endpoint is not as declared"));
                 }
                 if resource.deleting {
                     return Err(format!("resource {who} is being deleted, and left Ready"));
                 }
             }
-            Condition::Stalled(_) => {}
+            Condition::Stalled(reason, _) => {
+                if !properties::is_justified(world, who, *reason) {
+                    return Err(format!("resource {who} is Stalled as {reason:?} without need"));
+                }
+            }
             other => return Err(format!("resource {who} stays {other:?}")),
         }
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use webhook_operator::planning::{Attempt, Removal};
+use webhook_operator::planning::{Attempt, Purpose, Removal};
 use webhook_operator::provider::EndpointStatus;
 
-use super::api::{Api, Events, Lag, Maker, URL};
-use super::cluster::{Resource, Secret, View};
+use super::api::{Api, Events, Lag, Maker, Request, Url};
+use super::cluster::{Resource, Secret, Secrets, View};
+use super::deeds;
 use super::events::Event;
 use super::exploration::Scenario;
 use super::mutation::Mutation;
@@ -32,6 +33,10 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (drift(), 35_000),
         (restored(), 28_000),
         (undated(), 22_000),
+        (two_urls(), 75_000),
+        (moved_secret(), 65_000),
+        (skewed(), 65_000),
+        (in_between(), 38_000),
     ]
 }
 
@@ -48,7 +53,10 @@ pub fn of(mutation: Mutation) -> Scenario {
         Mutation::RetainAttempt | Mutation::RetainHastily | Mutation::ReleaseEvidence => retained(),
         Mutation::IgnoreKnown | Mutation::DoubtfulAsOurs => by_hand(),
         Mutation::StoreNothing | Mutation::SeizeSecret => secrets(),
-        Mutation::TrustGaps | Mutation::PatchAnything => drift(),
+        Mutation::TrustGaps | Mutation::PatchAnything | Mutation::NeverPatch => drift(),
+        Mutation::ForgetOldUrl => two_urls(),
+        Mutation::DropBeforeCopy | Mutation::LeaveFormerSecret => moved_secret(),
+        Mutation::TrustOldView | Mutation::SendOverdue => in_between(),
         Mutation::OverwriteStored | Mutation::IgnoreContest | Mutation::LeaveUnguarded => restored(),
         _ => one_create(),
     }
@@ -107,7 +115,7 @@ pub fn retained() -> Scenario {
     let deeds = BTreeSet::from([Deed::DeleteResource(0), Deed::IdenticalJustBefore]);
     let budget = Budget { crashes: 1, lost: 2, lagging: 1, shut: 1, deeds, ..Budget::default() };
     let declared = || Resource { policy: Removal::Retain, ..Resource::declared(Events::Ocpp) };
-    let view = || View { resource: Some(Arc::new(declared())), secret: Secret::Absent };
+    let view = || View { resource: Some(Arc::new(declared())), ..View::default() };
     let new = World::starting_with(vec![view()], Api::default(), budget);
     let mut listed = new.clone();
     listed.process.list(&listed.api, listed.now, Lag::None);
@@ -146,8 +154,8 @@ pub fn by_hand() -> Scenario {
     let deeds = BTreeSet::from([Deed::IdenticalJustBefore, Deed::IdenticalListed, Deed::OtherEvents]);
     let budget = Budget { crashes: 1, lost: 2, lagging: 1, gaps: 1, deeds, ..Budget::default() };
     let mut world = fresh(1, budget);
-    world.api.by_hand(URL, Events::Ocpp, 0, SignedDuration::from_hours(1));
-    world.api.by_hand("https://elsewhere.example.com", Events::Ocpp, 0, SignedDuration::ZERO);
+    world.api.by_hand(Url::Usual, Events::Ocpp, 0, SignedDuration::from_hours(1));
+    world.api.by_hand(Url::Elsewhere, Events::Ocpp, 0, SignedDuration::ZERO);
     let mut sent_once = world.clone();
     sent_once.process.list(&sent_once.api, sent_once.now, Lag::None);
     let listed = Event::Deed(Deed::IdenticalListed);
@@ -178,14 +186,15 @@ pub fn restored() -> Scenario {
         let deeds = deeds.iter().copied().collect();
         let budget = Budget { crashes: 1, lost: 1, stale: 1, resyncs: 1, deeds, ..Budget::default() };
         let mut api = Api::default();
-        api.post(0, Events::Ocpp, 0, 0);
+        api.post(0, Request { url: Url::Usual, events: Events::Ocpp }, 0, 0);
         api.endpoints[0].maker = maker;
         World::starting_with(views, api, budget)
     };
     let secret = Secret::Held { endpoint: 0, attempt: 1, genuine: true };
     let declared = || Resource::declared(Events::Ocpp);
     let recorded = || Resource { finalizer: true, recorded: Some(0), resolved: 1, ..declared() };
-    let view = |resource, secret| View { resource: Some(Arc::new(resource)), secret };
+    let view =
+        |resource, secret| View { resource: Some(Arc::new(resource)), secrets: Secrets::first(secret) };
     let former = Attempt {
         uid: "uid of the resource in the backup".to_owned(),
         number: 1,
@@ -193,10 +202,11 @@ pub fn restored() -> Scenario {
         started_at: second(0),
         until: None,
         posts: 1,
-        url: URL.into(),
+        url: Url::Usual.text().into(),
         enabled_events: Events::Ocpp.set(),
         status: EndpointStatus::Active,
         known: BTreeSet::new(),
+        purpose: Purpose::First,
     };
     let restored = Resource { attempt: Some(Arc::new(former)), ..declared() };
     let starts = vec![
@@ -225,8 +235,57 @@ pub fn undated() -> Scenario {
     Scenario { name: "undated", starts: vec![world], horizon: 7, depth: 9 }
 }
 
+/// A resource whose URL changes, at any moment, to what another one declares.
+pub fn two_urls() -> Scenario {
+    let deeds = BTreeSet::from([Deed::ChangeUrl(0), Deed::DeleteResource(0)]);
+    let budget = Budget { crashes: 1, lost: 2, lagging: 1, deeds, ..Budget::default() };
+    let mut world = fresh(2, budget);
+    let other = Resource::declared(Events::Ocpp);
+    let request = Request { url: Url::New, ..other.request };
+    world.places[1].now.resource = Some(Arc::new(Resource { request, ..other }));
+    world.process.views[1] = world.places[1].now.clone();
+    Scenario { name: "two URLs", starts: vec![world], horizon: 8, depth: 9 }
+}
+
+/// A resource whose Secret gets another name, at any moment.
+pub fn moved_secret() -> Scenario {
+    let deeds = BTreeSet::from([Deed::MoveSecret(0), Deed::ForeignSecret(0), Deed::DeleteResource(0)]);
+    let budget = Budget { crashes: 2, lost: 2, denials: 1, stale: 1, deeds, ..Budget::default() };
+    let starts = vec![fresh(1, budget.clone()), ready(1, budget)];
+    Scenario { name: "moved Secret", starts, horizon: 7, depth: 9 }
+}
+
+/// An API whose `createdAt` and `Date` come from clocks that disagree, as far as is allowed for.
+pub fn skewed() -> Scenario {
+    let budget = Budget { crashes: 1, lost: 2, lagging: 1, ..Budget::default() };
+    let starts = [-4, 4].map(|skew| {
+        let mut world = fresh(2, budget.clone());
+        world.api.skew = skew;
+        world
+    });
+    Scenario { name: "skewed", starts: starts.into(), horizon: 8, depth: 9 }
+}
+
+/// What happens between plan and performance of a step.
+pub fn in_between() -> Scenario {
+    let deeds = BTreeSet::from([
+        Deed::ChangeEvents(0),
+        Deed::DeleteResource(0),
+        Deed::DeleteSecret(0),
+        Deed::ForeignSecret(0),
+        Deed::Disable(0),
+    ]);
+    let budget = Budget { crashes: 1, lost: 1, between: 2, deeds, ..Budget::default() };
+    let ready = ready(1, budget.clone());
+    let mut changed = ready.clone();
+    deeds::perform(&mut changed, Deed::ChangeEvents(0));
+    changed.catch_up(0);
+    let starts = vec![fresh(1, budget), ready, changed];
+    Scenario { name: "in between", starts, horizon: 8, depth: 9 }
+}
+
 fn fresh(resources: usize, budget: Budget) -> World {
-    let view = || View { resource: Some(Arc::new(Resource::declared(Events::Ocpp))), secret: Secret::Absent };
+    let view = || View { resource: Some(Arc::new(Resource::declared(Events::Ocpp))), ..View::default() };
     World::starting_with((0..resources).map(|_| view()).collect(), Api::default(), budget)
 }
 

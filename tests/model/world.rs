@@ -1,15 +1,17 @@
 //! The whole of one state: the remote API, the cluster, the process, the clock, and the faults to come.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use webhook_operator::planning::{Attempt, Intent, Observed, Step};
+use webhook_operator::planning::Attempt;
 
-use super::api::{Api, URL};
+use super::api::Api;
 use super::cluster::{Place, View};
 use super::mutation::Mutation;
+use super::planned::{Planned, planned};
 use super::process::Process;
-use super::time::{TIMING, Tick};
+use super::time::Tick;
 
 /// Faults and deeds that are still to come.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -32,6 +34,8 @@ pub struct Budget {
     pub resyncs: u8,
     /// Times that the network is given up.
     pub shut: u8,
+    /// Steps between whose plan and performance something else happens.
+    pub between: u8,
     /// What people, and the API by itself, will do; each once, at any time.
     pub deeds: BTreeSet<Deed>,
 }
@@ -42,6 +46,10 @@ pub enum Deed {
     DeleteResource(usize),
     /// Another `enabledEvents` in a resource.
     ChangeEvents(usize),
+    /// Another `url` in a resource.
+    ChangeUrl(usize),
+    /// Another `secret.name` in a resource.
+    MoveSecret(usize),
     /// Somebody deletes the endpoint that a resource holds.
     DeleteEndpoint(usize),
     /// Somebody deletes a resource's Secret.
@@ -63,6 +71,16 @@ pub enum Deed {
     Disable(usize),
 }
 
+/// A step that is planned, and not performed yet.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Begun {
+    pub who: usize,
+    /// The process as it was then.
+    pub process: Arc<Process>,
+    /// When that was.
+    pub at: Tick,
+}
+
 /// What must never happen, and did.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Flaw {
@@ -72,8 +90,11 @@ pub enum Flaw {
     ForeignSecretTouched,
     /// An endpoint was deleted whose secret is stored, though its resource is to be kept.
     StoredEndpointDeleted,
-    /// A resource was reported Ready without the true secret of a live endpoint.
+    /// A resource was reported Ready without the true secret of a live endpoint, or though the endpoint was not
+    /// as declared when it was last seen.
     UntrueReady,
+    /// An endpoint was changed to what was declared once, and is not any more.
+    OutdatedPatch,
     /// A resource was let go with an attempt unresolved, though the network could tell what became of it.
     GivenUp,
 }
@@ -87,6 +108,8 @@ pub struct World {
     pub api: Api,
     pub places: Vec<Place>,
     pub process: Process,
+    /// A step between plan and perform.
+    pub begun: Option<Begun>,
     /// Whether Secrets can't be written.
     pub denied: bool,
     pub budget: Budget,
@@ -106,6 +129,7 @@ impl World {
             api,
             places,
             process,
+            begun: None,
             denied: false,
             budget,
             flaws: BTreeSet::new(),
@@ -118,23 +142,20 @@ impl World {
         0..self.places.len()
     }
 
-    /// What resource `who`'s next activation would do.
-    pub fn plan(&self, who: usize, mutation: Option<Mutation>) -> Option<(Step, Intent, Observed)> {
-        let (mut intent, mut observed) = self.process.observe(who)?;
-        let now = self.instant();
-        let Some(mutation) = mutation else {
-            return Some((
-                webhook_operator::planning::plan(&intent, &observed, now, &TIMING),
-                intent,
-                observed,
-            ));
-        };
-        if mutation == Mutation::IgnoreHolds {
-            let shown = self.process.present().into_iter().filter(|(_, shown)| shown.url == URL);
-            observed.unheld = shown.map(|(id, shown)| shown.endpoint(id)).collect();
+    /// What resource `who`'s next activation would do, or is about to do.
+    pub fn plan(&self, who: usize, mutation: Option<Mutation>) -> Option<Arc<Planned>> {
+        match &self.begun {
+            Some(begun) if begun.who == who => planned(&begun.process, who, begun.at, mutation),
+            _ => planned(&self.process, who, self.now, mutation),
         }
-        let step = mutation.plan(&mut intent, &mut observed, now);
-        Some((step, intent, observed))
+    }
+
+    /// What that activation goes by.
+    pub fn view(&self, who: usize) -> &View {
+        match &self.begun {
+            Some(begun) if begun.who == who => &begun.process.views[who],
+            _ => &self.process.views[who],
+        }
     }
 
     /// What the clock shows the process.

@@ -2,12 +2,12 @@
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::ResourceExt as _;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
-use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
+use testkit::{World, delete, merge};
 use webhook_operator::resources::WebhookEndpoint;
 
-use crate::support::World;
 use crate::user::{User, everything_of_ours, everything_of_ours_and_secrets, refusal};
 
 const FINALIZER: &str = "webhookoperator.dev/finalizer";
@@ -62,8 +62,8 @@ async fn a_tenant_can_not_write_the_operators_marks() {
         .delete("own", &DeleteParams::default())
         .await
         .expect("the tenant deletes it");
-    world.until::<WebhookEndpoint>("own", "gone", |found| found.is_none()).await;
-    world.until::<Secret>("own", "gone", |found| found.is_none()).await;
+    world.until_deleted("own").await;
+    world.until_gone(world.api::<Secret>(), "own").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +76,7 @@ async fn a_tenant_can_not_claim_an_endpoint_by_a_secret() {
     let secret = |metadata: Value| {
         let mut secret =
             json!({ "metadata": { "name": "forged" }, "type": "webhookoperator.dev/signing-secret" });
-        crate::support::merge(&mut secret["metadata"], metadata);
+        merge(&mut secret["metadata"], metadata);
         secret
     };
 
@@ -122,16 +122,14 @@ async fn an_administrator_can_let_a_resource_go_and_a_namespace_can_end() {
     world.ready("other").await;
 
     world.change("stuck", json!({ "spec": { "paused": true } })).await;
-    let api = world.api::<WebhookEndpoint>();
-    api.delete("stuck", &DeleteParams::default()).await.expect("it is deleted");
+    world.ask_to_delete("stuck").await;
     world.until::<WebhookEndpoint>("stuck", "there still", |found| found.is_some()).await;
     world.change("stuck", json!({ "metadata": { "finalizers": null } })).await;
-    world.until::<WebhookEndpoint>("stuck", "gone", |found| found.is_none()).await;
+    world.until_deleted("stuck").await;
 
-    let namespaces = Api::<Namespace>::all(world.client.clone());
-    namespaces.delete(&world.namespace, &DeleteParams::default()).await.expect("the namespace is deleted");
-    let name = world.namespace.clone();
-    world.until_in(namespaces, &name, "gone", |found| found.is_none()).await;
+    let namespaces = world.cluster_api::<Namespace>();
+    delete(&namespaces, &world.namespace).await;
+    world.until_gone(namespaces, &world.namespace).await;
     assert_eq!(world.endpoints().len(), 1, "what the administrator let go is left, and nothing else");
 }
 
@@ -195,8 +193,7 @@ async fn nobody_has_a_network_send_a_secret_that_he_may_not_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policies_expressions_fit_the_types_that_they_are_about() {
-    let world = World::without_operator("types", json!({})).await;
-    let policies = Api::<ValidatingAdmissionPolicy>::all(world.client.clone());
+    let world = World::without_operator("types").await;
     for name in ["marks", "signing-secrets", "credentials"] {
         let name = format!("webhook-operator-{name}");
         let what = "checked";
@@ -206,7 +203,7 @@ async fn the_policies_expressions_fit_the_types_that_they_are_about() {
                 status.is_some_and(|status| status.observed_generation == policy.metadata.generation)
             })
         };
-        let policy = world.until_in(policies.clone(), &name, what, checked).await.expect("it was found");
+        let policy = world.until_in(world.cluster_api(), &name, what, checked).await.expect("it was found");
         let checking = policy.status.and_then(|status| status.type_checking);
         let warnings = checking.and_then(|checking| checking.expression_warnings).unwrap_or_default();
         assert!(warnings.is_empty(), "{name}: {warnings:#?}");

@@ -10,10 +10,10 @@ use kube::api::{DeleteParams, DynamicObject, ListParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use simulator::{NetworkConfig, Operation, Simulator};
-use webhook_operator::resources::{self, WebhookEndpoint, WebhookNetwork};
+use testkit::audit::Mark;
+use testkit::{OperatorOptions, World, control_plane, merge};
+use webhook_operator::resources::{self, WebhookNetwork};
 
-use crate::support::audit::Mark;
-use crate::support::{OperatorOptions, World, control_plane, merge};
 use crate::user::{User, everything_of_ours_and_secrets, of_kind, refusal, resource};
 
 /// What a field is.
@@ -149,20 +149,16 @@ const VICTIMS: &str = "n_victim";
 impl Scene {
     async fn prepare() -> Self {
         let victim = World::with_operator("victim", OperatorOptions::default()).await;
-        let attacker = World::without_operator("attacker", victim.labels.clone()).await;
-        let values = json!({ "clientId": "client-id", "clientSecret": "client-secret" });
+        let mut attacker = World::without_operator("attacker").await;
+        attacker.labels = victim.labels.clone();
         for (name, allowed) in
             [("shared", vec![&victim.namespace]), ("common", vec![&victim.namespace, &attacker.namespace])]
         {
-            victim.store_credentials(name, values.clone()).await;
-            victim.add_cluster_network(name, json!({ "allowedNamespaces": { "names": allowed } })).await;
+            let allowed = json!({ "allowedNamespaces": { "names": allowed } });
+            victim.add_good_cluster_network(name, allowed).await;
         }
         victim.add_credentials().await;
-        let mut spec = victim.network_spec(|key| json!({ "name": "credentials", "key": key }));
-        merge(&mut spec, victim.https_only());
-        merge(&mut spec, json!({ "resyncInterval": "1h" }));
-        let network = json!({ "metadata": { "name": "default", "labels": victim.labels }, "spec": spec });
-        victim.create::<WebhookNetwork>(typed("WebhookNetwork", network)).await;
+        victim.add_team_network("default", json!({ "resyncInterval": "1h" })).await;
         victim
             .endpoint("own", json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } }))
             .await;
@@ -378,10 +374,6 @@ impl Scene {
     }
 }
 
-fn typed(kind: &str, object: Value) -> Value {
-    serde_json::to_value(of_kind(kind, &object)).expect("JSON")
-}
-
 /// Puts a value at a path, as the table writes it, and makes what is missing above it.
 fn put(spec: &mut Value, path: &str, value: Value) {
     let mut at = spec;
@@ -447,19 +439,7 @@ async fn no_reference_leads_out_of_the_tenants_namespace() {
                 object.data["status"]["observedGeneration"] == json!(object.metadata.generation)
             })
         };
-        let mut stream = std::pin::pin!(kube::runtime::watcher::watch_object(api, name));
-        let looked_at = tokio::time::timeout(crate::support::SOON, async {
-            while let Some(object) = futures::StreamExt::next(&mut stream).await {
-                if object.is_ok_and(|object| told(object.as_ref())) {
-                    return;
-                }
-            }
-        });
-        assert!(
-            looked_at.await.is_ok(),
-            "{kind} {path} was never looked at: {}",
-            scene.victim.operator().log()
-        );
+        scene.victim.until_in(api, name, &format!("looked at ({kind} {path})"), told).await;
     }
     assert_eq!(scene.belongings().await, before, "while the attacks stand");
 
@@ -469,13 +449,9 @@ async fn no_reference_leads_out_of_the_tenants_namespace() {
     }
     for (kind, name, _) in &accepted {
         match *kind {
-            "WebhookEndpoint" => {
-                scene.attacker.until::<WebhookEndpoint>(name, "gone", |found| found.is_none()).await.map(drop)
-            }
-            _ => {
-                scene.attacker.until::<WebhookNetwork>(name, "gone", |found| found.is_none()).await.map(drop)
-            }
-        };
+            "WebhookEndpoint" => scene.attacker.until_deleted(name).await,
+            _ => scene.attacker.until_gone(scene.attacker.api::<WebhookNetwork>(), name).await,
+        }
     }
     assert_eq!(scene.belongings().await, before, "after the attacks");
 

@@ -8,13 +8,11 @@ use serde_json::{Value, json};
 use simulator::{
     Entry, Fault, FaultKind, Hold, NetworkConfig, NewEndpoint, Operation, Point, RetryAfter, Simulator,
 };
-
-use crate::support::{NETWORK, OperatorOptions, World};
+use testkit::{NETWORK, OperatorOptions, World};
 
 async fn with_limits(name: &str, limits: Value) -> World {
     let world = World::without_network(name).await;
-    world.store_credentials("net", json!({ "clientId": "client-id", "clientSecret": "client-secret" })).await;
-    world.add_cluster_network("net", json!({ "limits": limits })).await;
+    world.add_good_cluster_network("net", json!({ "limits": limits })).await;
     world.cluster_network("net", "Ready", "True", "Available").await;
     world
 }
@@ -23,31 +21,29 @@ fn names(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("e{number}"))
 }
 
-impl World {
-    fn spec_of(&self, network: &str) -> Value {
-        json!({ "networkRef": { "name": self.named(network) } })
-    }
+fn spec_of(world: &World, network: &str) -> Value {
+    json!({ "networkRef": { "name": world.named(network) } })
+}
 
-    /// The calls to the API itself, oldest first.
-    fn api_calls(&self) -> Vec<Entry> {
-        let entries = self.simulator.ledger();
-        let calls = entries
-            .entries()
-            .iter()
-            .filter(|entry| entry.operation != Operation::Token && entry.completes.is_none());
-        calls.cloned().collect()
-    }
+/// The calls to the API itself, oldest first.
+fn api_calls(world: &World) -> Vec<Entry> {
+    let entries = world.simulator.ledger();
+    let calls = entries
+        .entries()
+        .iter()
+        .filter(|entry| entry.operation != Operation::Token && entry.completes.is_none());
+    calls.cloned().collect()
+}
 
-    /// Another API, with one network and its credentials, and a network here that leads to it.
-    async fn add_other_api(&self, name: &str) -> Simulator {
-        let network = NetworkConfig::new("n_2").client("other-id", "other-secret");
-        let other = Simulator::start(simulator::Config::default().network(network)).await.expect("it starts");
-        self.store_credentials(name, json!({ "clientId": "other-id", "clientSecret": "other-secret" })).await;
-        let auth = json!({ "oauth2ClientCredentials": { "tokenUrl": other.token_url() } });
-        self.add_cluster_network(name, json!({ "apiUrl": other.base_url(), "auth": auth })).await;
-        self.cluster_network(name, "Ready", "True", "Available").await;
-        other
-    }
+/// Another API, with one network and its credentials, and a network here that leads to it.
+async fn add_other_api(world: &World, name: &str) -> Simulator {
+    let network = NetworkConfig::new("n_2").client("other-id", "other-secret");
+    let other = Simulator::start(simulator::Config::default().network(network)).await.expect("it starts");
+    world.store_credentials(name, json!({ "clientId": "other-id", "clientSecret": "other-secret" })).await;
+    let auth = json!({ "oauth2ClientCredentials": { "tokenUrl": other.token_url() } });
+    world.add_cluster_network(name, json!({ "apiUrl": other.base_url(), "auth": auth })).await;
+    world.cluster_network(name, "Ready", "True", "Available").await;
+    other
 }
 
 /// The most calls that began within any stretch of time as long as `window`.
@@ -62,9 +58,9 @@ fn most_within(times: &[Timestamp], window: Duration) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn rate_and_burst_are_kept() {
     let world = with_limits("rate", json!({ "requestsPerSecond": 10, "burst": 5, "inFlight": 100 })).await;
-    world.endpoints_named(names(30), &world.spec_of("net")).await;
+    world.endpoints_named(names(30), &spec_of(&world, "net")).await;
     world.all_ready(30).await;
-    let times = world.api_calls().iter().map(|entry| entry.time).collect::<Vec<_>>();
+    let times = api_calls(&world).iter().map(|entry| entry.time).collect::<Vec<_>>();
     assert!(times.len() >= 31, "a list and 30 creates");
     // A call counts when it is sent, and is seen here when it arrives: on a busy machine some bunch up.
     let most = most_within(&times, Duration::from_secs(1));
@@ -79,7 +75,7 @@ async fn no_more_calls_are_in_flight_than_allowed() {
         with_limits("flight", json!({ "requestsPerSecond": 1000, "burst": 1000, "inFlight": 3 })).await;
     let late = FaultKind::Latency { hold: Hold::For(Duration::from_millis(200)) };
     world.simulator.inject(Fault::on(Operation::Create, late).until_cleared());
-    world.endpoints_named(names(12), &world.spec_of("net")).await;
+    world.endpoints_named(names(12), &spec_of(&world, "net")).await;
     let most = AtomicUsize::new(0);
     world
         .remotely("twelve endpoints", |view| {
@@ -93,7 +89,7 @@ async fn no_more_calls_are_in_flight_than_allowed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_after_holds_for_the_whole_network_and_for_no_other() {
     let world = with_limits("pause", json!({ "requestsPerSecond": 100 })).await;
-    let other = world.add_other_api("other").await;
+    let other = add_other_api(&world, "other").await;
     let limit = FaultKind::RateLimit { retry_after: Some(RetryAfter::Seconds(4)) };
     world.simulator.inject(Fault::on(Operation::Create, limit));
     world.endpoint_of("net", "first", json!({})).await;
@@ -105,7 +101,7 @@ async fn a_retry_after_holds_for_the_whole_network_and_for_no_other() {
     world.ready("second").await;
     world.ready("first").await;
 
-    let calls = world.api_calls();
+    let calls = api_calls(&world);
     let limited = calls.iter().position(|entry| entry.status == Some(429)).expect("the limit");
     let pause = calls[limited + 1].time.duration_since(calls[limited].time).as_secs_f64();
     assert!(pause >= 3.9, "the next call came after {pause} s");
@@ -140,7 +136,7 @@ async fn a_change_goes_ahead_of_a_resync() {
         })
         .await;
 
-    let calls = world.api_calls();
+    let calls = api_calls(&world);
     let create = calls.iter().position(|entry| entry.operation == Operation::Create).expect("a create");
     assert!(calls[create + 1].starting_after.is_some(), "it overtook the pages of a list: {calls:#?}");
 }
@@ -148,14 +144,13 @@ async fn a_change_goes_ahead_of_a_resync() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_hangs_slows_no_other() {
     let world = World::with_operator("hanging", OperatorOptions::default()).await;
-    world.store_credentials("net", json!({ "clientId": "client-id", "clientSecret": "client-secret" })).await;
-    world.add_cluster_network("net", json!({ "timeout": "30s" })).await;
+    world.add_good_cluster_network("net", json!({ "timeout": "30s" })).await;
     world.cluster_network("net", "Ready", "True", "Available").await;
-    let other = world.add_other_api("other").await;
+    let other = add_other_api(&world, "other").await;
     let hang = FaultKind::Hang { point: Point::BeforeEffect };
     world.simulator.inject(Fault::on(Operation::Create, hang).until_cleared());
     // More than are reconciled at once.
-    world.endpoints_named(names(40), &world.spec_of("net")).await;
+    world.endpoints_named(names(40), &spec_of(&world, "net")).await;
     world.remotely("sixteen that hang", |view| view.in_flight(Operation::Create) == 16).await;
 
     world.endpoint_of("other", "elsewhere", json!({})).await;
@@ -171,9 +166,9 @@ async fn a_network_that_hangs_slows_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_one_network_down_and_other_credentials_the_other_goes_on() {
     let world = with_limits("down", json!({})).await;
-    let other = world.add_other_api("other").await;
+    let other = add_other_api(&world, "other").await;
     world.simulator.suspend().await.expect("the ports are closed");
-    world.endpoints_named(names(10), &world.spec_of("net")).await;
+    world.endpoints_named(names(10), &spec_of(&world, "net")).await;
     for number in 0..10 {
         world.endpoint_of("other", &format!("o{number}"), json!({})).await;
     }
@@ -194,7 +189,7 @@ async fn an_api_that_is_down_is_probed_gently_and_drained_steadily() {
     let limits = json!({ "requestsPerSecond": 20, "burst": 20, "inFlight": 8 });
     let world = with_limits("circuit", limits).await;
     let refuse = world.simulator.inject(Fault::on_any(FaultKind::Refuse).until_cleared());
-    world.endpoints_named(names(30), &world.spec_of("net")).await;
+    world.endpoints_named(names(30), &spec_of(&world, "net")).await;
     world.remotely("an outage", |view| view.refused_connections() >= 5).await;
     // Those that were in flight together, and then a probe after one second and another after two.
     let many =
@@ -204,7 +199,7 @@ async fn an_api_that_is_down_is_probed_gently_and_drained_steadily() {
     let back = world.simulator.now();
     world.simulator.clear_fault(refuse);
     world.all_ready(30).await;
-    let calls = world.api_calls();
+    let calls = api_calls(&world);
     let times = calls.iter().map(|entry| entry.time).filter(|time| *time >= back).collect::<Vec<_>>();
     let first = times[0];
     let soon = times.iter().filter(|time| time.duration_since(first).as_secs_f64() < 0.5).count();
@@ -221,7 +216,7 @@ async fn what_the_api_refuses_is_tried_again_after_growing_pauses() {
     world.endpoint_of("net", "f", json!({})).await;
     world.remotely("four tries each", |view| view.ledger().count(Operation::Create) >= 8).await;
     world.condition("e", "Stalled", "True", "Refused").await;
-    let calls = world.api_calls();
+    let calls = api_calls(&world);
     let tries = |name: &str| {
         let url = format!("https://hooks.example.com/{name}");
         let own = calls.iter().filter(|entry| entry.url.as_deref() == Some(&url));

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::DynamicObject;
 use secrecy::SecretString;
 use serde_json::json;
 use simulator::{Fault, FaultKind, NetworkConfig, Operation, Point, RetryAfter};
+use testkit::{OPERATORS, OperatorOptions, World, control_plane, delete, has_condition};
 use webhook_operator::resources::WebhookEndpoint;
 
 use crate::search::Canaries;
-use crate::support::{OPERATORS, OperatorOptions, World, control_plane};
 
 /// One network for each way in which things go wrong.
 struct Way {
@@ -85,21 +85,15 @@ fn ways() -> Vec<Way> {
     ways
 }
 
-impl World {
-    async fn until_synced(&self, way: &Way, events: &str) {
-        let what = format!("as declared, with {events}");
-        self.until::<WebhookEndpoint>(way.name, &what, |found| {
-            let Some(found) = found else { return false };
-            let status = found.status.as_ref();
-            let events = status
-                .and_then(|status| status.endpoint.as_ref())
-                .is_some_and(|e| e.enabled_events == [events]);
-            events
-                && crate::support::has_condition(found, "Ready", "True", "Available")
-                && crate::support::has_condition(found, "Synced", "True", "Available")
-        })
-        .await;
-    }
+async fn until_synced(world: &World, way: &Way, events: &str) {
+    let what = format!("as declared, with {events}");
+    let is_synced = |found: &WebhookEndpoint| {
+        let remote = found.status.as_ref().and_then(|status| status.endpoint.as_ref());
+        remote.is_some_and(|remote| remote.enabled_events == [events])
+            && has_condition(found, "Ready", "True", "Available")
+            && has_condition(found, "Synced", "True", "Available")
+    };
+    world.until(way.name, &what, |found| found.is_some_and(is_synced)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +122,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
         world.endpoint_of(way.name, way.name, json!({})).await;
     }
     for way in &ways {
-        world.until_synced(way, "ocpp.message").await;
+        until_synced(&world, way, "ocpp.message").await;
     }
 
     // Changes go wrong, and so do the looks at what was changed.
@@ -143,7 +137,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
         world.change(way.name, json!({ "spec": { "enabledEvents": ["asset.connectivity"] } })).await;
     }
     for way in &ways {
-        world.until_synced(way, "asset.connectivity").await;
+        until_synced(&world, way, "asset.connectivity").await;
     }
 
     // A secret in hand that can't be stored, and another's Secret in the way.
@@ -157,11 +151,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
         .await;
     world.endpoint_of("limit", "unstorable", json!({})).await;
     world.condition("unstorable", "Stalled", "True", "SecretRefused").await;
-    world
-        .api::<ResourceQuota>()
-        .delete("none", &DeleteParams::default())
-        .await
-        .expect("the quota is deleted");
+    delete(&world.api::<ResourceQuota>(), "none").await;
     world
         .create::<Secret>(json!({ "metadata": { "name": "foreign" }, "stringData": { "secret": "theirs" } }))
         .await;
@@ -181,7 +171,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
     world.change_credentials("odd", json!({ "clientSecret": way_named(&ways, "odd").client_secret() })).await;
     world.cluster_network("odd", "Ready", "True", "Available").await;
     world.change("odd", json!({ "spec": { "secret": { "name": "moved" } } })).await;
-    world.until::<Secret>("odd", "moved away", |found| found.is_none()).await;
+    world.until_gone(world.api::<Secret>(), "odd").await;
 
     // And some go, while most stay to be looked at.
     for way in ways.iter().step_by(2) {
@@ -249,8 +239,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
     let planted = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, planted);
     world.create::<ConfigMap>(json!({ "metadata": { "name": "planted" }, "data": { "key": planted } })).await;
     let event = json!({ "metadata": { "annotations": { "note": way_named(&ways, "drip").access_token() } } });
-    let api = world.api::<WebhookEndpoint>();
-    api.patch("foreign", &PatchParams::default(), &Patch::Merge(&event)).await.expect("it is planted");
+    world.change("foreign", event).await;
     let hits = canaries.in_cluster(&world.client, intended).await;
     let place = |kind: &str, name: &str| format!("in {kind} {:?} {name}", Some(&world.namespace));
     assert!(

@@ -1,17 +1,23 @@
 //! What networks, and the endpoints that use them, say when something is wrong, and how soon.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use simulator::{ACTIVE, NetworkConfig, NewEndpoint, Scopes};
+use testkit::{NETWORK, World, delete, message, patch};
 use webhook_operator::resources::{ClusterWebhookNetwork, EndpointCounts};
 
-use crate::fixtures::{NOBODY, time};
-use crate::support::{NETWORK, World, message};
+/// Where nobody listens: to bind it takes rights that nothing here has.
+const NOBODY: &str = "http://127.0.0.1:1";
+
+/// How long something takes.
+async fn time(doing: impl Future) -> Duration {
+    let begun = Instant::now();
+    doing.await;
+    begun.elapsed()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_way_a_network_can_fail_is_told_on_it_and_on_its_endpoints() {
@@ -135,10 +141,9 @@ const A_SECOND: Duration = Duration::from_secs(1);
 async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
     let world = World::without_network("reaction").await;
     let values = json!({ "clientId": "client-id", "clientSecret": "client-secret" });
-    let namespaces = Api::<Namespace>::all(world.client.clone());
+    let namespaces = world.cluster_api::<Namespace>();
     let label = async |team: Value| {
-        let patch = Patch::Merge(json!({ "metadata": { "labels": { "team": team } } }));
-        namespaces.patch(&world.namespace, &PatchParams::default(), &patch).await.expect("it is labelled");
+        patch(&namespaces, &world.namespace, json!({ "metadata": { "labels": { "team": team } } })).await;
     };
     let allow = async |name: &str, allowed: Value| {
         world.patch_cluster_network(name, json!({ "spec": { "allowedNamespaces": allowed } })).await;
@@ -160,7 +165,7 @@ async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
         world.store_credentials(round, values.clone()).await;
         took("its credentials", time(world.ready(round)).await);
 
-        world.delete_credentials(round).await;
+        delete(&world.operators_secrets(), &world.named(round)).await;
         took("no credentials", time(world.condition(round, "Synced", "False", "NetworkNotReady")).await);
         world.store_credentials(round, values.clone()).await;
         took("credentials again", time(world.condition(round, "Synced", "True", "Available")).await);
@@ -188,8 +193,7 @@ async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ready_network_says_which_it_is_and_how_many_endpoints_it_has() {
     let world = World::without_network("counted").await;
-    world.store_credentials("net", json!({ "clientId": "client-id", "clientSecret": "client-secret" })).await;
-    world.add_cluster_network("net", json!({ "resyncInterval": "1s" })).await;
+    world.add_good_cluster_network("net", json!({ "resyncInterval": "1s" })).await;
     world.cluster_network("net", "Ready", "True", "Available").await;
     world.simulator.insert(NETWORK, NewEndpoint::new("https://by-hand.example.com").events(["ocpp.message"]));
     world.endpoint_of("net", "same", json!({})).await;
@@ -202,7 +206,7 @@ async fn a_ready_network_says_which_it_is_and_how_many_endpoints_it_has() {
         assert_eq!(endpoint.status, ACTIVE);
     });
 
-    let networks = Api::<ClusterWebhookNetwork>::all(world.client.clone());
+    let networks = world.cluster_api::<ClusterWebhookNetwork>();
     let wanted = EndpointCounts { managed: 2, drifted: 1, unmanaged: 1 };
     world
         .until_in(networks, &world.named("net"), "counted", |found| {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 use simulator::{NetworkConfig, Operation, Scopes};
-
-use crate::support::{NETWORK, World, control_plane, message};
+use testkit::audit::{self, By, Mark};
+use testkit::service_account::USER;
+use testkit::{NETWORK, World, control_plane, message};
 
 const GOOD: (&str, &str) = ("client-id", "client-secret");
 
@@ -124,22 +125,15 @@ async fn no_secrets_are_listed_or_watched_but_those_that_are_referred_to_and_our
         .await;
     world.add_namespaced_network().await;
     let network = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("e", network).await;
-    world.ready("e").await;
+    world.ready_endpoint("e", network).await;
     world.delete("e").await;
 
-    let log = std::fs::read_to_string(control_plane().audit_log()).expect("the audit log can be read");
-    let complete = &log[..log.rfind('\n').expect("a line")];
-    let operator = "system:serviceaccount:webhook-operator:webhook-operator";
+    let log = control_plane().audit_log();
+    let requests = audit::requests(log, Mark::default(), By::User(USER)).expect("the audit log can be read");
     let (mut selectors, mut read) = (BTreeSet::new(), BTreeSet::new());
-    for line in complete.lines().filter(|line| line.contains(operator)) {
-        let event: Value = serde_json::from_str(line).expect("an audit event");
-        let object = &event["objectRef"];
-        if event["user"]["username"] != operator || object["resource"] != "secrets" {
-            continue;
-        }
-        let uri = event["requestURI"].as_str().expect("a URI");
-        match event["verb"].as_str().expect("a verb") {
+    for request in requests.into_iter().filter(|request| request.resource == "secrets") {
+        let uri = request.uri;
+        match request.verb.as_str() {
             "list" | "watch" | "deletecollection" => {
                 let query = uri.split_once('?').map_or("", |(_, query)| query);
                 let selector =
@@ -152,8 +146,8 @@ async fn no_secrets_are_listed_or_watched_but_those_that_are_referred_to_and_our
                     "{uri}"
                 );
             }
-            "get" if object["namespace"] == world.namespace.as_str() => {
-                read.insert(object["name"].as_str().expect("a name").to_owned());
+            "get" if request.namespace == world.namespace => {
+                read.insert(request.name);
             }
             _ => {}
         }

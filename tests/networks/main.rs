@@ -21,9 +21,6 @@ mod canary;
 mod conditions;
 mod credentials;
 mod document;
-mod fixtures;
 mod search;
-#[path = "../operator/support/mod.rs"]
-mod support;
 mod tenancy;
 mod user;

@@ -1,13 +1,12 @@
 //! Who may use what: namespaced networks are confined, and no network vanishes under its endpoints.
 
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
+use kube::api::PostParams;
 use serde_json::{Value, json};
 use simulator::{Certificate, Fault, FaultKind, NetworkConfig, Operation, Simulator};
+use testkit::{NETWORK, OperatorOptions, World, delete, message};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint, WebhookNetwork};
 
-use crate::fixtures::says;
-use crate::support::{NETWORK, OperatorOptions, World, merge, message};
 use crate::user::{User, everything_of_ours_and_secrets, refusal};
 
 /// A world whose operator lets namespaced networks reach public addresses only.
@@ -18,37 +17,15 @@ async fn confined(name: &str) -> World {
     World::with_operator(name, options).await
 }
 
-impl World {
-    /// A namespaced network by https, with these settings beside.
-    fn team_network(&self, name: &str, settings: Value) -> Value {
-        let mut spec = self.network_spec(|key| json!({ "name": "credentials", "key": key }));
-        merge(&mut spec, self.https_only());
-        merge(&mut spec, settings);
-        json!({
-            "apiVersion": "webhookoperator.dev/v1alpha1",
-            "kind": "WebhookNetwork",
-            "metadata": { "name": name, "labels": self.labels },
-            "spec": spec,
-        })
-    }
-
-    /// Waits until a namespaced network has a condition, and returns its message.
-    async fn team_network_says(&self, name: &str, status: &str, reason: &str) -> String {
-        let what = format!("Ready={status} {reason}");
-        let found = self.until::<WebhookNetwork>(name, &what, |found| {
-            found.is_some_and(|found| {
-                let generation = found.metadata.generation;
-                says(found.status.as_ref(), generation, "Ready", status, reason).is_some()
-            })
-        });
-        let found = found.await.expect("it was found");
-        says(found.status.as_ref(), found.metadata.generation, "Ready", status, reason).expect("it said so")
-    }
+/// Waits until a namespaced network is so, and returns what it says.
+async fn team_network_says(world: &World, name: &str, status: &str, reason: &str) -> String {
+    let network = world.condition_in(world.api::<WebhookNetwork>(), name, "Ready", status, reason);
+    message(&network.await, "Ready").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespaced_network_may_not_use_http() {
-    let world = World::without_operator("plain", json!({})).await;
+    let world = World::without_operator("plain").await;
     let api = world.api::<WebhookNetwork>();
     let token_url =
         json!({ "auth": { "oauth2ClientCredentials": { "tokenUrl": "http://login.example.com" }}});
@@ -116,7 +93,7 @@ async fn a_namespaced_network_reaches_public_addresses_only() {
                 json!({ "bearerToken": { "secretKeyRef": { "name": "credentials", "key": "clientId" }}});
         }
         world.create::<WebhookNetwork>(network).await;
-        let told = world.team_network_says(name, "False", reason).await;
+        let told = team_network_says(&world, name, "False", reason).await;
         assert!(told.contains(words), "{name}: {told:?} should say {words:?}");
     }
     let (ledger, handshakes) = world.simulator.view(|view| (view.ledger().clone(), view.failed_handshakes()));
@@ -130,11 +107,10 @@ async fn a_namespaced_network_reaches_public_addresses_only() {
 async fn an_exception_opens_an_address_and_the_bundle_decides_whom_to_trust() {
     let world = World::without_network("excepted").await;
     world.add_credentials().await;
-    world.create::<WebhookNetwork>(world.team_network("default", json!({}))).await;
-    world.team_network_says("default", "True", "Available").await;
+    world.add_team_network("default", json!({})).await;
+    team_network_says(&world, "default", "True", "Available").await;
     let network = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("e", network).await;
-    let resource = world.ready("e").await;
+    let resource = world.ready_endpoint("e", network).await;
     world.check_secret(&resource, "e").await;
 
     // Another certificate is not believed, whatever its authority: nothing is sent.
@@ -142,8 +118,8 @@ async fn an_exception_opens_an_address_and_the_bundle_decides_whom_to_trust() {
     for certificate in [Certificate::OtherHost, Certificate::Expired, Certificate::OtherAuthority] {
         world.simulator.show_certificate(certificate).expect("it is shown");
         let name = format!("{certificate:?}").to_lowercase();
-        world.create::<WebhookNetwork>(world.team_network(&name, json!({}))).await;
-        let told = world.team_network_says(&name, "False", "TokenUnavailable").await;
+        world.add_team_network(&name, json!({})).await;
+        let told = team_network_says(&world, &name, "False", "TokenUnavailable").await;
         assert!(told.contains("certificate"), "{told:?}");
     }
     let entries = world.simulator.ledger();
@@ -196,29 +172,25 @@ async fn a_namespace_is_named_or_selected_and_an_http_url_is_not_for_a_tenant_to
     assert!(world.endpoints().is_empty());
 
     world.add_credentials().await;
-    world
-        .create::<WebhookNetwork>(world.team_network("team", json!({ "allowedUrlHosts": ["*.example.com"] })))
-        .await;
+    world.add_team_network("team", json!({ "allowedUrlHosts": ["*.example.com"] })).await;
     let team = |url: &str| json!({ "networkRef": { "kind": "WebhookNetwork", "name": "team" }, "url": url });
     world.endpoint("plain", team("http://hooks.example.com")).await;
     world.condition("plain", "Stalled", "True", "UrlNotAllowed").await;
     world.endpoint("elsewhere", team("https://example.com.evil.org")).await;
     world.condition("elsewhere", "Stalled", "True", "UrlNotAllowed").await;
-    world.endpoint("good", team("https://hooks.example.com")).await;
-    world.ready("good").await;
+    world.ready_endpoint("good", team("https://hooks.example.com")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_in_use_does_not_vanish_under_its_endpoints() {
     let mut world = World::with_operator("in-use", OperatorOptions::default()).await;
-    world.store_credentials("net", json!({ "clientId": "client-id", "clientSecret": "client-secret" })).await;
-    world.add_cluster_network("net", json!({ "resyncInterval": "1s" })).await;
+    world.add_good_cluster_network("net", json!({ "resyncInterval": "1s" })).await;
     world.endpoint_of("net", "user", json!({})).await;
     world.ready("user").await;
-    let networks = Api::<ClusterWebhookNetwork>::all(world.client.clone());
+    let networks = world.cluster_api::<ClusterWebhookNetwork>();
     let name = world.named("net");
 
-    networks.delete(&name, &DeleteParams::default()).await.expect("it is deleted");
+    delete(&networks, &name).await;
     let told = world.cluster_network("net", "Ready", "False", "InUse").await;
     assert_eq!(told, "1 WebhookEndpoints still use this network: delete them, and this goes on by itself");
 
@@ -238,7 +210,7 @@ async fn a_network_in_use_does_not_vanish_under_its_endpoints() {
 
     // The newcomer has begun nothing and holds nothing up.
     world.delete("user").await;
-    world.until_in(networks, &name, "gone", |found| found.is_none()).await;
+    world.until_gone(networks, &name).await;
     world.condition("newcomer", "Stalled", "True", "NetworkNotFound").await;
     world.delete("newcomer").await;
     assert!(world.endpoints().is_empty());
@@ -248,8 +220,7 @@ async fn a_network_in_use_does_not_vanish_under_its_endpoints() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_can_not_hold_up_the_deletion_of_a_network() {
     let world = World::without_network("hold-up").await;
-    world.store_credentials("net", json!({ "clientId": "client-id", "clientSecret": "client-secret" })).await;
-    world.add_cluster_network("net", json!({ "allowedNamespaces": { "names": ["elsewhere"] } })).await;
+    world.add_good_cluster_network("net", json!({ "allowedNamespaces": { "names": ["elsewhere"] } })).await;
     world.cluster_network("net", "Ready", "True", "Available").await;
     let tenant = User::in_namespace(&world, "tenant", everything_of_ours_and_secrets()).await;
     let spec = json!({ "networkRef": { "name": world.named("net") } });
@@ -258,17 +229,17 @@ async fn a_tenant_can_not_hold_up_the_deletion_of_a_network() {
     let finalizer = json!({ "metadata": { "finalizers": ["webhookoperator.dev/finalizer"] } });
     tenant.patch("WebhookEndpoint", "squatter", &finalizer).await.expect_err("that mark is not the tenant's");
 
-    let networks = Api::<ClusterWebhookNetwork>::all(world.client.clone());
-    networks.delete(&world.named("net"), &DeleteParams::default()).await.expect("it is deleted");
-    world.until_in(networks, &world.named("net"), "gone", |found| found.is_none()).await;
+    let networks = world.cluster_api::<ClusterWebhookNetwork>();
+    delete(&networks, &world.named("net")).await;
+    world.until_gone(networks, &world.named("net")).await;
     world.condition("squatter", "Stalled", "True", "NetworkNotFound").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_of_a_tenants_own_gains_nothing_by_the_ids_it_answers() {
     let world = World::new("ids").await;
-    world.endpoint("victim", json!({})).await;
-    let victim = world.ready("victim").await.status.and_then(|status| status.endpoint).expect("an endpoint");
+    let victim = world.ready_endpoint("victim", json!({})).await;
+    let victim = victim.status.and_then(|status| status.endpoint).expect("an endpoint");
 
     // The tenant's API answers every create with the id of the victim's endpoint, and lists it as its own.
     let evil = Simulator::start(
@@ -289,7 +260,7 @@ async fn an_api_of_a_tenants_own_gains_nothing_by_the_ids_it_answers() {
         "caBundle": https.ca_pem,
         "auth": { "oauth2ClientCredentials": { "tokenUrl": https.token_url } },
     });
-    world.create::<WebhookNetwork>(world.team_network("evil", settings)).await;
+    world.add_team_network("evil", settings).await;
     let url = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "evil" }, "url": victim.url });
     world.endpoint("claimant", url).await;
     world
@@ -302,12 +273,10 @@ async fn an_api_of_a_tenants_own_gains_nothing_by_the_ids_it_answers() {
         .await;
 
     // The victim is looked after as before, and its network counts it as before.
-    let events = json!({ "spec": { "enabledEvents": ["asset.connectivity"] } });
-    let api = world.api::<WebhookEndpoint>();
-    api.patch("victim", &PatchParams::default(), &Patch::Merge(&events)).await.expect("it is changed");
+    world.change("victim", json!({ "spec": { "enabledEvents": ["asset.connectivity"] } })).await;
     world.ready("victim").await;
     world.network_counts(1, 0, 0).await;
-    api.delete("claimant", &DeleteParams::default()).await.expect("it is deleted");
+    world.ask_to_delete("claimant").await;
     world.lists(2).await;
     assert!(world.simulator.endpoint(&victim.id.as_str().into()).is_some(), "the victim's endpoint is there");
     world.ready("victim").await;

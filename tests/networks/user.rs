@@ -1,20 +1,13 @@
 //! People with rights in one namespace, or in all.
 
-use std::fmt::Debug;
-use std::time::Duration;
-
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
-use kube::{Api, Client, Config};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use kube::{Api, Client};
 use serde_json::{Value, json};
+use testkit::{World, client_of_user, eventually, merge};
 use tokio::sync::OnceCell;
-
-use crate::support::{SOON, World, control_plane};
 
 /// All rights on our resources, statuses included, and on Secrets.
 pub fn everything_of_ours_and_secrets() -> Value {
@@ -57,25 +50,25 @@ impl User {
         admission_works(world).await;
         let user = format!("{name}@{}", world.namespace);
         let object = json!({ "metadata": { "name": user }, "rules": rules });
-        create_in_cluster::<ClusterRole>(world, object).await;
-        create_in_cluster::<ClusterRoleBinding>(world, binding("ClusterRole", &user, &user)).await;
+        world.create_in_cluster::<ClusterRole>(object).await;
+        world.create_in_cluster::<ClusterRoleBinding>(binding("ClusterRole", &user, &user)).await;
         Self::known_as(world, &user, &json!({})).await
     }
 
     /// Waits until the API server has taken in the rights.
     async fn known_as(world: &World, user: &str, place: &Value) -> Self {
-        let client = client_as(user).await;
+        let client = client_of_user(user).await;
         let this = Self { client, namespace: world.namespace.clone() };
         let mut question =
             json!({ "verb": "patch", "group": "webhookoperator.dev", "resource": "webhooknetworks" });
-        crate::support::merge(&mut question, place.clone());
-        eventually("the user's rights", async || {
+        merge(&mut question, place.clone());
+        eventually("the user's rights", || async {
             let review = json!({ "spec": { "resourceAttributes": question } });
             let review = serde_json::from_value(review).expect("a review");
             let reviews =
                 Api::<k8s_openapi::api::authorization::v1::SelfSubjectAccessReview>::all(this.client.clone());
             let answer = reviews.create(&PostParams::default(), &review).await.expect("anybody may ask");
-            answer.status.is_some_and(|status| status.allowed)
+            answer.status.is_some_and(|status| status.allowed).then_some(())
         })
         .await;
         this
@@ -130,38 +123,6 @@ fn binding(kind: &str, role: &str, user: &str) -> Value {
     })
 }
 
-async fn create_in_cluster<K>(world: &World, object: Value)
-where
-    K: kube::Resource<Scope = k8s_openapi::ClusterResourceScope, DynamicType = ()>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Serialize,
-{
-    let object = serde_json::from_value(object).expect("an object");
-    Api::<K>::all(world.client.clone()).create(&PostParams::default(), &object).await.expect("it is created");
-}
-
-/// A client that the API server takes for somebody else.
-async fn client_as(user: &str) -> Client {
-    let kubeconfig = Kubeconfig::read_from(control_plane().kubeconfig()).expect("the kubeconfig can be read");
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    let mut config = config.expect("the kubeconfig is complete");
-    config.auth_info.impersonate = Some(user.to_owned());
-    Client::try_from(config).expect("a client")
-}
-
-/// Waits until a condition holds that nothing tells of.
-pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let waited = tokio::time::timeout(SOON, async {
-        let mut again = tokio::time::interval(Duration::from_millis(50));
-        while !condition().await {
-            again.tick().await;
-        }
-    });
-    assert!(waited.await.is_ok(), "{what} never came about");
-}
-
 /// Waits until every policy of `deploy/` refuses what it should: they take effect a moment after they are
 /// created.
 async fn admission_works(world: &World) {
@@ -187,9 +148,9 @@ async fn admission_works(world: &World) {
         for (kind, object) in [("WebhookEndpoint", forged), ("WebhookNetwork", network), ("Secret", secret)] {
             let params = PostParams { dry_run: true, ..PostParams::default() };
             let object = of_kind(kind, &object);
-            eventually(&format!("the policy about every {kind}"), async || {
+            eventually(&format!("the policy about every {kind}"), || async {
                 let outcome = user.api(kind).create(&params, &object).await;
-                refusal(&outcome).is_some_and(|status| status.message.contains("ValidatingAdmissionPolicy"))
+                refusal(&outcome).filter(|status| status.message.contains("ValidatingAdmissionPolicy"))
             })
             .await;
         }

@@ -2,8 +2,7 @@
 
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation};
-
-use crate::support::World;
+use testkit::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_that_never_shows_a_secret_is_not_asked_in_a_loop() {

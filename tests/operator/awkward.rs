@@ -1,12 +1,11 @@
 //! What an API, or somebody else, does that nobody would expect.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use simulator::{EndpointId, Fault, FaultKind, NewEndpoint, Operation};
+use testkit::{NETWORK, World, delete, endpoint_id, message, patch};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::{NETWORK, World, endpoint_id, message};
 
 const URL: &str = "https://hooks.example.com/hook";
 
@@ -48,8 +47,7 @@ async fn an_endpoint_made_by_hand_that_a_create_is_answered_with_is_left_alone()
 #[tokio::test(flavor = "multi_thread")]
 async fn the_endpoint_of_another_resource_that_a_create_is_answered_with_is_left_alone() {
     let world = World::new("answered-other").await;
-    world.endpoint("first", json!({ "url": URL })).await;
-    let first = endpoint_id(&world.ready("first").await);
+    let first = endpoint_id(&world.ready_endpoint("first", json!({ "url": URL })).await);
     answer_creates_with(&world, &first);
     world.endpoint("second", json!({ "url": URL })).await;
     leaves_alone(&world, "second", &first).await;
@@ -81,10 +79,8 @@ async fn an_api_that_subscribes_to_events_of_its_own_is_not_patched_in_a_loop() 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_resources_that_hold_one_endpoint_the_last_to_go_takes_it_along() {
     let world = World::new("both-go").await;
-    world.endpoint("first", json!({ "url": URL })).await;
-    let first = endpoint_id(&world.ready("first").await);
-    world.endpoint("second", json!({ "url": URL })).await;
-    world.ready("second").await;
+    let first = endpoint_id(&world.ready_endpoint("first", json!({ "url": URL })).await);
+    world.ready_endpoint("second", json!({ "url": URL })).await;
     // As a backup, or a person, may have it.
     let claim = Patch::Merge(json!({ "status": { "endpoint": { "id": first.as_str() } } }));
     let api = world.api::<WebhookEndpoint>();
@@ -102,18 +98,16 @@ async fn of_two_resources_that_hold_one_endpoint_the_last_to_go_takes_it_along()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_in_hand_is_stored_although_another_endpoint_is_to_be_adopted() {
     let world = World::new("hand-adopt").await;
-    world.endpoint("hook", json!({ "url": URL })).await;
-    let first = endpoint_id(&world.ready("hook").await);
+    let first = endpoint_id(&world.ready_endpoint("hook", json!({ "url": URL })).await);
     let secrets = world.api::<Secret>();
-    let immutable = Patch::Merge(json!({ "immutable": true }));
-    secrets.patch("hook", &PatchParams::default(), &immutable).await.expect("it is made immutable");
+    patch(&secrets, "hook", json!({ "immutable": true })).await;
     world.simulator.delete(&first);
     world.condition("hook", "Stalled", "True", "SecretRefused").await;
     let live = world.endpoints();
     assert_eq!(live.len(), 1);
 
     world.change("hook", json!({ "spec": { "endpointId": "wh_other" } })).await;
-    secrets.delete("hook", &DeleteParams::default()).await.expect("it is deleted");
+    delete(&secrets, "hook").await;
     world.condition("hook", "Stalled", "True", "AdoptionNotSupported").await;
     let stored = world.secret_value("hook", "endpointId").await;
     assert_eq!(stored.as_deref(), Some(live[0].id.as_str()));

@@ -36,12 +36,21 @@ fn sentence(output: &Output) -> String {
     lines[0].strip_prefix("webhook-operator: ").expect("it says who speaks").to_owned()
 }
 
+/// What a wrong command line is told in the first place, before the usage.
+fn complaint(output: &Output) -> String {
+    let said = String::from_utf8(output.stderr.clone()).expect("a text");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(said.ends_with("try '--help'.\n"), "{said}");
+    let (complaint, _) =
+        said.strip_prefix("error: ").and_then(|said| said.split_once("\n\n")).expect("a complaint");
+    complaint.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn a_wrong_command_line_gives_one_sentence() {
-    let help = "; `webhook-operator --help` lists what there is";
+fn a_wrong_command_line_is_told_what_is_wrong() {
     for (arguments, expected) in [
-        (&[][..], "no command was named"),
-        (&["walk"], "unrecognized subcommand 'walk'"),
+        (&["walk"][..], "unrecognized subcommand 'walk'"),
         (&["run", "--fast"], "unexpected argument '--fast' found"),
         (&["run", "now"], "unexpected argument 'now' found"),
         (
@@ -58,6 +67,12 @@ fn a_wrong_command_line_gives_one_sentence() {
             &["run", "--create-settling-time=-5s"],
             "invalid value '-5s' for '--create-settling-time <CREATE_SETTLING_TIME>': expected a duration, e.g. 60s \
              or 1m30s",
+        ),
+        // Case 01: it ended in a panic.
+        (
+            &["run", "--create-settling-time", "9999999999999999h"],
+            "invalid value '9999999999999999h' for '--create-settling-time <CREATE_SETTLING_TIME>': expected a \
+             duration of at most 87600h, which is ten years",
         ),
         (
             &["run", "--log-filter", "webhook_operator=loud"],
@@ -86,14 +101,25 @@ fn a_wrong_command_line_gives_one_sentence() {
         (&["crds", "--all"], "unexpected argument '--all' found"),
     ] {
         let output = operator(arguments).output().expect("the operator runs");
-        assert_eq!(sentence(&output), format!("{expected}{help}"), "{arguments:?}");
+        assert_eq!(complaint(&output), expected, "{arguments:?}");
     }
 }
 
 #[test]
-fn a_wrong_setting_in_the_environment_gives_the_same_sentence() {
+fn without_a_command_it_lists_what_there_is() {
+    let output = operator(&[]).output().expect("the operator runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    for part in ["Usage: webhook-operator <COMMAND>", "\n  run ", "\n  crds "] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_setting_in_the_environment_is_told_alike() {
     let output = operator(&["run"]).env("HEALTH_ADDRESS", "here").output().expect("the operator runs");
-    let said = sentence(&output);
+    let said = complaint(&output);
     assert!(
         said.starts_with("invalid value 'here' for '--health-address <HEALTH_ADDRESS>': expected"),
         "{said}"

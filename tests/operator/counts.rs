@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use simulator::Operation;
-
-use crate::support::audit::Mark;
-use crate::support::{World, texts};
+use testkit::audit::Mark;
+use testkit::{World, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_costs_three_writes_one_event_no_reads_and_one_post() {
@@ -13,8 +12,7 @@ async fn a_create_costs_three_writes_one_event_no_reads_and_one_post() {
     let mark = Mark::now();
     let sequence = world.simulator.ledger().last_sequence();
     for name in ["first", "second", "third"] {
-        world.endpoint(name, json!({})).await;
-        world.ready(name).await;
+        world.ready_endpoint(name, json!({})).await;
     }
     // What these creates may have set off later shows after two more lists.
     world.lists(2).await;

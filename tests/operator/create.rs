@@ -4,9 +4,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::Operation;
-
-use crate::support::audit::Mark;
-use crate::support::{World, condition, endpoint_id, texts};
+use testkit::audit::Mark;
+use testkit::{World, condition, endpoint_id, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_becomes_an_endpoint_and_a_secret() {
@@ -16,8 +15,7 @@ async fn a_manifest_becomes_an_endpoint_and_a_secret() {
         "status": "inactive",
         "secret": { "labels": { "team": "billing" }, "annotations": { "example.com/note": "for the receiver" } },
     });
-    world.endpoint("charge-events", spec).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", spec).await;
 
     let remote = world.check_secret(&resource, "charge-events").await;
     assert_eq!(remote.url, "https://hooks.example.com/charge-events");
@@ -48,8 +46,7 @@ async fn a_manifest_becomes_an_endpoint_and_a_secret() {
 async fn kubectl_and_kstatus_understand_the_conditions() {
     let world = World::new("conditions").await;
     world.endpoint("charge-events", json!({})).await;
-    let waited = world.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "whe/charge-events"], "");
-    assert!(waited.status.success(), "{waited:?}");
+    world.kubectl_says(&["wait", "--for=condition=Ready", "--timeout=60s", "whe/charge-events"]);
 
     // kstatus: abnormal conditions are absent while all is well, and the generation is the latest.
     let resource = world.ready("charge-events").await;
@@ -70,8 +67,7 @@ async fn kubectl_and_kstatus_understand_the_conditions() {
     assert_eq!((ready.status.as_str(), ready.observed_generation), ("False", changed.metadata.generation));
     assert_eq!(condition(&stalled, "Reconciling"), None);
 
-    let table = world.kubectl(&["get", "whe", "-o", "wide"], "");
-    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    let table = world.kubectl_says(&["get", "whe", "-o", "wide"]);
     let columns: Vec<&str> = table.lines().next().unwrap_or_default().split_whitespace().collect();
     assert_eq!(
         columns,
@@ -88,13 +84,11 @@ async fn kubectl_and_kstatus_understand_the_conditions() {
 async fn a_create_is_told_in_one_event_that_helps() {
     let world = World::new("events").await;
     let mark = Mark::now();
-    world.endpoint("charge-events", json!({})).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", json!({})).await;
     world.lists(2).await;
 
     let id = endpoint_id(&resource);
-    let told = world.kubectl(&["get", "events", "--no-headers"], "");
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let told = world.kubectl_says(&["get", "events", "--no-headers"]);
     let lines: Vec<Vec<&str>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 1, "{told}");
     assert_eq!(lines[0][1..4], ["Normal", "Created", "webhookendpoint/charge-events"], "{told}");

@@ -1,20 +1,17 @@
 //! A deleted manifest takes its endpoint and its Secret along, unless it says otherwise.
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::DeleteParams;
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::Operation;
+use testkit::audit::Mark;
+use testkit::{World, delete, endpoint_id, message, texts};
 use webhook_operator::resources::{WebhookEndpoint, WebhookNetwork};
-
-use crate::support::audit::Mark;
-use crate::support::{World, endpoint_id, message, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret() {
     let world = World::new("delete").await;
-    world.endpoint("charge-events", json!({})).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", json!({})).await;
     assert_eq!(resource.finalizers(), ["webhookoperator.dev/finalizer"]);
 
     // What was seen may come before its line in the audit log.
@@ -23,7 +20,7 @@ async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret(
     world.delete("charge-events").await;
     assert_eq!(world.endpoints(), []);
     assert_eq!(world.simulator.ledger().count(Operation::Delete), 1);
-    world.until::<Secret>("charge-events", "collected", |found| found.is_none()).await;
+    world.until_gone(world.api::<Secret>(), "charge-events").await;
     assert_eq!(
         texts(&world.requests_since(mark)),
         ["create events", "get webhookendpoints charge-events", "patch webhookendpoints charge-events"],
@@ -33,16 +30,17 @@ async fn a_delete_takes_the_endpoint_and_the_garbage_collector_takes_the_secret(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_gone_already_counts_as_deleted() {
-    let world = World::without_resync("gone").await;
-    world.endpoint("charge-events", json!({})).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let world = World::without_network("gone").await;
+    world.add_network(json!({ "resyncInterval": "1h" })).await;
+    world.network_ready().await;
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
     assert!(world.simulator.delete(&id));
 
     world.delete("charge-events").await;
     let ledger = world.simulator.ledger();
     let answers: Vec<_> = ledger.calls(Operation::Delete).map(|call| call.status).collect();
     assert_eq!(answers, [Some(404)]);
-    world.until::<Secret>("charge-events", "collected", |found| found.is_none()).await;
+    world.until_gone(world.api::<Secret>(), "charge-events").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,8 +54,7 @@ async fn a_resource_that_never_had_an_endpoint_goes_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retain_leaves_the_endpoint_and_its_secret() {
     let world = World::new("retain").await;
-    world.endpoint("charge-events", json!({ "deletionPolicy": "Retain" })).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", json!({ "deletionPolicy": "Retain" })).await;
     let id = endpoint_id(&resource);
 
     world.delete("charge-events").await;
@@ -102,16 +99,11 @@ async fn an_endpoint_is_deleted_although_its_networks_credentials_are_gone() {
     let world = World::without_network("no-credentials").await;
     world.add_namespaced_network().await;
     let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("charge-events", spec.clone()).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", spec.clone()).await;
 
-    let secrets = world.api::<Secret>();
-    secrets.delete("credentials", &DeleteParams::default()).await.expect("the credentials can be deleted");
-    world
-        .until::<WebhookNetwork>("default", "without credentials", |found| {
-            has_network_condition(found, "CredentialsNotFound")
-        })
-        .await;
+    delete(&world.api::<Secret>(), "credentials").await;
+    let networks = world.api::<WebhookNetwork>();
+    world.condition_in(networks, "default", "Ready", "False", "CredentialsNotFound").await;
     // Nothing new is begun without credentials.
     world.endpoint("another", spec).await;
     let waiting = world.condition("another", "Ready", "False", "NetworkNotReady").await;
@@ -129,34 +121,19 @@ async fn a_network_stays_until_its_last_endpoint_is_gone() {
     let world = World::without_network("in-use").await;
     world.add_namespaced_network().await;
     let spec = json!({ "networkRef": { "kind": "WebhookNetwork", "name": "default" } });
-    world.endpoint("charge-events", spec).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", spec).await;
 
     let networks = world.api::<WebhookNetwork>();
-    networks.delete("default", &DeleteParams::default()).await.expect("the network can be deleted");
-    world
-        .until::<WebhookNetwork>("default", "held", |found| {
-            let conditions =
-                found.and_then(|network| network.status.as_ref()).map(|status| &status.conditions);
-            conditions.into_iter().flatten().any(|condition| condition.reason == "InUse")
-        })
-        .await;
+    delete(&networks, "default").await;
+    world.condition_in(networks.clone(), "default", "Ready", "False", "InUse").await;
     world.delete("charge-events").await;
     assert_eq!(world.endpoints(), []);
-    world.until::<WebhookNetwork>("default", "gone", |found| found.is_none()).await;
+    world.until_gone(networks, "default").await;
     assert_eq!(world.all::<WebhookEndpoint>().await.len(), 0);
 }
 
-fn has_network_condition(network: Option<&WebhookNetwork>, reason: &str) -> bool {
-    let conditions = network.and_then(|network| network.status.as_ref()).map(|status| &status.conditions);
-    conditions.into_iter().flatten().any(|condition| condition.reason == reason)
-}
-
 async fn delete_namespace(world: &World) {
-    let namespaces = Api::<Namespace>::all(world.client.clone());
-    namespaces
-        .delete(&world.namespace, &DeleteParams::default())
-        .await
-        .expect("the namespace can be deleted");
-    world.until_in(namespaces, &world.namespace, "gone", |found| found.is_none()).await;
+    let namespaces = world.cluster_api::<Namespace>();
+    delete(&namespaces, &world.namespace).await;
+    world.until_gone(namespaces, &world.namespace).await;
 }

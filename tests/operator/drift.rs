@@ -4,15 +4,13 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::{NewEndpoint, Operation};
+use testkit::{NETWORK, World, endpoint_id, has_condition, message};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::{NETWORK, World, endpoint_id, has_condition, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_was_deleted_remotely_is_created_again() {
     let world = World::new("deleted").await;
-    world.endpoint("charge-events", json!({})).await;
-    let lost = endpoint_id(&world.ready("charge-events").await);
+    let lost = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
     let before = world.api::<Secret>().get("charge-events").await.expect("the Secret");
 
     assert!(world.simulator.delete(&lost));
@@ -31,8 +29,7 @@ async fn an_endpoint_that_was_deleted_remotely_is_created_again() {
     assert_eq!((ledger.count(Operation::Create), ledger.count(Operation::Delete)), (2, 0));
     assert_eq!(ledger.count(Operation::Get), 1, "a list alone is not believed");
 
-    let told = world.kubectl(&["get", "events", "--no-headers"], "");
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let told = world.kubectl_says(&["get", "events", "--no-headers"]);
     assert!(
         told.contains(&format!("endpoint {lost} was deleted remotely, and not by this operator")),
         "{told}"
@@ -42,8 +39,7 @@ async fn an_endpoint_that_was_deleted_remotely_is_created_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_change_is_undone() {
     let world = World::new("drift").await;
-    world.endpoint("charge-events", json!({})).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
 
     world.simulator.edit(&id, |endpoint| endpoint.enabled_events = vec!["asset.connectivity".to_owned()]);
     world
@@ -69,8 +65,7 @@ async fn a_remote_change_is_undone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_keeps_being_disabled_is_left_alone_for_a_while() {
     let world = World::new("disabled").await;
-    world.endpoint("charge-events", json!({})).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
     let is_active =
         |view: &simulator::View<'_>| view.endpoint(&id).is_some_and(|found| found.status == "active");
 
@@ -95,8 +90,7 @@ async fn an_endpoint_that_keeps_being_disabled_is_left_alone_for_a_while() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_change_is_only_reported_where_that_is_asked_for() {
     let world = World::new("report").await;
-    world.endpoint("charge-events", json!({ "driftPolicy": "Report" })).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({ "driftPolicy": "Report" })).await);
 
     world.simulator.disable(&id);
     let resource = world.condition("charge-events", "Stalled", "True", "Drifted").await;
@@ -121,8 +115,7 @@ async fn a_remote_change_is_only_reported_where_that_is_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_deletion_is_only_reported_where_that_is_asked_for() {
     let world = World::new("report-gone").await;
-    world.endpoint("charge-events", json!({ "driftPolicy": "Report" })).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({ "driftPolicy": "Report" })).await);
 
     assert!(world.simulator.delete(&id));
     world.condition("charge-events", "Stalled", "True", "DeletedRemotely").await;
@@ -142,8 +135,7 @@ async fn an_endpoint_that_nobody_declared_is_counted_and_not_touched() {
     world.network_counts(0, 0, 1).await;
 
     // Not even where it looks like the one to be made.
-    world.endpoint("charge-events", json!({})).await;
-    let own = endpoint_id(&world.ready("charge-events").await);
+    let own = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
     world.network_counts(1, 0, 1).await;
     world.delete("charge-events").await;
     world.lists(2).await;

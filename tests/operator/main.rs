@@ -28,5 +28,6 @@ mod rewritten;
 mod same_url;
 mod scale;
 mod secrets;
-mod support;
+mod term;
 mod unsupported;
+mod worlds;

@@ -4,8 +4,17 @@ mod endpoints;
 mod networks;
 
 use serde_json::Value;
+use testkit::World;
 
-use crate::support::World;
+/// Durations so long that arithmetic with them overflows somewhere.
+const ABSURD: [&str; 6] = [
+    "9999999999999999h",
+    "87601h",
+    "9999999m",
+    "99999h9999999m999999999s",
+    "99999999999999999999999999999ms",
+    "87600h1ms",
+];
 
 /// Applies a manifest as a person does; `Err` is what kubectl says.
 fn apply(world: &World, manifest: &Value) -> Result<(), String> {

@@ -1,12 +1,9 @@
 //! What a network allows, and what becomes of its resources when it can't be used.
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::Api;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Namespace;
 use serde_json::json;
 use simulator::Operation;
-
-use crate::support::{World, message};
+use testkit::{World, message, patch};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http_url_needs_a_network_that_allows_it() {
@@ -56,9 +53,8 @@ async fn a_network_may_allow_certain_namespaces_only() {
     world.lists(2).await;
     assert_eq!(world.simulator.ledger().writes(), 0);
 
-    let namespaces = Api::<Namespace>::all(world.client.clone());
-    let label = Patch::Merge(json!({ "metadata": { "labels": { "team": world.namespace } } }));
-    namespaces.patch(&world.namespace, &PatchParams::default(), &label).await.expect("a label");
+    let label = json!({ "metadata": { "labels": { "team": world.namespace } } });
+    patch(&world.cluster_api::<Namespace>(), &world.namespace, label).await;
     world.ready("charge-events").await;
 }
 
@@ -77,19 +73,18 @@ async fn wrong_credentials_are_told_and_corrected_ones_are_used_at_once() {
     let world = World::without_network("credentials").await;
     world.add_network(json!({})).await;
     world.network_ready().await;
-    let secrets = Api::<Secret>::namespaced(world.client.clone(), "webhook-operator");
-    let set = |value: &str| Patch::Merge(json!({ "stringData": { "clientSecret": value } }));
-    secrets.patch(&world.namespace, &PatchParams::default(), &set("wrong")).await.expect("a patch");
+    let secrets = world.operators_secrets();
+    let set = |value: &str| json!({ "stringData": { "clientSecret": value } });
+    patch(&secrets, &world.namespace, set("wrong")).await;
     let network = world.network_condition("Stalled", "True", "InvalidClient").await;
-    let conditions = network.status.expect("a status").conditions;
-    let told = conditions.iter().find(|condition| condition.type_ == "Ready").expect("a condition Ready");
-    assert!(told.message.contains("check clientId, clientSecret and audience"), "{told:?}");
+    let told = message(&network, "Ready");
+    assert!(told.contains("check clientId, clientSecret and audience"), "{told:?}");
 
     world.endpoint("charge-events", json!({})).await;
     world.condition("charge-events", "Ready", "False", "NetworkNotReady").await;
     assert_eq!(world.simulator.ledger().count(Operation::Create), 0);
 
-    secrets.patch(&world.namespace, &PatchParams::default(), &set("client-secret")).await.expect("a patch");
+    patch(&secrets, &world.namespace, set("client-secret")).await;
     world.ready("charge-events").await;
     world.network_ready().await;
 }

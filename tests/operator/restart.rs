@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use simulator::{Fault, FaultKind, Hold, Operation};
-
-use crate::support::World;
-use crate::support::audit::Mark;
+use testkit::World;
+use testkit::audit::Mark;
 
 /// A fleet of every kind of state that a converged one can be in, and what it costs after a start.
 async fn check_nothing_is_rewritten(world: &World, mark: Mark, sequence: u64) {
     world.lists(4).await;
     let mut writes = mark.requests(world.operator());
-    writes.retain(super::support::audit::Request::is_write);
+    writes.retain(testkit::audit::Request::is_write);
     assert!(writes.is_empty(), "the API server was written to: {writes:?}");
     let ledger = world.simulator.ledger().since(sequence);
     assert_eq!(ledger.writes(), 0);

@@ -1,14 +1,12 @@
 //! What `deletionPolicy: Retain` does about a create whose answer was lost.
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::{Event, Secret};
-use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::Event;
+use kube::api::ListParams;
 use serde_json::json;
 use simulator::{Fault, FaultKind, NewEndpoint, Operation, Point};
+use testkit::{NETWORK, World, delete, patch};
 use webhook_operator::resources::ClusterWebhookNetwork;
-
-use crate::support::{NETWORK, OPERATORS, World};
 
 const URL: &str = "https://hooks.example.com/charge-events";
 
@@ -29,9 +27,8 @@ async fn unanswered(name: &str) -> World {
 
 /// The warnings of an unresolved create.
 async fn warnings(world: &World) -> Vec<String> {
-    let events = Api::<Event>::namespaced(world.client.clone(), &world.namespace);
     let params = ListParams::default().fields("type=Warning,reason=CreateUnresolved");
-    let events = events.list(&params).await.expect("the events can be listed");
+    let events = world.api::<Event>().list(&params).await.expect("the events can be listed");
     events.items.into_iter().filter_map(|event| event.message).collect()
 }
 
@@ -75,17 +72,13 @@ async fn cause(world: &World, trouble: Trouble) {
     };
     match trouble {
         Trouble::Credentials => {
-            let secrets = Api::<Secret>::namespaced(world.client.clone(), OPERATORS);
-            secrets.delete(&world.namespace, &DeleteParams::default()).await.expect("they can be deleted");
+            delete(&world.operators_secrets(), &world.namespace).await;
         }
         Trouble::Network => {
-            let networks = Api::<ClusterWebhookNetwork>::all(world.client.clone());
-            let patch = Patch::Merge(json!({ "metadata": { "finalizers": null }}));
-            networks.delete(&world.namespace, &DeleteParams::default()).await.expect("it can be deleted");
+            let networks = world.cluster_api::<ClusterWebhookNetwork>();
+            delete(&networks, &world.namespace).await;
             // By force, as the operator that would hold it is not there.
-            let parameters = PatchParams::default();
-            let freed = networks.patch_metadata(&world.namespace, &parameters, &patch).await;
-            freed.expect("it can be let go");
+            patch(&networks, &world.namespace, json!({ "metadata": { "finalizers": null }})).await;
         }
         Trouble::Down => world.simulator.suspend().await.expect("its ports can be closed"),
         Trouble::Unauthorized => always(Operation::List, 401),

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Point, UrlForm};
-
-use crate::support::audit::{Mark, Request};
-use crate::support::{World, texts};
+use testkit::audit::{Mark, Request};
+use testkit::{World, texts};
 
 const DECLARED: &str = "https://Hooks.Example.com:443/a/../charge-events";
 const REWRITTEN: &str = "https://hooks.example.com/charge-events";
@@ -56,8 +55,7 @@ async fn an_endpoint_is_known_again_and_nothing_is_written_twice() {
 async fn what_a_lost_answer_left_is_found() {
     let world = rewriting("rewritten-lost").await;
     lose_answers(&world, 1);
-    world.endpoint("charge-events", json!({ "url": DECLARED })).await;
-    let resource = world.ready("charge-events").await;
+    let resource = world.ready_endpoint("charge-events", json!({ "url": DECLARED })).await;
     world.check_secret(&resource, "charge-events").await;
     world.lists(2).await;
     assert_eq!(world.endpoints().len(), 1);

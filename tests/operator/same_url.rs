@@ -2,8 +2,7 @@
 
 use serde_json::json;
 use simulator::{DuplicateUrls, Operation};
-
-use crate::support::{World, condition, endpoint_id, message};
+use testkit::{World, condition, endpoint_id, message};
 
 const URL: &str = "https://hooks.example.com/shared";
 
@@ -30,8 +29,7 @@ async fn each_has_an_endpoint_and_a_secret_of_its_own() {
 async fn where_the_api_refuses_it_the_second_says_so_and_goes_on_when_the_first_is_gone() {
     let world = World::new("conflict").await;
     world.simulator.set_habits(|habits| habits.duplicate_urls = DuplicateUrls::Conflict);
-    world.endpoint("first", json!({ "url": URL })).await;
-    let first = world.ready("first").await;
+    let first = world.ready_endpoint("first", json!({ "url": URL })).await;
     world.endpoint("second", json!({ "url": URL })).await;
     let second = world.condition("second", "Stalled", "True", "Refused").await;
     let told = message(&second, "Ready");

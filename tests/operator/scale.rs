@@ -2,9 +2,8 @@
 
 use serde_json::json;
 use simulator::Operation;
-
-use crate::support::audit::Mark;
-use crate::support::{World, texts};
+use testkit::audit::Mark;
+use testkit::{World, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_resources_at_once_have_an_endpoint_and_the_true_secret_each() {

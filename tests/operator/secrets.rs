@@ -2,13 +2,11 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use simulator::Operation;
+use testkit::audit::Mark;
+use testkit::{World, delete, endpoint_id, message, patch};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::audit::Mark;
-use crate::support::{World, endpoint_id, message};
 
 /// A Secret that somebody else made.
 async fn foreign_secret(world: &World, name: &str) -> Secret {
@@ -18,10 +16,6 @@ async fn foreign_secret(world: &World, name: &str) -> Secret {
 async fn check_untouched(world: &World, before: &Secret) {
     let after = world.api::<Secret>().get(&before.name_any()).await.expect("the Secret stays");
     assert_eq!(after.resource_version(), before.resource_version(), "it was not written");
-}
-
-async fn delete_secret(world: &World, name: &str) {
-    world.api::<Secret>().delete(name, &DeleteParams::default()).await.expect("the Secret can be deleted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +33,7 @@ async fn a_foreign_secret_is_not_written_and_no_endpoint_is_created() {
     check_untouched(&world, &foreign).await;
 
     // Once the Secret is gone, this goes on by itself.
-    delete_secret(&world, "charge-events").await;
+    delete(&world.api::<Secret>(), "charge-events").await;
     let resource = world.ready("charge-events").await;
     world.check_secret(&resource, "charge-events").await;
     assert_eq!(world.simulator.ledger().writes(), 1);
@@ -63,8 +57,7 @@ async fn another_name_is_a_way_past_a_foreign_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_whose_secret_turns_out_to_be_foreign_is_deleted_again() {
     let world = World::new("foreign-second").await;
-    world.endpoint("first", json!({})).await;
-    let first = world.ready("first").await;
+    let first = world.ready_endpoint("first", json!({})).await;
     let foreign = foreign_secret(&world, "second").await;
     world.endpoint("second", json!({})).await;
     world.condition("second", "Stalled", "True", "SecretNotOurs").await;
@@ -76,7 +69,7 @@ async fn an_endpoint_whose_secret_turns_out_to_be_foreign_is_deleted_again() {
     assert_eq!((ledger.count(Operation::Create), ledger.count(Operation::Delete)), (2, 1), "tried once");
     check_untouched(&world, &foreign).await;
 
-    delete_secret(&world, "second").await;
+    delete(&world.api::<Secret>(), "second").await;
     let second = world.ready("second").await;
     world.check_secret(&second, "second").await;
     world.check_secret(&first, "first").await;
@@ -85,8 +78,7 @@ async fn an_endpoint_whose_secret_turns_out_to_be_foreign_is_deleted_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_of_another_resource_is_foreign_too() {
     let world = World::new("foreign-own").await;
-    world.endpoint("first", json!({})).await;
-    let first = world.ready("first").await;
+    let first = world.ready_endpoint("first", json!({})).await;
     world.endpoint("second", json!({ "secret": { "name": "first" } })).await;
     world.condition("second", "Stalled", "True", "SecretNotOurs").await;
     world.lists(2).await;
@@ -128,15 +120,14 @@ async fn two_resources_that_want_one_secret_at_once_do_not_take_it_from_each_oth
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_name_moves_the_secret_the_new_one_first() {
     let world = World::new("moved").await;
-    world.endpoint("charge-events", json!({})).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", json!({})).await;
     let sequence = world.simulator.ledger().last_sequence();
     let mark = Mark::now();
 
     world.change("charge-events", json!({ "spec": { "secret": { "name": "signing" } } })).await;
     let resource = world.ready("charge-events").await;
     world.check_secret(&resource, "signing").await;
-    world.until::<Secret>("charge-events", "gone", |found| found.is_none()).await;
+    world.until_gone(world.api::<Secret>(), "charge-events").await;
     let stored = resource.status.as_ref().and_then(|status| status.secret.as_ref());
     assert_eq!(stored.map(|stored| stored.name.as_str()), Some("signing"));
 
@@ -151,15 +142,14 @@ async fn a_new_name_moves_the_secret_the_new_one_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_not_moved_onto_a_foreign_one() {
     let world = World::new("move-foreign").await;
-    world.endpoint("charge-events", json!({})).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", json!({})).await;
     let foreign = foreign_secret(&world, "taken").await;
     world.change("charge-events", json!({ "spec": { "secret": { "name": "taken" } } })).await;
     let resource = world.condition("charge-events", "Stalled", "True", "SecretNotOurs").await;
     world.check_secret(&resource, "charge-events").await;
     check_untouched(&world, &foreign).await;
 
-    delete_secret(&world, "taken").await;
+    delete(&world.api::<Secret>(), "taken").await;
     let resource = world.ready("charge-events").await;
     world.check_secret(&resource, "taken").await;
     assert_eq!(world.secret_names().await, ["taken"]);
@@ -169,12 +159,10 @@ async fn a_secret_is_not_moved_onto_a_foreign_one() {
 async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
     let world = World::new("dressed").await;
     let dress = |pairs: Value| json!({ "secret": { "labels": pairs, "annotations": pairs } });
-    world.endpoint("charge-events", dress(json!({ "one": "1", "two": "2" }))).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", dress(json!({ "one": "1", "two": "2" }))).await;
     let others = json!({ "metadata": { "labels": { "theirs": "x" }, "annotations": { "theirs": "x" } } });
     let secrets = world.api::<Secret>();
-    let patched = secrets.patch("charge-events", &PatchParams::default(), &Patch::Merge(others)).await;
-    patched.expect("others may label the Secret");
+    patch(&secrets, "charge-events", others).await;
 
     let change = json!({ "spec": dress(json!({ "one": null, "two": "22", "three": "3" })) });
     world.change("charge-events", change).await;
@@ -196,7 +184,7 @@ async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
     // Somebody changes what is declared: it is set again.
     let meddled =
         json!({ "metadata": { "labels": { "two": "x", "three": null }, "annotations": { "two": null } } });
-    secrets.patch("charge-events", &PatchParams::default(), &Patch::Merge(meddled)).await.expect("a patch");
+    patch(&secrets, "charge-events", meddled).await;
     world.until::<Secret>("charge-events", "dressed", dressed).await;
 
     let resource = world.ready("charge-events").await;
@@ -207,12 +195,10 @@ async fn labels_and_annotations_are_followed_and_those_of_others_stay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resource_of_the_same_name_waits_for_its_predecessors_secret_to_be_collected() {
     let world = World::new("successor").await;
-    world.endpoint("charge-events", json!({})).await;
-    let first = world.ready("charge-events").await;
+    let first = world.ready_endpoint("charge-events", json!({})).await;
     world.delete("charge-events").await;
     // At once: the Secret of the first may still be there.
-    world.endpoint("charge-events", json!({})).await;
-    let second = world.ready("charge-events").await;
+    let second = world.ready_endpoint("charge-events", json!({})).await;
     assert_ne!(endpoint_id(&first), endpoint_id(&second));
     world.check_secret(&second, "charge-events").await;
     assert_eq!(world.all::<WebhookEndpoint>().await.len(), 1);

@@ -3,15 +3,13 @@
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::Operation;
+use testkit::{World, condition, endpoint_id, message};
 use webhook_operator::resources::WebhookEndpoint;
-
-use crate::support::{World, condition, endpoint_id, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_url_is_not_followed_yet() {
     let world = World::new("url").await;
-    world.endpoint("charge-events", json!({})).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
 
     world.change("charge-events", json!({ "spec": { "url": "https://hooks.example.com/new" } })).await;
     let resource = world.condition("charge-events", "Stalled", "True", "ReplacementNotSupported").await;
@@ -53,8 +51,7 @@ async fn an_endpoint_is_not_adopted_yet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_resource_is_left_as_it_is() {
     let world = World::new("paused").await;
-    world.endpoint("charge-events", json!({})).await;
-    let id = endpoint_id(&world.ready("charge-events").await);
+    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
 
     let change = json!({ "spec": { "paused": true, "status": "inactive", "secret": { "name": "signing" } } });
     world.change("charge-events", change).await;
@@ -93,8 +90,7 @@ async fn nothing_is_created_for_a_resource_that_is_paused_from_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_resource_is_deleted_once_it_goes_on() {
     let world = World::new("paused-delete").await;
-    world.endpoint("charge-events", json!({})).await;
-    world.ready("charge-events").await;
+    world.ready_endpoint("charge-events", json!({})).await;
     world.change("charge-events", json!({ "spec": { "paused": true } })).await;
     world.condition("charge-events", "Synced", "False", "Paused").await;
 

@@ -7,7 +7,7 @@ use webhook_operator::provider::{
     Client, EndpointId, EndpointPatch, EndpointStatus, Error, ErrorClass, Page, Priority,
 };
 
-use crate::server::{self, Server, answer, answer_with, client, new_endpoint};
+use crate::server::{self, ANY_TIME, Server, answer, answer_with, client, new_endpoint};
 
 fn id() -> EndpointId {
     "wh_abc123".into()
@@ -20,7 +20,7 @@ fn deactivate() -> EndpointPatch {
 /// The errors of create, get, patch, delete and list, in this order.
 async fn errors(client: &Client) -> [Error; 5] {
     [
-        client.create(&new_endpoint()).await.unwrap_err(),
+        client.create(&new_endpoint(), ANY_TIME).await.unwrap_err(),
         client.get(&id(), Priority::Change).await.unwrap_err(),
         client.patch(&id(), &deactivate()).await.unwrap_err(),
         client.delete(&id()).await.unwrap_err(),
@@ -33,7 +33,7 @@ async fn speaks_as_the_page_says() {
     let api = Server::working().await;
     let client = client(&api);
 
-    let created = client.create(&new_endpoint()).await.unwrap();
+    let created = client.create(&new_endpoint(), ANY_TIME).await.unwrap();
     assert_eq!(created.endpoint.id, id());
     assert_eq!(created.secret.expose_secret(), "whsec_abc123def456...");
     assert_eq!(client.get(&id(), Priority::Change).await.unwrap(), created.endpoint);
@@ -96,7 +96,7 @@ async fn classes_every_status_once() {
         (504, "ServerError", Ambiguous),
     ] {
         let api = Server::always(status, "").await;
-        let error = client(&api).create(&new_endpoint()).await.unwrap_err();
+        let error = client(&api).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         assert_eq!((error.reason(), error.class()), (reason, class), "{status}");
     }
 }
@@ -105,7 +105,7 @@ async fn classes_every_status_once() {
 async fn a_message_says_what_failed_and_what_to_do() {
     let api = Server::always(422, r#"{"message": "url must be https"}"#).await;
 
-    let error = client(&api).create(&new_endpoint()).await.unwrap_err();
+    let error = client(&api).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
 
     assert_eq!(
         error.to_string(),
@@ -152,7 +152,7 @@ async fn an_oversized_answer_is_not_read() {
     let client = client(&api);
 
     for error in [
-        client.create(&new_endpoint()).await.unwrap_err(),
+        client.create(&new_endpoint(), ANY_TIME).await.unwrap_err(),
         client.get(&id(), Priority::Change).await.unwrap_err(),
         client.list_page(None, Priority::Resync).await.unwrap_err(),
     ] {
@@ -167,7 +167,7 @@ async fn an_oversized_answer_is_not_read() {
 async fn a_create_without_a_secret_tells_the_id() {
     let api = Server::always(201, r#"{"data": {"id": "wh_1", "url": "u"}}"#).await;
 
-    let error = client(&api).create(&new_endpoint()).await.unwrap_err();
+    let error = client(&api).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
 
     assert_eq!(error.created_without_secret(), Some(&"wh_1".into()));
     assert_eq!((error.class(), error.reason()), (ErrorClass::Ambiguous, "CreatedWithoutSecret"));
@@ -179,7 +179,7 @@ async fn a_redirect_is_not_followed() {
     let location: &'static str = format!("http://{}/v1/webhook-endpoints", other.address).leak();
     let api = Server::answering(move |_| answer_with(307, ("location", location), "")).await;
 
-    client(&api).create(&new_endpoint()).await.unwrap_err();
+    client(&api).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
 
     assert_eq!(other.lines(), [""; 0]);
 }

@@ -1,11 +1,9 @@
 //! What the client makes of connections that fail, at each stage.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use certificates::{Authority, Validity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -13,7 +11,7 @@ use webhook_operator::provider::{
     AddressPolicy, Client, ClientConfig, ConfigError, Error, ErrorClass, Priority,
 };
 
-use crate::server::{CREATED, Server, config, new_endpoint};
+use crate::server::{ANY_TIME, CREATED, Server, config, new_endpoint};
 
 /// How a connection goes once it is accepted.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +83,7 @@ async fn what_fails_after_the_request_was_sent_is_ambiguous() {
     ] {
         let client = impatient(&format!("http://{}", server(course).await));
 
-        let error = client.create(&new_endpoint()).await.unwrap_err();
+        let error = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         assert_eq!(outcome(&error), (ErrorClass::Ambiguous, reason), "{course:?}: {error}");
         let error = client.list_page(None, Priority::Resync).await.unwrap_err();
         assert_eq!(outcome(&error), (ErrorClass::Retry, reason), "{course:?}: {error}");
@@ -111,24 +109,17 @@ async fn what_fails_before_the_request_is_sent_had_no_effect() {
         (format!("https://{no_tls}"), "TlsFailed"),
         (format!("https://{tls_that_hangs}"), "Unreachable"),
     ] {
-        let error = impatient(&url).create(&new_endpoint()).await.unwrap_err();
+        let error = impatient(&url).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         assert_eq!(outcome(&error), (ErrorClass::Retry, reason), "{url}: {error}");
     }
 }
 
-/// A TLS server for `localhost` that answers every request with a created endpoint, and its
-/// certificate.
+/// A TLS server for `localhost` that answers every request with a created endpoint, and the
+/// certificate of its authority.
 async fn tls_server() -> (SocketAddr, String) {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let authority = Authority::new("test").unwrap();
+    let server = authority.server("test", &["localhost"], Validity::Valid).unwrap();
+    let acceptor = TlsAcceptor::from(server.server_config().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -145,7 +136,7 @@ async fn tls_server() -> (SocketAddr, String) {
             });
         }
     });
-    (address, cert.pem())
+    (address, authority.pem())
 }
 
 #[tokio::test]
@@ -154,15 +145,16 @@ async fn a_certificate_is_trusted_only_if_the_bundle_says_so() {
     let url = format!("https://localhost:{}", address.port());
     let config = ClientConfig { allow_http: false, ..config(url.parse().unwrap()) };
 
-    let error = Client::new(config.clone()).unwrap().create(&new_endpoint()).await.unwrap_err();
+    let error = Client::new(config.clone()).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap_err();
     assert_eq!(outcome(&error), (ErrorClass::Retry, "TlsFailed"), "{error}");
 
     let trusting = ClientConfig { ca_bundle: Some(certificate.into_bytes()), ..config };
-    Client::new(trusting.clone()).unwrap().create(&new_endpoint()).await.unwrap();
+    Client::new(trusting.clone()).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap();
 
     // The certificate is for the name, not for the address.
     let api_url = format!("https://{address}").parse().unwrap();
-    let error = Client::new(ClientConfig { api_url, ..trusting }).unwrap().create(&new_endpoint()).await;
+    let error =
+        Client::new(ClientConfig { api_url, ..trusting }).unwrap().create(&new_endpoint(), ANY_TIME).await;
     assert_eq!(error.unwrap_err().reason(), "TlsFailed");
 }
 
@@ -178,13 +170,14 @@ async fn an_address_that_is_not_public_is_refused_at_connect_unless_excepted() {
     let by_name = format!("http://localhost:{}/v1", api.address.port());
     let by_address = api.url().to_string();
 
-    let refused = public_only(&by_name, &["10.0.0.0/8"]).unwrap().create(&new_endpoint()).await.unwrap_err();
+    let refused =
+        public_only(&by_name, &["10.0.0.0/8"]).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap_err();
     assert_eq!(outcome(&refused), (ErrorClass::Retry, "AddressRefused"), "{refused}");
     assert!(matches!(public_only(&by_address, &[]).err(), Some(ConfigError::AddressRefused { .. })));
     assert!(api.asked().is_empty());
 
     for url in [by_name, by_address] {
-        public_only(&url, &["127.0.0.0/8"]).unwrap().create(&new_endpoint()).await.unwrap();
+        public_only(&url, &["127.0.0.0/8"]).unwrap().create(&new_endpoint(), ANY_TIME).await.unwrap();
     }
     assert_eq!(api.asked().len(), 2);
 }

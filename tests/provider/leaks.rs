@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::filter::LevelFilter;
 use webhook_operator::provider::{Auth, Client, ClientConfig, Priority};
 
-use crate::server::{Server, answer, config, new_endpoint, token};
+use crate::server::{ANY_TIME, Server, answer, config, new_endpoint, token};
 
 const ID: &str = "canary-id";
 const SECRET: &str = "canary-secret";
@@ -63,7 +63,7 @@ async fn no_secret_is_in_an_error_or_in_a_log_at_trace_level() {
     let client = client_of(&issuer);
     let id = "wh_1".into();
 
-    let created = client.create(&new_endpoint()).await.unwrap();
+    let created = client.create(&new_endpoint(), ANY_TIME).await.unwrap();
     let patch = webhook_operator::provider::EndpointPatch::default();
     let errors = [
         client.get(&id, Priority::Change).await.unwrap_err(),

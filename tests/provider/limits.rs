@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
-use webhook_operator::provider::{
-    Client, ClientConfig, CreatedEndpoint, Error, ErrorClass, Limits, Priority,
-};
+use webhook_operator::index::{Index, NetworkKey};
+use webhook_operator::network::Network;
+use webhook_operator::provider::{Client, ClientConfig, Error, ErrorClass, Limits, Priority};
 
-use crate::server::{Server, answer, answer_with, client, config, new_endpoint, work};
+use crate::server::{ANY_TIME, Server, answer, answer_with, client, config, new_endpoint, work};
 
 #[tokio::test]
 async fn a_429_pauses_the_whole_network() {
     let api = Server::answering(|_| answer_with(429, ("retry-after", "120"), "")).await;
     let client = client(&api);
 
-    let first = client.create(&new_endpoint()).await.unwrap_err();
+    let first = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
     assert_eq!(first.retry_after(), Some(Duration::from_mins(2)));
     for error in [
         client.list_page(None, Priority::Resync).await.unwrap_err(),
@@ -34,9 +34,9 @@ async fn a_429_pauses_the_whole_network() {
 async fn another_network_is_not_slowed_down() {
     let limited = Server::answering(|_| answer_with(429, ("retry-after", "120"), "")).await;
     let working = Server::working().await;
-    client(&limited).create(&new_endpoint()).await.unwrap_err();
+    client(&limited).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
 
-    client(&working).create(&new_endpoint()).await.unwrap();
+    client(&working).create(&new_endpoint(), ANY_TIME).await.unwrap();
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn never_more_requests_are_in_flight_than_allowed() {
 /// Creates until the circuit is open.
 async fn until_open(client: &Client) -> Error {
     for _ in 0..10 {
-        let error = client.create(&new_endpoint()).await.unwrap_err();
+        let error = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         if error.reason() == "CircuitOpen" {
             return error;
         }
@@ -80,30 +80,17 @@ async fn until_open(client: &Client) -> Error {
     panic!("the circuit stays closed");
 }
 
-/// Creates again whenever an error says so, until `done`.
-async fn create_as_told(client: &Client, done: impl Fn() -> bool) -> Result<CreatedEndpoint, Error> {
-    let asking = async {
-        loop {
-            let result = client.create(&new_endpoint()).await;
-            if done() {
-                return result;
-            }
-            tokio::time::sleep(result.unwrap_err().retry_after().unwrap()).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap()
+/// An API that is down while `is_down` is set.
+async fn failing(is_down: &Arc<AtomicBool>) -> Server {
+    let is_down = is_down.clone();
+    Server::answering(move |asked| if is_down.load(Ordering::SeqCst) { answer(503, "") } else { work(asked) })
+        .await
 }
 
 #[tokio::test]
-async fn an_api_that_is_down_is_probed_with_a_read_before_a_change_goes_out() {
+async fn an_api_that_is_down_is_probed_with_a_list_before_a_change_goes_out() {
     let is_down = Arc::new(AtomicBool::new(true));
-    let down = is_down.clone();
-    let api = Server::answering(
-        move |asked| {
-            if down.load(Ordering::SeqCst) { answer(503, "") } else { work(asked) }
-        },
-    )
-    .await;
+    let api = failing(&is_down).await;
     let client = client(&api);
 
     let open = until_open(&client).await;
@@ -111,12 +98,55 @@ async fn an_api_that_is_down_is_probed_with_a_read_before_a_change_goes_out() {
     assert_eq!(api.lines(), ["POST /v1/webhook-endpoints"; 5]);
 
     // Still down when it is time for a probe: no create goes out.
-    let still = create_as_told(&client, || api.asked().len() > 5).await.unwrap_err();
-    assert_eq!((still.reason(), still.class()), ("CircuitOpen", ErrorClass::Retry));
-    assert_eq!(api.lines()[5..], ["GET /v1/webhook-endpoints?limit=1"]);
+    tokio::time::sleep(client.outage_pause().unwrap()).await;
+    let waits = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
+    assert_eq!((waits.reason(), waits.class()), ("CircuitOpen", ErrorClass::Retry));
+    assert!(waits.retry_after().is_some());
+    let still = client.list_page(None, Priority::Resync).await.unwrap_err();
+    assert_eq!(still.reason(), "ServerError");
+    assert_eq!(api.lines()[5..], ["GET /v1/webhook-endpoints?limit=100"]);
 
-    // Back: the probe comes first, then the create.
+    // Back: the list comes first, then the create.
     is_down.store(false, Ordering::SeqCst);
-    create_as_told(&client, || api.asked().len() > 6).await.unwrap();
-    assert_eq!(api.lines()[6..], ["GET /v1/webhook-endpoints?limit=1", "POST /v1/webhook-endpoints"]);
+    tokio::time::sleep(client.outage_pause().unwrap()).await;
+    client.list_page(None, Priority::Resync).await.unwrap();
+    assert_eq!(client.outage_pause(), None);
+    client.create(&new_endpoint(), ANY_TIME).await.unwrap();
+    assert_eq!(api.lines()[6..], ["GET /v1/webhook-endpoints?limit=100", "POST /v1/webhook-endpoints"]);
+}
+
+/// Otherwise nobody would notice before the next regular list that it is back.
+#[tokio::test]
+async fn the_lister_probes_in_an_outage_that_only_changes_have_met() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let api = failing(&is_down).await;
+    let client = client(&api);
+    let network_key = NetworkKey::Cluster { name: "net".to_owned() };
+    let network = Arc::new(Network::new(
+        network_key.clone(),
+        client.clone(),
+        Duration::from_secs(5),
+        Duration::from_hours(1),
+    ));
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let begin = move |now| {
+        let mut index = Index::<()>::default();
+        index.expect_network(network_key.clone());
+        let incarnation = index.incarnation(&network_key)?;
+        index.begin_list(&network_key, incarnation, now)
+    };
+    let lister = tokio::spawn(network.keep_listing(begin, move |_, list| tell.send(list.is_ok()).unwrap()));
+    let mut next = async || tokio::time::timeout(Duration::from_secs(10), told.recv()).await.unwrap();
+    assert_eq!(next().await, Some(true));
+
+    is_down.store(true, Ordering::SeqCst);
+    until_open(&client).await;
+    assert_eq!(next().await, Some(false), "the first probe");
+    is_down.store(false, Ordering::SeqCst);
+    assert_eq!(next().await, Some(true), "the second");
+
+    client.create(&new_endpoint(), ANY_TIME).await.unwrap();
+    let (list, create) = ("GET /v1/webhook-endpoints?limit=100", "POST /v1/webhook-endpoints");
+    assert_eq!(api.lines(), [list, create, create, create, create, create, list, list, create]);
+    lister.abort();
 }

@@ -9,18 +9,22 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use url::Url;
 use webhook_operator::provider::{
-    AddressPolicy, Auth, Client, ClientConfig, EndpointStatus, EventType, Limits, NewEndpoint,
+    AddressPolicy, Auth, Client, ClientConfig, EndpointStatus, EventType, Fence, Limits, NewEndpoint,
 };
 
 /// The page's example of a created endpoint.
 pub(crate) const CREATED: &str = include_str!("../fixtures/api/created.json");
 /// The page's example of an endpoint.
 pub(crate) const ENDPOINT: &str = include_str!("../fixtures/api/endpoint.json");
+/// No create is too late.
+pub(crate) const ANY_TIME: Timestamp = Timestamp::MAX;
 /// The page's example of a list.
 pub(crate) const LIST: &str = include_str!("../fixtures/api/list.json");
 
@@ -99,6 +103,16 @@ impl Server {
         format!("http://{}/v1", self.address).parse().unwrap()
     }
 
+    /// Waits until the server was asked `count` times.
+    pub(crate) async fn asked_times(&self, count: usize) {
+        let asked = async {
+            while self.asked().len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), asked).await.expect("it is asked");
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
@@ -117,6 +131,16 @@ pub(crate) fn answer_with(status: u16, header: (&'static str, &'static str), bod
     (StatusCode::from_u16(status).unwrap(), [header], body).into_response()
 }
 
+/// An answer whose body comes once `release` is told.
+pub(crate) fn held(release: &Arc<Notify>, body: impl Into<Vec<u8>>) -> Response {
+    let (release, body) = (Arc::clone(release), body.into());
+    let body = futures::stream::once(async move {
+        release.notified().await;
+        Ok::<_, std::convert::Infallible>(body)
+    });
+    answer(200, Body::from_stream(body))
+}
+
 /// The page's example for each operation.
 pub(crate) fn work(asked: &Asked) -> Response {
     let is_item = asked.target.contains("/webhook-endpoints/");
@@ -131,9 +155,12 @@ pub(crate) fn work(asked: &Asked) -> Response {
 
 /// The answer of a token URL.
 pub(crate) fn token(name: &str, expires_in: u64) -> Response {
-    let body =
-        json!({"access_token": name, "token_type": "Bearer", "expires_in": expires_in, "scope": "a b"});
-    answer(200, body.to_string())
+    answer(200, token_body(name, expires_in))
+}
+
+pub(crate) fn token_body(name: &str, expires_in: u64) -> String {
+    json!({"access_token": name, "token_type": "Bearer", "expires_in": expires_in, "scope": "a b"})
+        .to_string()
 }
 
 pub(crate) fn config(api_url: Url) -> ClientConfig {
@@ -145,6 +172,7 @@ pub(crate) fn config(api_url: Url) -> ClientConfig {
         ca_bundle: None,
         allow_http: true,
         address_policy: AddressPolicy::Any,
+        fence: Fence::default(),
     }
 }
 
@@ -154,13 +182,17 @@ pub(crate) fn client(server: &Server) -> Client {
 
 /// A client that fetches its tokens from `issuer`.
 pub(crate) fn oauth_client(api: &Server, issuer: &Server) -> Client {
+    Client::new(oauth_config(api, issuer)).unwrap()
+}
+
+pub(crate) fn oauth_config(api: &Server, issuer: &Server) -> ClientConfig {
     let auth = Auth::OAuth2ClientCredentials {
         token_url: issuer.url(),
         audience: Some("https://api.example.com".into()),
         client_id: "the-id".into(),
         client_secret: "the-secret".into(),
     };
-    Client::new(ClientConfig { auth, ..config(api.url()) }).unwrap()
+    ClientConfig { auth, ..config(api.url()) }
 }
 
 pub(crate) fn new_endpoint() -> NewEndpoint {

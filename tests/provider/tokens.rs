@@ -8,7 +8,7 @@ use futures::future::join_all;
 use serde_json::json;
 use webhook_operator::provider::{ErrorClass, Priority};
 
-use crate::server::{Server, answer, answer_with, client, new_endpoint, oauth_client, token, work};
+use crate::server::{ANY_TIME, Server, answer, answer_with, client, new_endpoint, oauth_client, token, work};
 
 /// A token URL that numbers its tokens.
 async fn numbering_issuer(expires_in: u64) -> Server {
@@ -24,7 +24,7 @@ async fn is_asked_for_as_the_vendor_documents() {
 
     client.authenticate().await.unwrap();
     assert!(api.asked().is_empty(), "authenticating does not call the API");
-    client.create(&new_endpoint()).await.unwrap();
+    client.create(&new_endpoint(), ANY_TIME).await.unwrap();
 
     assert_eq!(issuer.lines(), ["POST /v1"]);
     assert_eq!(
@@ -61,10 +61,10 @@ async fn is_renewed_once_when_refused_and_the_request_repeated() {
     })
     .await;
     let client = oauth_client(&api, &issuer);
-    client.create(&new_endpoint()).await.unwrap();
+    client.create(&new_endpoint(), ANY_TIME).await.unwrap();
 
     revoked.store(1, Ordering::SeqCst);
-    client.create(&new_endpoint()).await.unwrap();
+    client.create(&new_endpoint(), ANY_TIME).await.unwrap();
     assert_eq!((issuer.asked().len(), api.asked().len()), (2, 3));
 
     // Many calls find it revoked together: one of them renews it.
@@ -81,7 +81,7 @@ async fn is_not_fetched_for_ever_when_the_api_accepts_none() {
     let client = oauth_client(&api, &issuer);
 
     for _ in 0..10 {
-        let error = client.create(&new_endpoint()).await.unwrap_err();
+        let error = client.create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         assert_eq!((error.class(), error.reason()), (ErrorClass::Unauthorized, "Unauthorized"));
     }
 
@@ -92,7 +92,7 @@ async fn is_not_fetched_for_ever_when_the_api_accepts_none() {
 async fn a_static_one_is_not_renewed() {
     let api = Server::always(401, r#"{"message": "expired"}"#).await;
 
-    let error = client(&api).create(&new_endpoint()).await.unwrap_err();
+    let error = client(&api).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
 
     assert_eq!((error.class(), api.asked().len()), (ErrorClass::Unauthorized, 1));
     assert!(error.to_string().contains("expired"), "{error}");
@@ -119,7 +119,7 @@ async fn refused_credentials_and_an_unavailable_issuer_are_told_apart() {
         (200, r#"{"access_token": "t", "expires_in": "soon"}"#, ErrorClass::Retry, "TokenUnavailable"),
     ] {
         let issuer = Server::always(status, body).await;
-        let error = oauth_client(&api, &issuer).create(&new_endpoint()).await.unwrap_err();
+        let error = oauth_client(&api, &issuer).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
         assert_eq!((error.class(), error.reason()), (class, reason), "{status} {body}: {error}");
     }
     assert!(api.asked().is_empty());
@@ -145,7 +145,7 @@ async fn a_failing_issuer_is_not_stampeded() {
     let client = oauth_client(&api, &issuer);
 
     let new = new_endpoint();
-    for result in join_all((0..50).map(|_| client.create(&new))).await {
+    for result in join_all((0..50).map(|_| client.create(&new, ANY_TIME))).await {
         let error = result.unwrap_err();
         assert_eq!(error.reason(), "TokenUnavailable");
         let wait = error.retry_after().unwrap();

@@ -1,9 +1,9 @@
 //! Runs cargo in this repository.
 
 use std::ffi::OsStr;
-use std::io;
-use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Why a command of cargo's brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,8 @@ pub(crate) enum CargoError {
     Spawn { what: String, source: io::Error },
     #[error("{what} failed ({status}); its own message is above")]
     Failed { what: String, status: ExitStatus },
+    #[error("the output of {what} can't be shown: {source}")]
+    Output { what: String, source: io::Error },
 }
 
 /// The repository's top folder.
@@ -30,16 +32,51 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs a command to its end with this process's streams.
 pub(crate) fn run(command: &mut Command) -> Result<(), CargoError> {
-    let what = || {
-        let program = std::path::Path::new(command.get_program()).file_name().unwrap_or_default();
-        let words: Vec<_> =
-            std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
-        format!("`{}`", words.join(" "))
-    };
-    let what = what();
+    let what = called(command);
     match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(CargoError::Failed { what, status }),
+        Ok(status) => succeeded(what, status),
         Err(source) => Err(CargoError::Spawn { what, source }),
     }
+}
+
+/// Runs a command to its end, and hands over what it says, on both streams in one order, as it comes.
+pub(crate) fn run_shown(
+    command: &mut Command,
+    mut show: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), CargoError> {
+    let what = called(command);
+    let pipe = || {
+        let (reader, writer) = io::pipe()?;
+        Ok((reader, writer.try_clone()?, writer))
+    };
+    let spawned =
+        pipe().and_then(|(reader, one, two)| Ok((reader, command.stdout(one).stderr(two).spawn()?)));
+    // The command keeps its ends of the pipe until it gets others.
+    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let (mut reader, mut child) = match spawned {
+        Ok(spawned) => spawned,
+        Err(source) => return Err(CargoError::Spawn { what, source }),
+    };
+    let mut buffer = [0; 8192];
+    let mut relay = || loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(()),
+            read => show(&buffer[..read])?,
+        }
+    };
+    match relay().and_then(|()| child.wait()) {
+        Ok(status) => succeeded(what, status),
+        Err(source) => Err(CargoError::Output { what, source }),
+    }
+}
+
+fn called(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words: Vec<_> =
+        std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
+    format!("`{}`", words.join(" "))
+}
+
+fn succeeded(what: String, status: ExitStatus) -> Result<(), CargoError> {
+    if status.success() { Ok(()) } else { Err(CargoError::Failed { what, status }) }
 }

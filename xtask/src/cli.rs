@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use usage::explain;
 
 use crate::codegen::{self, CodegenError, Mode};
 use crate::controlplane::{self, ControlPlaneError};
@@ -30,9 +29,9 @@ enum Chore {
         #[arg(long)]
         keep: bool,
     },
-    /// Check format, lints, licences, sources and generated files
+    /// Check format, lints, licences, sources, generated files, and that the repository is tidy
     Lint,
-    /// Run every test against one control plane; arguments go to `cargo test`
+    /// Run every test against one control plane, and tell how long each program took
     Test {
         /// For `cargo test`, for example `-p controlplane` or `-- --nocapture`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
@@ -65,9 +64,6 @@ enum Chore {
 pub(crate) enum XtaskError {
     #[error(transparent)]
     Demo(#[from] DemoError),
-    /// The command line is wrong.
-    #[error("{0}")]
-    Usage(String),
     #[error(transparent)]
     Lint(#[from] LintError),
     #[error(transparent)]
@@ -82,11 +78,7 @@ pub(crate) enum XtaskError {
 
 /// Does the chore that this process's arguments name.
 pub(crate) fn run() -> Result<(), XtaskError> {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return explain(&error, "cargo xtask").map_err(XtaskError::Usage),
-    };
-    match arguments.chore {
+    match Arguments::parse().chore {
         Chore::Demo { keep: true } => Ok(demo::run(Afterwards::Keep)?),
         Chore::Demo { keep: false } => Ok(demo::run(Afterwards::Stop)?),
         Chore::Lint => Ok(lint::run()?),
@@ -109,25 +101,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_command_line_gives_one_sentence() {
-        for (arguments, sentence) in [
-            (&["xtask"][..], "no command was named; `cargo xtask --help` lists what there is"),
-            (
-                &["xtask", "dance"],
-                "unrecognized subcommand 'dance'; `cargo xtask --help` lists what there is",
-            ),
-            (
-                &["xtask", "lint", "--fast"],
-                "unexpected argument '--fast' found; `cargo xtask --help` lists what there is",
-            ),
+    fn a_wrong_command_line_is_told_what_is_wrong() {
+        for (arguments, complaint) in [
+            (&["xtask"][..], "Usage: cargo xtask <COMMAND>"),
+            (&["xtask", "dance"], "unrecognized subcommand 'dance'"),
+            (&["xtask", "lint", "--fast"], "unexpected argument '--fast' found"),
             (
                 &["xtask", "controlplane", "--state-dir"],
-                "a value is required for '--state-dir <DIR>' but none was supplied; `cargo xtask --help` lists \
-                 what there is",
+                "a value is required for '--state-dir <DIR>' but none was supplied",
             ),
         ] {
             let error = Arguments::try_parse_from(arguments).unwrap_err();
-            assert_eq!(explain(&error, "cargo xtask").unwrap_err(), sentence);
+            let said = error.to_string();
+            assert_eq!(error.exit_code(), 2, "{arguments:?}: {said}");
+            assert!(said.contains(complaint), "{arguments:?}: {said}");
         }
     }
 }

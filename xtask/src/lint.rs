@@ -5,6 +5,7 @@ use controlplane::note;
 use crate::cargo::{self, CargoError, cargo};
 use crate::codegen::{self, CodegenError, Mode};
 use crate::deny::{self, DenyError};
+use crate::tidy::{self, TidyError};
 
 /// What the checks found.
 #[derive(Debug, thiserror::Error)]
@@ -24,17 +25,20 @@ pub(crate) enum Finding {
     Deny(#[from] DenyError),
     #[error(transparent)]
     Codegen(#[from] CodegenError),
+    #[error(transparent)]
+    Tidy(#[from] TidyError),
 }
 
 type Check = fn() -> Result<(), Finding>;
 
 /// Runs every check, also after one has failed.
 pub(crate) fn run() -> Result<(), LintError> {
-    let checks: [(&str, Check); 4] = [
+    let checks: [(&str, Check); 5] = [
         ("format", format),
         ("clippy", clippy),
         ("licences, sources and bans", || Ok(deny::policies()?)),
         ("generated files", || Ok(codegen::run(Mode::Check)?)),
+        ("tidiness", || Ok(tidy::run(&cargo::root())?)),
     ];
     let mut findings = Vec::new();
     for (name, check) in checks {

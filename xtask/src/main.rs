@@ -9,6 +9,7 @@ mod demo;
 mod deny;
 mod lint;
 mod test;
+mod tidy;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,9 +1,15 @@
 //! `cargo xtask test`: every test, against one control plane.
 
+mod times;
+
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
+use std::process::Command;
+use std::time::Instant;
 
 use controlplane::{ControlPlane, Options, SHARED_VARIABLE, StartError};
 
+use self::times::Times;
 use crate::cargo::{self, CargoError, cargo};
 
 /// Why the tests did not pass.
@@ -15,9 +21,11 @@ pub(crate) enum TestError {
     ControlPlane(#[from] StartError),
     #[error("the control plane can't be handed to the tests: {0}")]
     Info(#[from] serde_json::Error),
+    #[error("the tests' times can't be shown: {0}")]
+    Times(#[from] io::Error),
 }
 
-/// Builds the tests, starts a control plane, and runs `cargo test` with `arguments`.
+/// Starts a control plane, runs `cargo test` with `arguments`, and tells how long each of its programs took.
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), TestError> {
     run_with(arguments, [])
 }
@@ -35,7 +43,22 @@ pub(crate) fn run_with<const N: usize>(
         command.arg("--workspace");
     }
     command.args(arguments).env(SHARED_VARIABLE, info).envs(variables);
-    Ok(cargo::run(&mut command)?)
+    as_on_a_terminal(&mut command);
+    let mut times = Times::new(io::stdout(), Instant::now());
+    let outcome = cargo::run_shown(&mut command, |said| times.show(said, Instant::now()));
+    times.end(Instant::now())?;
+    Ok(outcome?)
+}
+
+/// Cargo writes into a pipe; where that leads to a terminal, it should look as if it had written there.
+fn as_on_a_terminal(command: &mut Command) {
+    if !io::stdout().is_terminal() {
+        return;
+    }
+    command.envs([("CARGO_TERM_PROGRESS_WHEN", "always"), ("CARGO_TERM_PROGRESS_WIDTH", "80")]);
+    if std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()) {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
 }
 
 fn selects_packages(argument: &OsString) -> bool {

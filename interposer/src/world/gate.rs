@@ -3,11 +3,12 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{State, World};
-use crate::call::{BodySummary, Call, Kind, Outcome, Side};
+use super::{State, World, counts};
+use crate::call::{self, Call, Outcome};
 use crate::classify;
-use crate::plan::{PlanError, Stop, Violation, When};
+use crate::plan::{PlanError, Stop, When};
 use crate::signature::{Shape, Signature};
+use crate::target::{Kind, Side};
 
 /// The life that a call belongs to is over, or its client is gone: it must be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +70,7 @@ impl World {
     ) -> Result<Admitted, Gone> {
         let json: Option<Value> = serde_json::from_slice(letter.body).ok();
         let reading = classify::read(letter.side, letter.method, letter.path, letter.query, json.as_ref());
-        let body = BodySummary::of(letter.body, json.as_ref());
+        let fields = json.as_ref().map(call::fields).unwrap_or_default();
         let mut waiting = None;
         loop {
             self.wait_for_thaw(letter.life, &mut waiting).await?;
@@ -84,7 +85,7 @@ impl World {
             if state.frozen {
                 continue;
             }
-            let call = state.enter(letter, reading, body);
+            let call = state.enter(letter, reading, fields);
             let when = state.match_plan(&call);
             let goes = call.kind == Kind::Mutation && when != Some(When::BeforeSent);
             state.in_flight += usize::from(goes);
@@ -164,7 +165,6 @@ impl World {
                 return;
             }
             state.frozen = false;
-            state.missed.push(plan.clone());
             if let Some(call) = state.call(sequence).cloned() {
                 state.stops.push_back(Err(PlanError::Missed { plan, call: Box::new(call), why }));
             }
@@ -174,7 +174,7 @@ impl World {
 }
 
 impl State {
-    fn enter(&mut self, letter: &Letter<'_>, reading: classify::Reading, body: BodySummary) -> Call {
+    fn enter(&mut self, letter: &Letter<'_>, reading: classify::Reading, fields: Vec<String>) -> Call {
         let shape = Shape::of(
             letter.side,
             letter.method,
@@ -186,8 +186,7 @@ impl State {
         let ordinal = self.ordinals.entry(shape.clone()).or_default();
         *ordinal += 1;
         let signature = Signature { shape, ordinal: *ordinal };
-        let counted = self.counts(reading.kind, &reading.target);
-        self.counted += usize::from(counted);
+        let counted = counts(reading.kind, &reading.target);
         let call = Call {
             sequence: self.journal.len() as u64 + 1,
             life: self.life,
@@ -199,21 +198,16 @@ impl State {
             target: reading.target,
             dry_run: reading.dry_run,
             counted,
-            body,
+            fields,
             signature,
             outcome: Outcome::Pending,
         };
-        let expectation = self.expected.get(&self.life);
-        if counted && expectation.is_some_and(|expected| !expected.allows(&call.signature)) {
-            self.violations.push(Violation { call: call.clone() });
-        }
         self.journal.push(call.clone());
         call
     }
 
     fn match_plan(&mut self, call: &Call) -> Option<When> {
-        let nth = call.counted.then_some(self.counted);
-        if self.active.is_some() || !self.plans.front()?.at.matches(call, nth) {
+        if self.active.is_some() || !self.plans.front()?.at.matches(call) {
             return None;
         }
         let plan = self.plans.pop_front()?;

@@ -1,14 +1,15 @@
 use std::io::{Read, Write};
 
 use http::{Method, StatusCode};
-use interposer::{CallMatcher, Outcome, Plan, PlanError, Serve, Side, Signature, Strictness, When, World};
+use interposer::{CallMatcher, Outcome, Plan, PlanError, Serve, Side, Signature, When, World};
 
 use crate::client::Client;
 use crate::server::Server;
 use crate::{ALL_HOOKS, HOOKS, PATIENCE, Scene, interpose, soon};
 
-fn at(nth: usize, when: When) -> [Plan; 1] {
-    [Plan { at: CallMatcher::Nth(nth), when }]
+/// The n-th mutation of its shape.
+fn at(nth: u32, when: When) -> [Plan; 1] {
+    [Plan { at: CallMatcher::matching(move |call| call.counted && call.signature.ordinal == nth), when }]
 }
 
 #[tokio::test]
@@ -28,7 +29,6 @@ async fn a_call_held_before_it_is_sent_is_never_sent() {
         scene.client().get(ALL_HOOKS).await.unwrap();
         assert_eq!(scene.server.lines(), [format!("POST {HOOKS}"), format!("GET {ALL_HOOKS}")]);
         assert_eq!(scene.world.journal()[1].outcome, Outcome::NotSent);
-        assert!(scene.world.unreached().is_empty());
     }
 }
 
@@ -218,7 +218,6 @@ async fn a_plan_that_no_call_reaches_is_reported() {
     let error = scene.world.reached(std::time::Duration::ZERO).await.unwrap_err();
     assert!(matches!(error, PlanError::NotReached { .. }), "{error}");
     assert!(error.to_string().contains("kubernetes POST webhookendpoints.g.dev a #1 → 201"), "{error}");
-    assert_eq!(scene.world.unreached().len(), 1);
     let error = World::new().reached(PATIENCE).await.unwrap_err();
     assert!(matches!(error, PlanError::NoPlan), "{error}");
 }
@@ -235,7 +234,6 @@ async fn a_client_that_leaves_early_makes_the_plan_missed_and_the_world_goes_on(
     drop(client);
     let error = scene.world.reached(PATIENCE).await.unwrap_err();
     assert!(matches!(error, PlanError::Missed { .. }), "{error}");
-    assert_eq!(scene.world.unreached().len(), 1);
     scene.server.answer();
     scene.world.settled(PATIENCE).await.unwrap();
     assert_eq!(scene.client().post(HOOKS, "{}").await.unwrap().status, StatusCode::CREATED);
@@ -254,29 +252,6 @@ async fn what_was_sent_is_finished_after_the_client_died() {
     scene.server.answer();
     scene.world.settled(PATIENCE).await.unwrap();
     assert_eq!(scene.world.journal()[0].outcome, Outcome::Answered(StatusCode::CREATED));
-}
-
-#[tokio::test]
-async fn an_unexpected_mutation_is_a_violation() {
-    let scene = Scene::http().await;
-    let client = scene.client();
-    client.post(HOOKS, "{}").await.unwrap();
-    let known: Vec<Signature> = scene.world.mutations().into_iter().map(|call| call.signature).collect();
-    for (strictness, violations) in [(Strictness::Exact, 2), (Strictness::ShapeOnly, 1)] {
-        let scene = Scene::http().await;
-        scene.world.expect(0, strictness, known.clone());
-        let client = scene.client();
-        client.post(HOOKS, "{}").await.unwrap();
-        client.get(HOOKS).await.unwrap();
-        assert!(scene.world.violations().is_empty());
-        client.post(HOOKS, "{}").await.unwrap();
-        client.call(Method::DELETE, &format!("{HOOKS}/x"), "").await.unwrap();
-        client.post("/apis/events.k8s.io/v1/namespaces/a/events", "{}").await.unwrap();
-        let found = scene.world.violations();
-        assert_eq!(found.len(), violations, "{found:?}");
-        let last = found.last().unwrap().to_string();
-        assert!(last.contains("DELETE webhookendpoints.g.dev a/x"), "{last}");
-    }
 }
 
 /// A connection without any machinery that would read, or close, by itself.

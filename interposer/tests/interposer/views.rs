@@ -1,7 +1,6 @@
-use interposer::{Collection, ViewError};
+use interposer::Collection;
 use serde_json::Value;
 
-use crate::server::PRESENT;
 use crate::{ALL_HOOKS, HOOKS, Scene};
 
 fn hooks() -> Collection {
@@ -15,12 +14,6 @@ async fn first_item(scene: &Scene, path: &str) -> Value {
 #[tokio::test]
 async fn an_old_list_is_served_until_it_is_released() {
     let scene = Scene::http().await;
-    let error = scene.interposer.resource_version(&hooks()).await.unwrap_err();
-    assert!(matches!(error, ViewError::NeverListed), "{error}");
-    first_item(&scene, ALL_HOOKS).await;
-    assert_eq!(scene.interposer.resource_version(&hooks()).await.unwrap(), PRESENT);
-    assert_eq!(scene.server.seen()[1].headers["authorization"], "Bearer s3cret");
-
     scene.interposer.serve_old_view(hooks(), "150");
     let any = format!("{ALL_HOOKS}?limit=5&resourceVersion=0&resourceVersionMatch=NotOlderThan");
     assert_eq!(first_item(&scene, &any).await, "as-of-150");
@@ -58,38 +51,4 @@ async fn watches_of_an_old_view_deliver_nothing_until_it_is_released() {
     assert_eq!(scene.server.lines().pop().unwrap(), format!("GET {ALL_HOOKS}?watch=1&resourceVersion=150"));
     scene.server.send(2, "{\"type\":\"DELETED\"}\n");
     assert_eq!(fresh.event().await["type"], "DELETED");
-}
-
-#[tokio::test]
-async fn a_streaming_list_of_an_old_view_starts_with_the_old_objects() {
-    let scene = Scene::http().await;
-    scene.interposer.serve_old_view(hooks(), "150");
-    let query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
-                 &allowWatchBookmarks=true&labelSelector=a%3Db";
-    let mut watch = scene.client().watch(&format!("{ALL_HOOKS}?{query}")).await;
-    let added = watch.event().await;
-    assert_eq!(added["type"], "ADDED");
-    assert_eq!(added["object"]["kind"], "WebhookEndpoint");
-    assert_eq!(added["object"]["metadata"]["name"], "as-of-150");
-    let end = watch.event().await;
-    assert_eq!(end["type"], "BOOKMARK");
-    assert_eq!(end["object"]["metadata"]["resourceVersion"], "150");
-    assert_eq!(end["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
-
-    let list = &scene.server.seen()[0];
-    assert_eq!(
-        list.line,
-        format!("GET {ALL_HOOKS}?labelSelector=a%3Db&resourceVersion=150&resourceVersionMatch=Exact")
-    );
-    let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-    assert_eq!(list.headers["accept"], accept);
-
-    scene.interposer.release_view(&hooks());
-    scene.server.until_asked(2).await;
-    assert_eq!(
-        scene.server.lines().pop().unwrap(),
-        format!(
-            "GET {ALL_HOOKS}?watch=true&allowWatchBookmarks=true&labelSelector=a%3Db&resourceVersion=150"
-        )
-    );
 }

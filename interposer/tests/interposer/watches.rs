@@ -1,5 +1,5 @@
 use http::StatusCode;
-use interposer::{Collection, Ending, Expiry};
+use interposer::{Collection, Expiry};
 use serde_json::json;
 
 use crate::{ALL_HOOKS, Scene, soon};
@@ -48,9 +48,7 @@ async fn watches_expire_in_both_forms() {
         assert!(secrets.next().await.is_none());
 
         // These start with the present state, so they cannot be too late.
-        for start in
-            ["watch=1", "watch=1&resourceVersion=0", "watch=1&sendInitialEvents=true&resourceVersion=5"]
-        {
+        for start in ["watch=1", "watch=1&resourceVersion=0"] {
             let asked = scene.server.lines().len();
             client.watch(&format!("{ALL_HOOKS}?{start}")).await;
             assert_eq!(scene.server.lines().len(), asked + 1, "{start}");
@@ -81,25 +79,4 @@ async fn watches_expire_in_both_forms() {
     assert_eq!(client.watch(SECRETS).await.status, StatusCode::OK);
     let in_namespace = client.watch("/api/v1/namespaces/a/secrets?watch=1&resourceVersion=5").await;
     assert_eq!(in_namespace.status, StatusCode::GONE);
-}
-
-#[tokio::test]
-async fn watches_are_cut_cleanly_or_reset() {
-    for scene in [Scene::http().await, Scene::https().await] {
-        for ending in [Ending::Clean, Ending::Reset] {
-            let client = scene.client();
-            let mut hooks = client.watch(&format!("{ALL_HOOKS}?watch=1")).await;
-            let mut secrets = client.watch(SECRETS).await;
-            let watched = scene.server.lines().len();
-            let cut = scene.interposer.cut_watches(&Collection::of("g.dev", "webhookendpoints"), ending);
-            assert_eq!(cut, 1);
-            match (ending, hooks.next().await) {
-                (Ending::Clean, None) | (Ending::Reset, Some(Err(_))) => {}
-                (_, other) => panic!("{ending:?} ended with {other:?}"),
-            }
-            scene.server.until_left(watched - 2).await;
-            scene.server.send(watched - 1, event("ADDED", "x"));
-            assert_eq!(secrets.event().await["type"], "ADDED");
-        }
-    }
 }

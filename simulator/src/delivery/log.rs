@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::DeliveryConfig;
+use crate::config::DeliveryConfig;
 use crate::endpoint::EndpointId;
 
 /// Identifies a delivery: one event to one endpoint, with all its attempts.
@@ -101,7 +101,7 @@ pub(crate) struct DeliveryLog {
 
 /// What an attempt means for the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Consequence {
+pub(crate) enum Consequence {
     None,
     /// The vendor has seen enough failures.
     Disable,
@@ -125,7 +125,7 @@ impl DeliveryLog {
         self.disable_after = failures;
     }
 
-    pub(super) fn open(&mut self, endpoint: EndpointId, event_id: &str, event_type: &str) -> DeliveryId {
+    pub(crate) fn open(&mut self, endpoint: EndpointId, event_id: &str, event_type: &str) -> DeliveryId {
         let id = DeliveryId(format!("dlv_{:08}", self.deliveries.len() + 1));
         self.places.insert(id.clone(), self.deliveries.len());
         self.deliveries.push(Delivery {
@@ -139,7 +139,7 @@ impl DeliveryLog {
         id
     }
 
-    pub(super) fn attempted(&mut self, id: &DeliveryId, attempt: Attempt) -> Consequence {
+    pub(crate) fn attempted(&mut self, id: &DeliveryId, attempt: Attempt) -> Consequence {
         let Some(delivery) = self.delivery(id) else { return Consequence::None };
         let arrived = attempt.outcome.arrived();
         let endpoint = delivery.endpoint.clone();
@@ -158,7 +158,7 @@ impl DeliveryLog {
         Consequence::None
     }
 
-    pub(super) fn close(&mut self, id: &DeliveryId, state: DeliveryState) {
+    pub(crate) fn close(&mut self, id: &DeliveryId, state: DeliveryState) {
         if let Some(delivery) = self.delivery(id) {
             delivery.state = state;
         }

@@ -30,9 +30,34 @@ fn secret_file(content: &str) -> tempfile::NamedTempFile {
     file
 }
 
-fn refused(output: &Output) -> String {
-    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+fn refused(output: &Output, code: i32) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    text
+}
+
+#[test]
+fn a_wrong_command_line_is_told_what_is_wrong() {
+    let table: [(&[&str], &str); 8] = [
+        (&[], "--network <NAME:CLIENT_ID>"),
+        (&["--network", "n_1"], "write NAME:CLIENT_ID"),
+        (&["--network", ":client"], "write NAME:CLIENT_ID"),
+        (&["--network", "n_1:c", "--client-secret-file", "n_1"], "write NAME=PATH"),
+        (&["--network", "n_1:c", "--listen", "here"], "invalid socket address"),
+        (&["--network", "n_1:c", "--habits", "{\"listOrder\": \"none\"}"], "unknown variant"),
+        (&["--network", "n_1:c", "--retry-divisor", "0"], "0 is not in 1.."),
+        (&["--port", "80"], "unexpected argument '--port'"),
+    ];
+    for (arguments, complaint) in table {
+        let text = refused(&command(arguments).output().unwrap(), 2);
+        assert!(text.starts_with("error: ") && text.contains(complaint), "{arguments:?}: {text}");
+    }
+}
+
+/// The one sentence that ends a program which could not start.
+fn sentence(output: &Output) -> String {
+    let text = refused(output, 1);
     assert_eq!(text.lines().count(), 1, "one sentence, not: {text}");
     text
 }
@@ -41,32 +66,24 @@ fn refused(output: &Output) -> String {
 fn bad_input_gives_one_sentence() {
     let empty = secret_file("\n");
     let empty = format!("n_1={}", empty.path().display());
-    let table: [(&[&str], &str); 12] = [
-        (&[], "--network <NAME:CLIENT_ID>"),
-        (&["--network", "n_1"], "write NAME:CLIENT_ID"),
-        (&["--network", ":client"], "write NAME:CLIENT_ID"),
+    let table: [(&[&str], &str); 4] = [
         (&["--network", "n-1:client"], "set SIMULATOR_CLIENT_SECRET_N_1"),
-        (&["--network", "n_1:c", "--client-secret-file", "n_1"], "write NAME=PATH"),
         (&["--network", "n_1:c", "--client-secret-file", "n_2=/x"], "no --network n_2:CLIENT_ID"),
         (&["--network", "n_1:c", "--client-secret-file", "n_1=/does/not/exist"], "/does/not/exist cannot"),
         (&["--network", "n_1:c", "--client-secret-file", &empty], "is empty"),
-        (&["--network", "n_1:c", "--listen", "here"], "invalid socket address"),
-        (&["--network", "n_1:c", "--habits", "{\"listOrder\": \"none\"}"], "unknown variant"),
-        (&["--network", "n_1:c", "--retry-divisor", "0"], "0 is not in 1.."),
-        (&["--port", "80"], "unexpected argument '--port'"),
     ];
     for (arguments, complaint) in table {
-        let text = refused(&command(arguments).output().unwrap());
+        let text = sentence(&command(arguments).output().unwrap());
         assert!(text.contains(complaint), "{arguments:?}: {text}");
     }
     let mut twice = command(&["--network", "n_1:a", "--network", "n_1:b"]);
-    let text = refused(&twice.env("SIMULATOR_CLIENT_SECRET_N_1", "s").output().unwrap());
+    let text = sentence(&twice.env("SIMULATOR_CLIENT_SECRET_N_1", "s").output().unwrap());
     assert!(text.contains("named twice"), "{text}");
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut busy = command(&["--network", "n_1:a", "--listen", &address]);
-    let text = refused(&busy.env("SIMULATOR_CLIENT_SECRET_N_1", "s").output().unwrap());
+    let text = sentence(&busy.env("SIMULATOR_CLIENT_SECRET_N_1", "s").output().unwrap());
     assert!(text.contains(&format!("cannot listen at {address}")), "{text}");
 }
 

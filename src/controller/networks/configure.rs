@@ -5,22 +5,24 @@ use serde_json::json;
 use url::Url;
 
 use crate::network::Declared;
-use crate::provider::{self, AddressPolicy, ClientConfig};
+use crate::provider::{self, AddressPolicy, ClientConfig, Fence};
 
 /// A client for the declared network; `exceptions` are the addresses that confined ones may reach although
-/// they are not public.
+/// they are not public. Nothing is sent once `fence` is closed.
 pub(super) fn client(
     declared: &Declared,
     auth: provider::Auth,
     exceptions: &[IpNet],
+    fence: Fence,
 ) -> Result<provider::Client, InvalidNetwork> {
-    Ok(provider::Client::new(configure(declared, auth, exceptions)?)?)
+    Ok(provider::Client::new(configure(declared, auth, exceptions, fence)?)?)
 }
 
 fn configure(
     declared: &Declared,
     auth: provider::Auth,
     exceptions: &[IpNet],
+    fence: Fence,
 ) -> Result<ClientConfig, InvalidNetwork> {
     let settings = &declared.settings;
     let api_url = Url::parse(&settings.api_url)?;
@@ -43,6 +45,7 @@ fn configure(
         } else {
             AddressPolicy::Any
         },
+        fence,
     })
 }
 

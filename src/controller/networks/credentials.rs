@@ -16,7 +16,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 use super::super::streams::steady;
-use crate::state::NetworkKey;
+use super::super::tasks::Tasks;
+use crate::index::NetworkKey;
 
 /// The watches of all networks' credentials.
 pub(super) struct CredentialWatches {
@@ -25,6 +26,7 @@ pub(super) struct CredentialWatches {
     /// Wakes a network whose credentials changed.
     wake: UnboundedSender<NetworkKey>,
     watches: Mutex<HashMap<NetworkKey, Watch>>,
+    tasks: Tasks,
 }
 
 /// The watches of one network's credentials.
@@ -51,8 +53,8 @@ impl Drop for Watch {
 pub(super) struct Reading(u64);
 
 impl CredentialWatches {
-    pub(super) fn new(client: Client, wake: UnboundedSender<NetworkKey>) -> Self {
-        Self { client, wake, watches: Mutex::default() }
+    pub(super) fn new(client: Client, wake: UnboundedSender<NetworkKey>, tasks: Tasks) -> Self {
+        Self { client, wake, watches: Mutex::default(), tasks }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NetworkKey, Watch>> {
@@ -81,7 +83,7 @@ impl CredentialWatches {
         let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (wake, key, changes) = (self.wake.clone(), key.clone(), Arc::clone(changes));
-        tokio::spawn(steady("credentials", api, config).for_each(move |event| {
+        self.tasks.spawn(steady("credentials", api, config).for_each(move |event| {
             if !matches!(event, Event::Init | Event::InitApply(_)) {
                 changes.fetch_add(1, Ordering::SeqCst);
                 // The receiver ends with the controllers.

@@ -9,10 +9,11 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
 use super::{Kind, RETRY, Shared};
-use crate::network::{Openness, Verdict};
-use crate::reconcile::pages;
+use crate::index::{NetworkKey, version};
+use crate::kubernetes::pages;
+use crate::network::Verdict;
+use crate::planning::Openness;
 use crate::resources::{FINALIZER, WebhookEndpoint};
-use crate::state::{NetworkKey, version};
 
 impl Shared {
     /// Lets a network go once no endpoint needs it. From now on it takes no new ones.
@@ -41,7 +42,7 @@ impl Shared {
     /// the API server is asked.
     async fn users(&self, key: &NetworkKey) -> Result<usize, kube::Error> {
         let context = &self.parts.context;
-        let known = context.claims().of_network(key).filter(|(_, claim)| claim.is_finalized).count();
+        let known = context.index().finalized_of_network(key);
         if known > 0 {
             return Ok(known);
         }

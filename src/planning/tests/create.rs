@@ -3,7 +3,7 @@
 use super::given::{
     REWRITTEN, attempt, attempted, both, check, desired, endpoint, holding, new, ready, rewritten,
 };
-use crate::planning::{Presence, Progress, SecretState};
+use crate::planning::{Presence, Progress, SecretState, SecretWrites};
 
 #[test]
 fn nothing_is_sent_before_it_is_on_record() {
@@ -71,12 +71,12 @@ fn nothing_begins_without_what_it_takes() {
         ),
         (
             "the Secret may not be writable",
-            new().with(|observed| observed.unproven = true),
+            new().with(|observed| observed.secret_writes = SecretWrites::Unproven),
             "prove the Secret writable",
         ),
         (
             "the same after the attempt was recorded",
-            attempted(Progress::Unsent).with(|observed| observed.unproven = true),
+            attempted(Progress::Unsent).with(|observed| observed.secret_writes = SecretWrites::Unproven),
             "prove the Secret writable",
         ),
     ]);
@@ -94,7 +94,10 @@ fn numbers_go_up_whatever_is_left_on_record() {
         ),
         (
             "after the status', when both are lost",
-            gone().with(|o| o.attempt = None).secret_is(SecretState::Absent).with(|o| o.resolved_attempt = 7),
+            gone()
+                .with(|o| o.attempt = None)
+                .secret_is(SecretState::Absent)
+                .with(|o| o.recorded.resolved_attempt = 7),
             "record attempt 8",
         ),
         (

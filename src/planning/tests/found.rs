@@ -1,7 +1,7 @@
 //! Mistakes that the model in `tests/model` found, each as the one plan that was wrong.
 
 use super::given::{at, attempt, attempted, check, endpoint, holding, new, ready};
-use crate::planning::{Attempt, Presence, Progress, Step, plan};
+use crate::planning::{Answer, Attempt, Finalizer, Presence, Progress, Step, plan};
 use crate::provider::{Endpoint, EndpointStatus};
 
 /// What is concluded from an attempt's times does not hold for what is sent long after it was recorded.
@@ -25,10 +25,10 @@ fn an_attempt_is_sent_at_once_or_begun_anew() {
 fn an_uncertain_create_names_all_that_it_may_have_made() {
     let given =
         attempted(Progress::Unanswered(at(95))).finds(endpoint("wh_1", 92)).finds(endpoint("wh_2", 89));
-    let Step::Rest(rest) = plan(&given.intent, &given.observed, given.now, &super::given::TIMING) else {
+    let Step::End(outcome) = plan(&given.intent, &given.observed, given.now) else {
         panic!("{given:?} has a step to take");
     };
-    assert!(rest.message.contains("wh_1, wh_2"), "{}", rest.message);
+    assert!(outcome.message.contains("wh_1, wh_2"), "{}", outcome.message);
 }
 
 /// The API sets an endpoint inactive by itself when it can't deliver, and nobody receives what an
@@ -77,7 +77,7 @@ fn what_a_series_knows_it_goes_on_knowing() {
 /// A Secret may turn up late: restored from a backup, or hidden by an outdated cache.
 #[test]
 fn the_only_secret_of_a_live_endpoint_is_not_overwritten() {
-    let hand = || new().attempt(attempt(2, 90)).in_hand("wh_2", 2, true);
+    let hand = || new().attempt(attempt(2, 90)).in_hand("wh_2", 2, Answer::WithSecret);
     let late = || hand().secret(holding("wh_1", 1));
     let undone = || new().attempt(attempt(2, 90)).progress(Progress::Undone).secret(holding("wh_1", 1));
     check([
@@ -104,7 +104,7 @@ fn the_only_secret_of_a_live_endpoint_is_not_overwritten() {
 /// A backup may bring a resource back without finalizers, and people remove them.
 #[test]
 fn what_has_something_to_lose_has_the_finalizer() {
-    let bare = |given: super::given::Given| given.with(|observed| observed.finalizer = false);
+    let bare = |given: super::given::Given| given.with(|observed| observed.finalizer = Finalizer::Absent);
     check([
         ("a stored endpoint", bare(ready()), "set the finalizer"),
         ("an endpoint in the status only", bare(new().recorded("wh_1")), "set the finalizer"),
@@ -116,7 +116,7 @@ fn what_has_something_to_lose_has_the_finalizer() {
         ("an open attempt", bare(attempted(Progress::Unknown)), "set the finalizer"),
         (
             "a secret in hand is stored first",
-            bare(attempted(Progress::Unsent).in_hand("wh_1", 1, true)),
+            bare(attempted(Progress::Unsent).in_hand("wh_1", 1, Answer::WithSecret)),
             "store the secret",
         ),
         ("nothing yet", bare(new()), "record attempt 1"),

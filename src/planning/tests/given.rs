@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::show::short;
 use crate::planning::{
-    Attempt, Desired, Drift, HeldSecret, InHand, Intent, Observed, Presence, Progress, Reach, Reactivation,
-    Removal, SecretShape, SecretState, Timing, plan,
+    Answer, Attempt, Desired, Drift, Finalizer, HeldSecret, Holders, InHand, Intent, Observed, Presence,
+    Progress, Purpose, Reach, Reactivation, Remote, Removal, Role, SecretShape, SecretState, Timing, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
 
@@ -66,6 +66,7 @@ pub(super) fn attempt(number: u64, started: i64) -> Attempt {
         enabled_events: ocpp(),
         status: EndpointStatus::Active,
         known: BTreeSet::new(),
+        purpose: Purpose::First,
     }
 }
 
@@ -93,16 +94,23 @@ pub(super) struct Given {
 
 /// A new resource in a network that was listed just now, at 100 s.
 pub(super) fn new() -> Given {
-    let observed = Observed { uid: UID.to_owned(), listed_at: Some(at(100)), ..Observed::default() };
-    Given { now: at(100), intent: Intent::Keep(desired()), observed }
+    let observed = Observed {
+        uid: UID.to_owned(),
+        generation: Some(1),
+        secret_name: "charging".to_owned(),
+        timing: TIMING,
+        listed_at: Some(at(100)),
+        ..Observed::default()
+    };
+    Given { now: at(100), intent: Intent::Converge(desired()), observed }
 }
 
 /// A resource as declared: endpoint `wh_1`, made long ago by attempt 1, its secret stored.
 pub(super) fn ready() -> Given {
     let mut given =
         new().attempt(attempt(1, 0)).secret(holding("wh_1", 1)).recorded("wh_1").sees(endpoint("wh_1", 0));
-    given.observed.resolved_attempt = 1;
-    given.observed.reached = true;
+    given.observed.recorded.resolved_attempt = 1;
+    given.observed.recorded.applied_generation = Some(1);
     given
 }
 
@@ -118,12 +126,12 @@ impl Given {
     }
 
     pub(super) fn removed(mut self, removal: Removal) -> Self {
-        self.intent = Intent::Remove(removal);
+        self.intent = Intent::Finalize(removal);
         self
     }
 
     pub(super) fn desired(mut self, change: impl FnOnce(&mut Desired)) -> Self {
-        if let Intent::Keep(desired) = &mut self.intent {
+        if let Intent::Converge(desired) = &mut self.intent {
             change(desired);
         }
         self
@@ -141,7 +149,7 @@ impl Given {
     pub(super) fn attempt(self, attempt: Attempt) -> Self {
         self.with(|observed| {
             observed.attempt = Some(attempt);
-            observed.finalizer = true;
+            observed.finalizer = Finalizer::Set;
         })
     }
 
@@ -162,7 +170,7 @@ impl Given {
         self.with(|observed| {
             observed.listed_at = None;
             observed.remote.clear();
-            observed.unheld.clear();
+            observed.candidates.clear();
         })
     }
 
@@ -181,11 +189,11 @@ impl Given {
     }
 
     pub(super) fn recorded(self, id: &str) -> Self {
-        self.with(|observed| observed.recorded = Some(id.into()))
+        self.with(|observed| observed.recorded.endpoints = BTreeMap::from([(id.into(), Role::Current)]))
     }
 
-    pub(super) fn in_hand(self, id: &str, attempt: u64, has_secret: bool) -> Self {
-        self.with(|observed| observed.in_hand = Some(InHand { attempt, id: id.into(), has_secret }))
+    pub(super) fn in_hand(self, id: &str, attempt: u64, answer: Answer) -> Self {
+        self.with(|observed| observed.in_hand = Some(InHand { attempt, id: id.into(), answer }))
     }
 
     /// An endpoint that the resource may hold is there.
@@ -200,13 +208,14 @@ impl Given {
 
     fn presence(self, id: &EndpointId, presence: Presence) -> Self {
         self.with(|observed| {
-            observed.remote.insert(id.clone(), presence);
+            let holders = observed.remote.get(id).map_or(Holders::Sole, |remote| remote.holders);
+            observed.remote.insert(id.clone(), Remote { presence, holders });
         })
     }
 
     /// An endpoint with the same URL that no resource holds is there.
     pub(super) fn finds(self, endpoint: Endpoint) -> Self {
-        self.with(|observed| observed.unheld.push(endpoint))
+        self.with(|observed| observed.candidates.push(endpoint))
     }
 
     pub(super) fn rivals(self, posts: u32) -> Self {
@@ -215,7 +224,8 @@ impl Given {
 
     pub(super) fn contested(self, id: &str) -> Self {
         self.with(|observed| {
-            observed.contested.insert(id.into());
+            let absent = Remote { presence: Presence::Unlisted, holders: Holders::Several };
+            observed.remote.entry(id.into()).or_insert(absent).holders = Holders::Several;
         })
     }
 
@@ -230,7 +240,7 @@ impl Given {
     }
 
     pub(super) fn step(&self) -> String {
-        short(&plan(&self.intent, &self.observed, self.now, &TIMING))
+        short(&plan(&self.intent, &self.observed, self.now))
     }
 }
 

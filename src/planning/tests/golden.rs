@@ -7,7 +7,9 @@ use std::path::Path;
 
 use super::given::{Given, both, endpoint, holding, new, ready};
 use super::stage::{Fate, Stage};
-use crate::planning::{Drift, HeldSecret, Intent, Presence, Removal, SecretState};
+use crate::planning::{
+    Drift, Finalizer, HeldSecret, Intent, Presence, Recorded, Removal, SecretState, SecretWrites,
+};
 use crate::provider::{Endpoint, EndpointStatus};
 
 /// Plays a story and compares its trace.
@@ -39,12 +41,14 @@ fn set_inactive(endpoint: &mut Endpoint) {
 }
 
 fn deleted(stage: &mut Stage, removal: Removal) {
-    stage.given.intent = Intent::Remove(removal);
+    stage.given.intent = Intent::Finalize(removal);
 }
 
 #[test]
 fn create() {
-    let given = new().with(|observed| observed.unproven = true).finds(endpoint("wh_of_somebody", 0));
+    let given = new()
+        .with(|observed| observed.secret_writes = SecretWrites::Unproven)
+        .finds(endpoint("wh_of_somebody", 0));
     golden("create", given, |stage| {
         stage.runs();
     });
@@ -68,12 +72,12 @@ fn patch() {
     golden("patch", ready(), |stage| {
         stage.runs().meanwhile("somebody declares more events", |stage| {
             stage.given = stage.given.clone().desired(|desired| desired.endpoint.enabled_events = both());
-            stage.given.observed.reached = false;
+            stage.given.observed.recorded.applied_generation = None;
         });
         stage.runs().meanwhile("somebody declares it inactive", |stage| {
             stage.given =
                 stage.given.clone().desired(|desired| desired.endpoint.status = EndpointStatus::Inactive);
-            stage.given.observed.reached = false;
+            stage.given.observed.recorded.applied_generation = None;
         });
         stage.runs();
     });
@@ -208,10 +212,8 @@ fn moved_secret() {
 fn restored_without_status() {
     let restored = ready().with(|observed| {
         observed.attempt = None;
-        observed.finalizer = false;
-        observed.recorded = None;
-        observed.resolved_attempt = 0;
-        observed.reached = false;
+        observed.finalizer = Finalizer::Absent;
+        observed.recorded = Recorded::default();
     });
     golden("restored_without_status", restored, |stage| {
         stage.runs();

@@ -1,7 +1,7 @@
 //! What a process remembers of an attempt.
 
 use super::given::{at, attempt};
-use crate::planning::{Attempt, DeleteCause, InHand, Memory, Progress};
+use crate::planning::{Answer, Attempt, DeleteCause, InHand, Memory, Progress, Remainder};
 
 /// What is remembered of attempt 1 after `happens`.
 fn after(happens: impl FnOnce(&mut Memory, &Attempt)) -> Memory {
@@ -12,9 +12,12 @@ fn after(happens: impl FnOnce(&mut Memory, &Attempt)) -> Memory {
     memory
 }
 
+fn orphan(attempt: &Attempt, remainder: Remainder) -> DeleteCause {
+    DeleteCause::Orphan { attempt: Box::new(attempt.clone()), rival_posts: 0, remainder }
+}
+
 #[test]
 fn the_progress_of_an_attempt_is_on_the_safe_side_at_every_moment() {
-    let orphan = |last| DeleteCause::Orphan { last };
     for (moment, memory, expected) in [
         ("another process recorded it", Memory::default(), Progress::Unknown),
         ("recorded", after(|_, _| {}), Progress::Unsent),
@@ -39,7 +42,7 @@ fn the_progress_of_an_attempt_is_on_the_safe_side_at_every_moment() {
             "an orphan of several deleted",
             after(|m, attempt| {
                 m.sending(at(1));
-                m.deleted(&"wh_1".into(), orphan(false), Some(attempt));
+                m.deleted(&"wh_1".into(), &orphan(attempt, Remainder::Others));
             }),
             Progress::Unanswered(at(1)),
         ),
@@ -47,16 +50,16 @@ fn the_progress_of_an_attempt_is_on_the_safe_side_at_every_moment() {
             "the last orphan deleted",
             after(|m, attempt| {
                 m.sending(at(1));
-                m.deleted(&"wh_1".into(), orphan(true), Some(attempt));
+                m.deleted(&"wh_1".into(), &orphan(attempt, Remainder::Nothing));
             }),
             Progress::Undone,
         ),
         (
             "the endpoint in hand deleted",
-            after(|m, attempt| {
+            after(|m, _| {
                 m.sending(at(1));
-                m.created("wh_1".into(), true);
-                m.deleted(&"wh_1".into(), DeleteCause::InHand, Some(attempt));
+                m.created("wh_1".into(), Answer::WithSecret);
+                m.deleted(&"wh_1".into(), &DeleteCause::InHand);
             }),
             Progress::Undone,
         ),
@@ -80,14 +83,14 @@ fn the_progress_of_an_attempt_is_on_the_safe_side_at_every_moment() {
 fn the_last_orphan_of_another_process_counts_as_undone() {
     let attempt = attempt(1, 0);
     let mut memory = Memory::default();
-    memory.deleted(&"wh_1".into(), DeleteCause::Orphan { last: true }, Some(&attempt));
+    memory.deleted(&"wh_1".into(), &orphan(&attempt, Remainder::Nothing));
     assert_eq!(memory.progress(&attempt), Progress::Undone);
 }
 
 #[test]
 fn what_is_in_hand_stays_until_it_is_stored_or_deleted() {
-    let created = || after(|memory, _| memory.created("wh_1".into(), true));
-    let hand = InHand { attempt: 1, id: "wh_1".into(), has_secret: true };
+    let created = || after(|memory, _| memory.created("wh_1".into(), Answer::WithSecret));
+    let hand = InHand { attempt: 1, id: "wh_1".into(), answer: Answer::WithSecret };
     assert_eq!(created().in_hand(), Some(&hand));
 
     let mut stored = created();
@@ -95,11 +98,11 @@ fn what_is_in_hand_stays_until_it_is_stored_or_deleted() {
     assert_eq!(stored.in_hand(), None);
 
     let mut another_deleted = created();
-    another_deleted.deleted(&"wh_2".into(), DeleteCause::Removed, None);
+    another_deleted.deleted(&"wh_2".into(), &DeleteCause::Removed);
     assert_eq!(another_deleted.in_hand(), Some(&hand));
 
     let mut deleted = created();
-    deleted.deleted(&"wh_1".into(), DeleteCause::Removed, None);
+    deleted.deleted(&"wh_1".into(), &DeleteCause::Removed);
     assert_eq!(deleted.in_hand(), None);
 }
 

@@ -1,12 +1,12 @@
 //! The planner in tables, and in golden traces of whole stories.
 
+mod converge;
 mod create;
+mod finalize;
 mod found;
 mod given;
 mod golden;
-mod keep;
 mod memory;
-mod remove;
 mod resolve;
 mod show;
 mod stage;

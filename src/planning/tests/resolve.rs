@@ -134,7 +134,7 @@ fn when_nothing_shows_lists_get_time_to_settle() {
 fn an_attempt_is_closed_by_what_is_on_record() {
     let closed = "record attempt 2";
     check([
-        ("the status says so", unanswered().with(|observed| observed.resolved_attempt = 1), closed),
+        ("the status says so", unanswered().with(|observed| observed.recorded.resolved_attempt = 1), closed),
         (
             "it is another resource's",
             unanswered().with(|observed| observed.uid = "another".to_owned()),

@@ -5,16 +5,19 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::given::{URL, at};
-use crate::planning::{Action, Attempt, DeleteCause, Leftover, Step};
+use crate::planning::{Action, Again, Attempt, DeleteCause, Leftover, Outcome, PatchCause, Remainder, Step};
 use crate::provider::{EndpointPatch, EventType};
 
-/// A step on one line, without what a rest tells people.
+/// A step on one line, without what an outcome tells people.
 pub(super) fn short(step: &Step) -> String {
     match step {
         Step::Act(action) => act(action),
-        Step::Rest(rest) => {
-            let until = rest.wake.map(|wake| format!(" until {}", time(wake))).unwrap_or_default();
-            format!("{:?}: {}{until}", rest.state, rest.reason.as_str())
+        Step::End(Outcome { state, reason, again, message: _ }) => {
+            let until = match again {
+                Again::At(at) | Again::AfterList(Some(at)) => format!(" until {}", time(*at)),
+                Again::AfterList(None) | Again::OnChange | Again::WithBackoff => String::new(),
+            };
+            format!("{state:?}: {}{until}", reason.as_str())
         }
     }
 }
@@ -23,7 +26,7 @@ pub(super) fn short(step: &Step) -> String {
 pub(super) fn long(step: &Step) -> String {
     match step {
         Step::Act(_) => short(step),
-        Step::Rest(rest) => format!("{}\n{:>8}{}", short(step), "", rest.message),
+        Step::End(outcome) => format!("{}\n{:>8}{}", short(step), "", outcome.message),
     }
 }
 
@@ -37,27 +40,27 @@ pub(super) fn time(time: Timestamp) -> String {
 
 fn act(action: &Action) -> String {
     match action {
-        Action::ProveSecretWritable => "prove the Secret writable".to_owned(),
+        Action::ProveSecretWritable(_) => "prove the Secret writable".to_owned(),
         Action::RecordAttempt(attempt) => record(attempt),
         Action::SetFinalizer => "set the finalizer".to_owned(),
-        Action::Create => "create".to_owned(),
-        Action::StoreSecret => "store the secret".to_owned(),
-        Action::CopySecret { from } => format!("copy Secret {from}"),
-        Action::DressSecret => "dress the Secret".to_owned(),
+        Action::Create { .. } => "create".to_owned(),
+        Action::StoreSecret { .. } => "store the secret".to_owned(),
+        Action::CopySecret { from, shape: _ } => format!("copy Secret {from}"),
+        Action::SyncSecretMetadata(_) => "sync the Secret's metadata".to_owned(),
         Action::DeleteSecret { name } => format!("delete Secret {name}"),
         Action::RecordAnswered(number) => format!("record that attempt {number} was answered"),
-        Action::ReleaseSecret { name: None } => "release the Secret".to_owned(),
-        Action::ReleaseSecret { name: Some(name) } => format!("release Secret {name}"),
-        Action::Patch { id, patch, reactivates } => {
-            let why = if *reactivates { ", reactivating" } else { "" };
+        Action::ReleaseSecret { name } if name == "charging" => "release the Secret".to_owned(),
+        Action::ReleaseSecret { name } => format!("release Secret {name}"),
+        Action::Patch { id, patch, cause } => {
+            let why = if *cause == PatchCause::Reactivation { ", reactivating" } else { "" };
             format!("patch {id}:{}{why}", change(patch))
         }
         Action::Confirm { id } => format!("confirm {id}"),
         Action::Delete { id, cause } => {
             let cause = match cause {
                 DeleteCause::Removed => "removed",
-                DeleteCause::Orphan { last: true } => "last orphan",
-                DeleteCause::Orphan { last: false } => "orphan",
+                DeleteCause::Orphan { remainder: Remainder::Nothing, .. } => "last orphan",
+                DeleteCause::Orphan { remainder: Remainder::Others, .. } => "orphan",
                 DeleteCause::InHand => "in hand",
             };
             format!("delete {id} ({cause})")

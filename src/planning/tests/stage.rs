@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 
-use super::given::{Given, TIMING, URL, at};
+use super::given::{Given, URL, at};
 use super::show::{long, time};
 use crate::planning::{
-    Action, DeleteCause, HeldSecret, Intent, Memory, Presence, Progress, SecretState, State, Step, plan,
+    Action, Answer, DeleteCause, Finalizer, HeldSecret, Holders, InHand, Memory, PatchCause, Presence,
+    Progress, Remote, Role, SecretShape, SecretState, SecretWrites, State, Step, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointPatch};
 
@@ -40,11 +41,11 @@ pub(super) struct Stage {
 impl Stage {
     /// A stage on which `given` plays, in a network that has what it sees.
     pub(super) fn new(given: Given) -> Self {
-        let seen = given.observed.remote.values().filter_map(|presence| match presence {
+        let seen = given.observed.remote.values().filter_map(|remote| match &remote.presence {
             Presence::Present(endpoint) => Some(endpoint.clone()),
             Presence::Unlisted | Presence::Gone => None,
         });
-        let network = seen.chain(given.observed.unheld.clone()).collect();
+        let network = seen.chain(given.observed.candidates.clone()).collect();
         let memory = Memory::default();
         Self { given, memory, network, fate: Fate::Answered, writable: true, trace: String::new() }
     }
@@ -85,7 +86,7 @@ impl Stage {
 
     /// Runs until a create was sent, and no further.
     pub(super) fn runs_until_sent(&mut self) -> &mut Self {
-        self.runs_while(|action| *action != Action::Create)
+        self.runs_while(|action| !matches!(action, Action::Create { .. }))
     }
 
     /// Plans and performs until there is nothing to do, or a step can't be done.
@@ -96,7 +97,7 @@ impl Stage {
     fn runs_while(&mut self, goes_on_after: impl Fn(&Action) -> bool) -> &mut Self {
         for _ in 0..20 {
             self.remember();
-            let step = plan(&self.given.intent, &self.given.observed, self.given.now, &TIMING);
+            let step = plan(&self.given.intent, &self.given.observed, self.given.now);
             self.tell(&long(&step));
             match step {
                 Step::Act(action) => {
@@ -105,13 +106,13 @@ impl Stage {
                         return self;
                     }
                 }
-                Step::Rest(rest) => {
-                    self.report(rest.state);
+                Step::End(outcome) => {
+                    self.report(outcome.state);
                     return self;
                 }
             }
         }
-        panic!("it does not come to rest:\n{}", self.trace);
+        panic!("it does not come to an end:\n{}", self.trace);
     }
 
     fn remember(&mut self) {
@@ -126,47 +127,49 @@ impl Stage {
     fn perform(&mut self, action: Action) -> bool {
         let now = self.given.now;
         match action {
-            Action::ProveSecretWritable if self.writable => self.given.observed.unproven = false,
-            Action::StoreSecret if self.writable => self.store(),
-            Action::ProveSecretWritable | Action::StoreSecret => {
-                self.given.observed.unproven = true;
+            Action::ProveSecretWritable(_) if self.writable => {
+                self.given.observed.secret_writes = SecretWrites::Proven;
+            }
+            Action::StoreSecret { hand, shape, .. } if self.writable => self.store(hand, shape),
+            Action::ProveSecretWritable(_) | Action::StoreSecret { .. } => {
+                self.given.observed.secret_writes = SecretWrites::Unproven;
                 self.tell("* the write of the Secret is refused");
                 return false;
             }
             Action::RecordAttempt(attempt) => {
                 self.memory.recording(&attempt);
-                self.given.observed.attempt = Some(attempt);
-                self.given.observed.finalizer = true;
+                self.given.observed.attempt = Some(*attempt);
+                self.given.observed.finalizer = Finalizer::Set;
             }
-            Action::SetFinalizer => self.given.observed.finalizer = true,
-            Action::Create => return self.create(),
-            Action::CopySecret { from } => {
+            Action::SetFinalizer => self.given.observed.finalizer = Finalizer::Set,
+            Action::Create { .. } => return self.create(),
+            Action::CopySecret { from, .. } => {
                 let held = self.given.observed.former_secrets[&from].clone();
                 self.given.observed.secret = SecretState::Held(held);
             }
-            Action::DressSecret => {
-                if let (SecretState::Held(held), Intent::Keep(desired)) =
-                    (&mut self.given.observed.secret, &self.given.intent)
-                {
-                    held.labels = desired.secret.labels.clone();
-                    held.annotations = desired.secret.annotations.clone();
+            Action::SyncSecretMetadata(shape) => {
+                if let SecretState::Held(held) = &mut self.given.observed.secret {
+                    held.labels = shape.labels;
+                    held.annotations = shape.annotations;
                 }
             }
-            Action::RecordAnswered(number) => self.given.observed.resolved_attempt = number,
-            Action::ReleaseSecret { name: None } => self.given.observed.secret = SecretState::Foreign,
-            Action::DeleteSecret { name } | Action::ReleaseSecret { name: Some(name) } => {
+            Action::RecordAnswered(number) => self.given.observed.recorded.resolved_attempt = number,
+            Action::ReleaseSecret { name } if name == self.given.observed.secret_name => {
+                self.given.observed.secret = SecretState::Foreign;
+            }
+            Action::DeleteSecret { name } | Action::ReleaseSecret { name } => {
                 self.given.observed.former_secrets.remove(&name);
             }
-            Action::Patch { id, patch, reactivates } => {
+            Action::Patch { id, patch, cause } => {
                 self.patch(&id, patch);
-                if reactivates {
+                if cause == PatchCause::Reactivation {
                     self.memory.reactivated(now);
                 }
             }
             Action::Confirm { id } => self.see(&id),
-            Action::Delete { id, cause } => self.delete(&id, cause),
+            Action::Delete { id, cause } => self.delete(&id, &cause),
             Action::List => self.list(),
-            Action::RemoveFinalizer(_) => self.given.observed.finalizer = false,
+            Action::RemoveFinalizer(_) => self.given.observed.finalizer = Finalizer::Absent,
         }
         true
     }
@@ -187,7 +190,7 @@ impl Stage {
         match self.fate {
             Fate::Answered => {
                 self.network.push(made);
-                self.memory.created(id.clone(), true);
+                self.memory.created(id.clone(), Answer::WithSecret);
                 self.tell(&format!("* answered: {id}"));
                 self.see(&id);
             }
@@ -212,14 +215,13 @@ impl Stage {
         self.pass(1);
     }
 
-    fn store(&mut self) {
-        let hand = self.memory.in_hand().expect("a secret is in hand").clone();
-        let Intent::Keep(desired) = &self.given.intent else { panic!("nothing is stored on the way out") };
+    fn store(&mut self, hand: InHand, shape: SecretShape) {
         self.given.observed.secret = SecretState::Held(HeldSecret {
             endpoint: Some(hand.id),
+            previous: None,
             attempt: hand.attempt,
-            labels: desired.secret.labels.clone(),
-            annotations: desired.secret.annotations.clone(),
+            labels: shape.labels,
+            annotations: shape.annotations,
         });
         self.memory.stored();
     }
@@ -232,10 +234,10 @@ impl Stage {
         self.see(id);
     }
 
-    fn delete(&mut self, id: &EndpointId, cause: DeleteCause) {
+    fn delete(&mut self, id: &EndpointId, cause: &DeleteCause) {
         self.network.retain(|endpoint| endpoint.id != *id);
-        self.given.observed.unheld.retain(|endpoint| endpoint.id != *id);
-        self.memory.deleted(id, cause, self.given.observed.attempt.as_ref());
+        self.given.observed.candidates.retain(|endpoint| endpoint.id != *id);
+        self.memory.deleted(id, cause);
         self.see(id);
     }
 
@@ -243,22 +245,24 @@ impl Stage {
     fn see(&mut self, id: &EndpointId) {
         let found = self.network.iter().find(|endpoint| endpoint.id == *id).cloned();
         let presence = found.map_or(Presence::Gone, Presence::Present);
-        self.given.observed.remote.insert(id.clone(), presence);
+        let remote = Remote { presence, holders: Holders::Sole };
+        self.given.observed.remote.insert(id.clone(), remote);
     }
 
     /// A complete list.
     pub(super) fn list(&mut self) {
         let observed = &mut self.given.observed;
         observed.listed_at = Some(self.given.now);
-        observed.unheld =
+        observed.candidates =
             self.network.iter().filter(|endpoint| endpoint.url.as_str() == URL).cloned().collect();
         let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
-        let own: Vec<_> = stored.chain(observed.recorded.clone()).collect();
+        let own: Vec<_> = stored.chain(observed.recorded.endpoints.keys().cloned()).collect();
         for id in own {
             let found = self.network.iter().find(|endpoint| endpoint.id == id).cloned();
-            let before = observed.remote.get(&id);
-            let missing = if before == Some(&Presence::Gone) { Presence::Gone } else { Presence::Unlisted };
-            observed.remote.insert(id, found.map_or(missing, Presence::Present));
+            let gone = observed.presence(&id) == Some(&Presence::Gone);
+            let missing = if gone { Presence::Gone } else { Presence::Unlisted };
+            let presence = found.map_or(missing, Presence::Present);
+            observed.remote.insert(id, Remote { presence, holders: Holders::Sole });
         }
         self.pass(1);
     }
@@ -266,9 +270,10 @@ impl Stage {
     fn report(&mut self, state: State) {
         let observed = &mut self.given.observed;
         if let (State::Ready, SecretState::Held(held)) = (state, &observed.secret) {
-            observed.recorded.clone_from(&held.endpoint);
-            observed.resolved_attempt = held.attempt;
-            observed.reached = true;
+            let current = held.endpoint.clone().map(|id| (id, Role::Current));
+            observed.recorded.endpoints = current.into_iter().collect();
+            observed.recorded.resolved_attempt = held.attempt;
+            observed.recorded.applied_generation = observed.generation;
         }
     }
 }

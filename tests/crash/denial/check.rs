@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use interposer::{Call, Kind, Outcome, Side};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Event;
 use secrecy::ExposeSecret as _;
 use simulator::{Effect, EndpointId, Ledger, Operation};
+use testkit::{Object, World};
 use webhook_operator::resources::WebhookEndpoint;
 
 use crate::scene::Scene;
-use crate::support::World;
 
 /// The writes of Secrets that were refused, dry runs included.
 pub fn refusals(calls: &[Call]) -> usize {
@@ -71,13 +72,6 @@ pub async fn tells_no_secret(scene: &Scene, logs: &str) -> Result<(), String> {
     Ok(())
 }
 
-async fn texts<K>(world: &World) -> String
-where
-    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned
-        + serde::Serialize,
-{
+async fn texts<K: Object<Scope = NamespaceResourceScope>>(world: &World) -> String {
     serde_json::to_string(&world.all::<K>().await).expect("JSON")
 }

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use testkit::SOON;
+
 use crate::scene::Scene;
-use crate::support::SOON;
 
 /// How many times faster the operator's pauses pass.
 pub const HURRY: u16 = 400;

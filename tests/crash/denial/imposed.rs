@@ -9,12 +9,10 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::Api;
-use kube::api::DeleteParams;
 use serde_json::json;
+use testkit::{World, delete};
 
 use super::rights::{self, Double, TRIED, WRITERS};
-use crate::support::World;
 
 /// What keeps the operator from writing a Secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,12 +56,10 @@ impl Denial {
 
     /// Keeps the operator from writing Secret `name`, and waits until that is in force.
     pub async fn impose(self, world: &World, double: &Double, name: &str) -> Imposed {
-        let delete = DeleteParams::default();
         let mut foreign = None;
         match self {
             Self::Rbac => {
-                let bindings = world.api::<RoleBinding>();
-                bindings.delete(WRITERS, &delete).await.expect("the right is taken away");
+                delete(&world.api::<RoleBinding>(), WRITERS).await;
             }
             Self::Quota => impose_quota(world).await,
             Self::Policy => impose_policy(world).await,
@@ -125,8 +121,8 @@ async fn impose_policy(world: &World) {
             },
         },
     });
-    rights::create::<ValidatingAdmissionPolicy>(world, policy).await;
-    rights::create::<ValidatingAdmissionPolicyBinding>(world, binding).await;
+    world.create_in_cluster::<ValidatingAdmissionPolicy>(policy).await;
+    world.create_in_cluster::<ValidatingAdmissionPolicyBinding>(binding).await;
 }
 
 impl Imposed {
@@ -143,28 +139,21 @@ impl Imposed {
 
     /// Ends the denial, and waits until it is ended.
     pub async fn lift(&self, world: &World, double: &Double) {
-        let delete = DeleteParams::default();
         match self.denial {
             Denial::Rbac => rights::let_write(world).await,
             Denial::Quota => {
-                let quotas = world.api::<ResourceQuota>();
-                quotas.delete("no-more", &delete).await.expect("the quota is deleted");
+                delete(&world.api::<ResourceQuota>(), "no-more").await;
             }
-            Denial::Policy => clear(world).await,
+            Denial::Policy => {
+                let name = &world.namespace;
+                delete(&world.cluster_api::<ValidatingAdmissionPolicyBinding>(), name).await;
+                delete(&world.cluster_api::<ValidatingAdmissionPolicy>(), name).await;
+            }
             Denial::Foreign => {
                 let name = self.foreign.as_ref().and_then(|secret| secret.metadata.name.as_deref());
-                let secrets = world.api::<Secret>();
-                secrets.delete(name.expect("it has one"), &delete).await.expect("the Secret is deleted");
+                delete(&world.api::<Secret>(), name.expect("it has one")).await;
             }
         }
         double.until_let().await;
     }
-}
-
-/// Removes the policy. That there is none is as good.
-pub async fn clear(world: &World) {
-    let (name, delete) = (&world.namespace, DeleteParams::default());
-    let client = || world.client.clone();
-    let _ = Api::<ValidatingAdmissionPolicyBinding>::all(client()).delete(name, &delete).await;
-    let _ = Api::<ValidatingAdmissionPolicy>::all(client()).delete(name, &delete).await;
 }

@@ -3,24 +3,15 @@
 
 mod check;
 mod hour;
+pub mod hurried;
 mod imposed;
 mod rights;
 mod row;
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-
-use futures::FutureExt as _;
-use futures::future::join_all;
-use tokio::sync::Semaphore;
-
 use imposed::Denial;
 use row::{Moment, Process, Row};
 
-use crate::support::tell;
-
-/// How many operators run at a time.
-const AT_A_TIME: usize = 8;
+use crate::harness::{Matrix, tell};
 
 fn rows() -> Vec<Row> {
     let all = [Denial::Rbac, Denial::Quota, Denial::Policy, Denial::Foreign];
@@ -41,31 +32,11 @@ fn rows() -> Vec<Row> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn an_hour_without_secrets_loses_nothing() {
-    let turns = Arc::new(Semaphore::new(AT_A_TIME));
-    let runs = rows().into_iter().map(|row| {
-        let turns = Arc::clone(&turns);
-        tokio::spawn(async move {
-            let _turn = turns.acquire().await;
-            let run = AssertUnwindSafe(row.run()).catch_unwind().await;
-            (row, run.unwrap_or_else(|_| Err("it panicked: see above".to_owned())))
-        })
-    });
-    let mut failures = Vec::new();
-    let mut count = 0;
-    println!("{}", row::HEAD);
-    for run in join_all(runs).await {
-        let (row, run) = run.expect("a row's panic is caught");
-        count += 1;
-        match run {
-            Ok(counts) => println!("{row} {counts} well"),
-            Err(why) => {
-                println!("{row} ended wrong");
-                failures.push(format!("{row}: {why}"));
-            }
-        }
+pub fn matrix() -> Matrix {
+    tell(row::HEAD);
+    let mut matrix = Matrix::new("denial", 8);
+    for row in rows() {
+        matrix.add([&row.to_string()], move || row.run());
     }
-    tell(&format!("denial: {count} rows, {} ended wrong", failures.len()));
-    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    matrix
 }

@@ -8,17 +8,18 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::{EndpointId, Operation};
+use testkit::{NETWORK, SOON, has_condition, message};
 use webhook_operator::resources::WebhookEndpoint;
 
 use super::check;
 use super::hour::{Begin, Bounds, HOUR, HURRY};
-use super::imposed::{self, Denial, Imposed};
+use super::hurried;
+use super::imposed::{Denial, Imposed};
 use super::rights::{self, Double};
-use crate::end::{come_to, stands};
+use crate::end::{come_to, expect, stands};
+use crate::harness::tell;
 use crate::scenario::{CREATE, EMPTY, RENAME};
 use crate::scene::Scene;
-use crate::support::world::{NETWORK, has_condition};
-use crate::support::{SOON, message};
 
 /// When the denial comes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,8 +57,7 @@ pub struct Row {
 }
 
 /// What a row came to.
-#[derive(Default)]
-pub struct Counts {
+struct Counts {
     minutes: f64,
     tries: usize,
     posts: usize,
@@ -110,10 +110,16 @@ struct Story {
 }
 
 impl Row {
-    /// Lets the hour pass, ends the denial, and tells what it came to or what went wrong.
-    pub async fn run(self) -> Result<Counts, String> {
+    /// Lets the hour pass, ends the denial, and shows what it came to or tells what went wrong.
+    pub async fn run(self) -> Result<(), String> {
+        let counts = self.counts().await?;
+        tell(&format!("{self} {counts} well"));
+        Ok(())
+    }
+
+    async fn counts(self) -> Result<Counts, String> {
         let mut scene = Scene::new("denial").await;
-        scene.arguments = vec!["--hurry".to_owned(), HURRY.to_string()];
+        hurried::hurry(&mut scene.world.options, HURRY);
         if self.denial == Denial::Rbac {
             rights::narrow(&mut scene).await;
             rights::let_write(&scene.world).await;
@@ -128,8 +134,6 @@ impl Row {
             Ok(counts) => Ok(counts),
             Err(why) => Err(story.failure(&why).await),
         };
-        imposed::clear(&story.scene.world).await;
-        rights::clear(&story.scene.world).await;
         story.scene.close().await;
         outcome
     }
@@ -322,8 +326,4 @@ impl Story {
         let end = lines[lines.len().saturating_sub(40)..].join("\n  ");
         format!("{why}\nit stands so:\n  {stands}\nthe end of the operator's log:\n  {end}")
     }
-}
-
-fn expect(what: &str, is: usize, wanted: std::ops::RangeInclusive<usize>) -> Result<(), String> {
-    if wanted.contains(&is) { Ok(()) } else { Err(format!("{is} {what}, expected {wanted:?}")) }
 }

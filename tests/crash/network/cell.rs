@@ -1,21 +1,15 @@
 //! One cell of the table: one class of trouble at one remote call.
 
 use futures::future::{Either, select};
-use kube::Api;
-use kube::api::DeleteParams;
-use kube::runtime::wait::await_condition;
 use serde_json::json;
-use simulator::{Certificate, Fault, FaultKind, NetworkConfig, Operation, Simulator};
+use simulator::{Certificate, Fault, FaultKind, Operation};
+use testkit::{NETWORK, SOON, World, condition, has_condition, merge};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
 
 use super::class::{Class, Trouble};
-use super::row::{Met, Row, blind_posts, is_lost_create, struck};
-use crate::scene::clear;
-use crate::support::world::NETWORK;
-use crate::support::{Operator, SOON, World};
+use super::row::{Met, NAME, Row, blind_posts, is_lost_create, is_well, struck, true_secrets};
+use crate::end::expect;
 
-/// The resource of every cell.
-const NAME: &str = "hook";
 /// More POSTs than any cell may take: trouble that lasts is met with growing pauses.
 const MOST_POSTS: usize = 6;
 
@@ -31,21 +25,14 @@ pub struct Cell {
 impl Cell {
     /// A world for this cell, in which all is well so far.
     async fn new(call: Operation, class: &'static Class) -> Self {
-        let mut world = World::without_operator("cell", json!({})).await;
+        let world = World::without_network("cell").await;
         let mut network = json!({ "timeout": "1s" });
         if matches!(class.trouble, Trouble::Certificate) {
-            let config = NetworkConfig::new(NETWORK).client("client-id", "client-secret");
-            let config = simulator::Config::default().network(config).tls();
-            world.simulator = Simulator::start(config).await.expect("the simulator starts");
-            let https = world.simulator.https().expect("it listens with TLS");
-            network["apiUrl"] = https.base_url.into();
-            network["caBundle"] = https.ca_pem.into();
-            network["auth"]["oauth2ClientCredentials"]["tokenUrl"] = https.token_url.into();
+            merge(&mut network, world.https_only());
         }
-        Operator::shared();
         world.add_network(network).await;
         let cell = Self { call, class, world };
-        cell.until_network("Ready=True").await;
+        cell.until_network_ready("True").await;
         cell
     }
 
@@ -60,8 +47,7 @@ impl Cell {
         cell.end_trouble().await;
         cell.until_well().await;
         let row = Row { call, class: class.name, met, ledger: cell.world.simulator.ledger() };
-        let verdict = cell.check_secret().await.and_then(|()| cell.check(&row));
-        clear(&cell.world).await;
+        let verdict = true_secrets(&cell.world).await.and_then(|()| cell.check(&row));
         verdict.map(|()| row).map_err(|why| format!("{call}, {}: {why}", class.name))
     }
 
@@ -110,10 +96,7 @@ impl Cell {
                 let change = json!({ "spec": { "enabledEvents": ["asset.connectivity"] } });
                 self.world.change(NAME, change).await;
             }
-            Operation::Delete => {
-                let api = self.world.api::<WebhookEndpoint>();
-                api.delete(NAME, &DeleteParams::default()).await.expect("the resource is deleted");
-            }
+            Operation::Delete => self.world.ask_to_delete(NAME).await,
             Operation::Get => {
                 for endpoint in self.world.simulator.endpoints(NETWORK) {
                     self.world.simulator.delete(&endpoint.id);
@@ -151,32 +134,20 @@ impl Cell {
                 self.until_resource_tells().await;
             }
             Operation::List | Operation::Get | Operation::Token | Operation::Unknown => {
-                self.until_network("Ready=False").await;
+                self.until_network_ready("False").await;
             }
         }
     }
 
     async fn until_resource_tells(&self) {
         let stalls = self.class.name == "409";
-        let tells = |found: Option<&WebhookEndpoint>| {
-            let Some(resource) = found else { return false };
-            let conditions = resource.status.iter().flat_map(|status| &status.conditions);
-            conditions.into_iter().any(|condition| {
-                let reason = condition.reason.as_str();
-                let told = match condition.type_.as_str() {
-                    "Stalled" => stalls && reason == "Refused",
-                    "Synced" => {
-                        condition.status == "False"
-                            && !stalls
-                            && matches!(reason, "ProviderError" | "ResolvingCreate")
-                    }
-                    _ => false,
-                };
-                told && condition.observed_generation == resource.metadata.generation
-            })
+        let tells = |resource: &WebhookEndpoint| {
+            let fails = |reason| has_condition(resource, "Synced", "False", reason);
+            let refused = has_condition(resource, "Stalled", "True", "Refused");
+            if stalls { refused } else { fails("ProviderError") || fails("ResolvingCreate") }
         };
         let what = format!("telling of trouble ({}, {})", self.call, self.class.name);
-        self.world.until::<WebhookEndpoint>(NAME, &what, tells).await;
+        self.world.until::<WebhookEndpoint>(NAME, &what, |found| found.is_some_and(tells)).await;
     }
 
     async fn end_trouble(&self) {
@@ -190,46 +161,23 @@ impl Cell {
 
     async fn until_well(&self) {
         if self.call == Operation::Delete {
-            self.world.until::<WebhookEndpoint>(NAME, "gone", |found| found.is_none()).await;
+            self.world.until_deleted(NAME).await;
             return;
         }
-        let well = |found: Option<&WebhookEndpoint>| found.is_some_and(|resource| self.is_well(resource));
+        let events = if self.call == Operation::Patch { "asset.connectivity" } else { "ocpp.message" };
+        let well =
+            |found: Option<&WebhookEndpoint>| found.is_some_and(|found| is_well(&self.world, found, events));
         let what = format!("well ({}, {})", self.call, self.class.name);
         self.world.until::<WebhookEndpoint>(NAME, &what, well).await;
     }
 
-    /// Ready as declared, for an endpoint that is there.
-    fn is_well(&self, resource: &WebhookEndpoint) -> bool {
-        let remote = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
-        let live = remote.and_then(|remote| self.world.simulator.endpoint(&remote.id.as_str().into()));
-        crate::support::world::has_condition(resource, "Ready", "True", "Available")
-            && live.is_some_and(|live| {
-                self.call != Operation::Patch || live.enabled_events == ["asset.connectivity"]
-            })
-    }
-
-    async fn until_network(&self, condition: &str) {
-        let (kind, status) = condition.split_once('=').expect("a condition");
-        let api = Api::<ClusterWebhookNetwork>::all(self.world.client.clone());
-        let told = await_condition(api, &self.world.namespace, |network: Option<&ClusterWebhookNetwork>| {
-            let status_of = network.and_then(|network| network.status.as_ref());
-            let mut conditions = status_of.into_iter().flat_map(|status| &status.conditions);
-            conditions.any(|condition| condition.type_ == kind && condition.status == status)
-        });
-        let told = tokio::time::timeout(SOON, told).await;
-        let told = told.unwrap_or_else(|_| panic!("{}, {}: no {condition}", self.call, self.class.name));
-        told.expect("the network can be watched");
-    }
-
-    async fn check_secret(&self) -> Result<(), String> {
-        for endpoint in self.world.simulator.endpoints(NETWORK) {
-            let truth = self.world.simulator.secret_of(&endpoint.id);
-            let stored = self.world.secret_value(NAME, "secret").await;
-            if truth.as_ref().map(secrecy::ExposeSecret::expose_secret) != stored.as_deref() {
-                return Err(format!("the Secret does not hold the secret of {}", endpoint.id));
-            }
-        }
-        Ok(())
+    async fn until_network_ready(&self, status: &str) {
+        let is_so = |network: &ClusterWebhookNetwork| {
+            condition(network, "Ready").is_some_and(|condition| condition.status == status)
+        };
+        let what = format!("Ready={status} ({}, {})", self.call, self.class.name);
+        let (api, name) = (self.world.cluster_api(), &self.world.namespace);
+        self.world.until_in(api, name, &what, |found| found.is_some_and(is_so)).await;
     }
 
     fn check(&self, row: &Row) -> Result<(), String> {
@@ -239,19 +187,16 @@ impl Cell {
         let vanished = usize::from(self.call == Operation::Get);
         let live = self.world.simulator.endpoints(NETWORK).len();
         let wanted = usize::from(self.call != Operation::Delete);
-        expect("live endpoints", live, wanted)?;
-        expect("creates", ledger.effects(Operation::Create), 1 + lost + vanished)?;
-        expect("deletes", ledger.effects(Operation::Delete), lost + 1 - wanted)?;
+        expect("live endpoints", live, wanted..=wanted)?;
+        let (creates, deletes) = (1 + lost + vanished, lost + 1 - wanted);
+        expect("creates", ledger.effects(Operation::Create), creates..=creates)?;
+        expect("deletes", ledger.effects(Operation::Delete), deletes..=deletes)?;
         if self.call == Operation::List {
-            expect("lost creates", lost, 1)?;
+            expect("lost creates", lost, 1..=1)?;
         }
         if ledger.count(Operation::Create) > MOST_POSTS {
             return Err(format!("{} POSTs", ledger.count(Operation::Create)));
         }
         blind_posts(ledger)
     }
-}
-
-fn expect(what: &str, is: usize, wanted: usize) -> Result<(), String> {
-    if is == wanted { Ok(()) } else { Err(format!("{is} {what}, expected {wanted}")) }
 }

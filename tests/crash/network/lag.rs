@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Hold, Lag, Operation};
+use testkit::{NETWORK, World};
 use webhook_operator::resources::WebhookEndpoint;
 
-use super::row::blind_posts;
-use crate::scene::clear;
-use crate::support::world::{NETWORK, has_condition};
-use crate::support::{World, tell};
+use super::row::{blind_posts, is_well, true_secrets};
+use crate::end::expect;
+use crate::harness::Matrix;
 
 /// Less than the settling time of a second.
 const BEHIND: Option<Hold> = Some(Hold::For(Duration::from_millis(800)));
@@ -46,37 +44,30 @@ impl Story {
         }
     }
 
-    async fn tell(self, readers: &'static str, lag: Lag) {
+    async fn tell(self, lag: Lag) -> Result<(), String> {
         let world = World::new("lag").await;
-        let name = format!("{self:?} while {readers} lag");
         if !matches!(self, Self::Create | Self::LostCreate) {
-            world.endpoint("hook", json!({})).await;
-            world.ready("hook").await;
+            world.ready_endpoint("hook", json!({})).await;
         }
         world.simulator.set_lag(lag);
         self.act(&world).await;
         let (creates, deletes, live) = self.end();
         if live == 1 {
+            let events = if matches!(self, Self::Patch) { "asset.connectivity" } else { "ocpp.message" };
             let well =
-                |found: Option<&WebhookEndpoint>| found.is_some_and(|found| self.is_well(&world, found));
-            world.until("hook", &name, well).await;
+                |found: Option<&WebhookEndpoint>| found.is_some_and(|found| is_well(&world, found, events));
+            world.until("hook", "well", well).await;
         }
         // Until everybody has read what was written last, twice over.
         let lists = world.simulator.ledger().count(Operation::List);
         world.remotely("more lists", |view| view.ledger().count(Operation::List) >= lists + 3).await;
         let ledger = world.simulator.ledger();
-        assert_eq!(ledger.effects(Operation::Create), creates, "{name}: creates");
-        assert_eq!(ledger.effects(Operation::Delete), deletes, "{name}: deletes");
-        let endpoints = world.simulator.endpoints(NETWORK);
-        assert_eq!(endpoints.len(), live, "{name}: live endpoints");
-        for endpoint in endpoints {
-            let truth = world.simulator.secret_of(&endpoint.id).expect("it exists");
-            let stored = world.secret_value("hook", "secret").await;
-            assert_eq!(stored.as_deref(), Some(truth.expose_secret()), "{name}: the true secret");
-        }
-        assert!(ledger.count(Operation::Patch) <= 3, "{name}: {} PATCHes", ledger.count(Operation::Patch));
-        blind_posts(&ledger).unwrap_or_else(|why| panic!("{name}: {why}"));
-        clear(&world).await;
+        expect("creates", ledger.effects(Operation::Create), creates..=creates)?;
+        expect("deletes", ledger.effects(Operation::Delete), deletes..=deletes)?;
+        expect("live endpoints", world.endpoints().len(), live..=live)?;
+        true_secrets(&world).await?;
+        expect("PATCHes", ledger.count(Operation::Patch), 0..=3)?;
+        blind_posts(&ledger)
     }
 
     async fn act(self, world: &World) {
@@ -100,24 +91,15 @@ impl Story {
             }
         }
     }
-
-    fn is_well(self, world: &World, resource: &WebhookEndpoint) -> bool {
-        let remote = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
-        let live = remote.and_then(|remote| world.simulator.endpoint(&remote.id.as_str().into()));
-        let events = if matches!(self, Self::Patch) { "asset.connectivity" } else { "ocpp.message" };
-        live.is_some_and(|live| live.enabled_events == [events])
-            && has_condition(resource, "Ready", "True", "Available")
-    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn readers_that_lag_mislead_nobody() {
-    let told =
-        READERS.iter().flat_map(|(name, lag)| STORIES.map(|story| tokio::spawn(story.tell(name, *lag))));
-    let told = join_all(told).await;
-    let wrong = told.iter().filter_map(|told| told.as_ref().err()).map(ToString::to_string);
-    let wrong = wrong.collect::<Vec<_>>();
-    tell(&format!("lag: {} stories, {} ended wrong", told.len(), wrong.len()));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(told.len(), READERS.len() * STORIES.len());
+pub fn matrix() -> Matrix {
+    let mut matrix = Matrix::new("lag", 14);
+    for (readers, lag) in READERS {
+        for story in STORIES {
+            matrix.add([readers, &format!("{story:?}")], move || story.tell(lag));
+        }
+    }
+    assert_eq!(matrix.len(), READERS.len() * STORIES.len());
+    matrix
 }

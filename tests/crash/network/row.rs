@@ -2,7 +2,13 @@
 
 use std::fmt;
 
+use secrecy::ExposeSecret;
 use simulator::{Effect, Entry, Ledger, Operation, View};
+use testkit::{World, has_condition};
+use webhook_operator::resources::WebhookEndpoint;
+
+/// The resource of every cell.
+pub const NAME: &str = "hook";
 
 /// What a cell came to.
 pub struct Row {
@@ -24,6 +30,9 @@ pub enum Met {
     /// It was done although the trouble lasted.
     Passed,
 }
+
+/// What the columns mean.
+pub const HEAD: &str = "call   class                      ended  POSTs creates deletes lists";
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +59,30 @@ pub fn struck(view: &View<'_>, operation: Operation) -> usize {
 /// A create that took effect and whose secret nobody got.
 pub fn is_lost_create(entry: &Entry) -> bool {
     entry.operation == Operation::Create && entry.effect == Effect::Applied && entry.fault.is_some()
+}
+
+/// Whether a resource is Ready as declared, for an endpoint that is there and has these events.
+pub fn is_well(world: &World, resource: &WebhookEndpoint, events: &str) -> bool {
+    let remote = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
+    let live = remote.and_then(|remote| world.simulator.endpoint(&remote.id.as_str().into()));
+    has_condition(resource, "Ready", "True", "Available")
+        && live.is_some_and(|live| live.enabled_events == [events])
+}
+
+/// Whether the Secret holds the secret of the live endpoint, if there is one.
+///
+/// # Errors
+///
+/// When it does not.
+pub async fn true_secrets(world: &World) -> Result<(), String> {
+    for endpoint in world.endpoints() {
+        let truth = world.simulator.secret_of(&endpoint.id);
+        let stored = world.secret_value(NAME, "secret").await;
+        if truth.as_ref().map(ExposeSecret::expose_secret) != stored.as_deref() {
+            return Err(format!("the Secret does not hold the secret of {}", endpoint.id));
+        }
+    }
+    Ok(())
 }
 
 /// After a create of unknown outcome comes a list, and only then another create. After one that showed

@@ -2,21 +2,20 @@
 //! what a person does, which it learns of when it lists the collection again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use futures::future::BoxFuture;
 use interposer::{Collection, Expiry, WatchEvent};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use webhook_operator::resources::WebhookEndpoint;
+use testkit::{SOON, delete};
 
-use super::{Viewed, all_well};
+use super::{AT_A_TIME, Viewed};
 use crate::end::come_to;
-use crate::learnt::{Effects, Learnt, begin, check, learn};
+use crate::harness::Matrix;
+use crate::learnt::{Effects, begin, check, learnt};
 use crate::scenario::{self, EMPTY, LIVE, ONE, READY, STORED, Scenario};
 use crate::scene::Scene;
-use crate::support::SOON;
 
 /// Tells the events that say nothing about what is declared: what the operator writes comes back to it so.
 fn echoes() -> impl Fn(&WatchEvent<'_>) -> bool + Send + Sync + 'static {
@@ -35,11 +34,12 @@ fn echoes() -> impl Fn(&WatchEvent<'_>) -> bool + Send + Sync + 'static {
     }
 }
 
-async fn without_echoes(scenario: Scenario, learnt: Arc<Learnt>) -> Result<(), String> {
+async fn without_echoes(scenario: Scenario) -> Result<(), String> {
+    let learnt = learnt(scenario).await?;
     let mut scene = Scene::new(scenario.name).await;
     let dropped = scene.kube.drop_watch_events(echoes());
     scene.start();
-    let begin = begin(&scene, &scenario).await;
+    let begin = begin(&scene, &scenario).await?;
     (scenario.act)(&scene).await;
     come_to(&scene, &scenario.end(), 3).await?;
     check(&scene, &learnt, 0, &begin)?;
@@ -53,14 +53,13 @@ async fn without_echoes(scenario: Scenario, learnt: Arc<Learnt>) -> Result<(), S
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn the_operators_own_writes_need_not_come_back() {
-    let mut worlds = Vec::new();
+/// The operator's own writes need not come back.
+pub fn echoes_matrix() -> Matrix {
+    let mut matrix = Matrix::new("views/echoes", AT_A_TIME);
     for scenario in scenario::ALL {
-        let learnt = Arc::new(learn(&scenario).await);
-        worlds.push((scenario.name.to_owned(), without_echoes(scenario, learnt)));
+        matrix.add([scenario.name], move || without_echoes(scenario));
     }
-    all_well("missed echoes", worlds).await;
+    matrix
 }
 
 /// Something that happens while no event of some collections comes.
@@ -159,8 +158,7 @@ const STORIES: [Story; 6] = [
         prepare: |scene| Box::pin(scenario::ready(scene)),
         act: |scene| {
             Box::pin(async move {
-                let secrets = scene.world.api::<Secret>();
-                secrets.delete("hook", &DeleteParams::default()).await.expect("the Secret is deleted");
+                delete(&scene.world.api::<Secret>(), "hook").await;
             })
         },
         meanwhile: &[LIVE, ONE, READY],
@@ -177,10 +175,8 @@ const STORIES: [Story; 6] = [
 /// A person deletes the resource and takes the operator's finalizer away.
 async fn remove_by_force(scene: &Scene) {
     scene.world.ask_to_delete("hook").await;
-    let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-    let api = scene.world.api::<WebhookEndpoint>();
-    api.patch("hook", &PatchParams::default(), &free).await.expect("the finalizer is taken away");
-    scene.world.until::<Secret>("hook", "collected", |found| found.is_none()).await;
+    scene.world.change("hook", json!({ "metadata": { "finalizers": null } })).await;
+    scene.world.until_gone(scene.world.api::<Secret>(), "hook").await;
 }
 
 async fn unseen(story: Story, expiry: Expiry) -> Result<(), String> {
@@ -215,13 +211,13 @@ fn lines(lines: &[&str]) -> Vec<String> {
     lines
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn what_a_person_does_unseen_is_done_once_it_is_seen() {
-    let stories = STORIES.into_iter().flat_map(|story| {
-        [Expiry::Event, Expiry::Response].map(|expiry| {
-            let name = format!("{}, and the watch expires by {expiry:?}", story.name);
-            (name, unseen(story, expiry))
-        })
-    });
-    all_well("missed", stories.collect()).await;
+/// What a person does unseen is done once it is seen.
+pub fn matrix() -> Matrix {
+    let mut matrix = Matrix::new("views/missed", AT_A_TIME);
+    for story in STORIES {
+        for expiry in [Expiry::Event, Expiry::Response] {
+            matrix.add([story.name, &format!("{expiry:?}")], move || unseen(story, expiry));
+        }
+    }
+    matrix
 }

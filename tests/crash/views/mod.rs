@@ -9,16 +9,17 @@ mod relist;
 use std::fmt;
 
 use interposer::Collection;
-use tokio::sync::Semaphore;
 
-use crate::worlds;
+use crate::harness::{Asked, Matrix};
 
 /// They mostly wait.
-static AT_A_TIME: Semaphore = Semaphore::const_new(16);
+const AT_A_TIME: usize = 16;
 
-/// How many lists of the network an operator gets while its view is old. One comes every second, and two more
-/// for an unanswered create, which settles within nine seconds: what it would do by that view it has tried.
-const LOOKS: usize = 13;
+pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
+    let mut matrices = vec![lagging::matrix(), missed::echoes_matrix(), missed::matrix(), relist::matrix()];
+    matrices.extend(old::matrices(asked).await);
+    matrices
+}
 
 /// What is seen late.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +49,4 @@ impl fmt::Display for Viewed {
             Self::Everything => "everything",
         })
     }
-}
-
-async fn all_well<F>(what: &str, worlds: Vec<(String, F)>)
-where
-    F: Future<Output = Result<(), String>> + Send + 'static,
-{
-    worlds::all_well(&format!("views, {what}"), &AT_A_TIME, worlds).await;
 }

@@ -5,13 +5,15 @@
 use std::sync::Arc;
 
 use interposer::When;
+use testkit::SOON;
 
-use super::{LOOKS, Viewed, all_well};
+use super::{AT_A_TIME, Viewed};
 use crate::end::{come_to, looked};
-use crate::learnt::{Learnt, Point, begin, check, learn, lost_secrets};
-use crate::scenario::{Scenario, each_scenario};
+use crate::harness::{Asked, Matrix};
+use crate::learnt::{self, Learnt, Point, begin, check, lost_secrets};
+use crate::matrix::LATER;
+use crate::scenario::Scenario;
 use crate::scene::Scene;
-use crate::support::SOON;
 
 /// What the old view shows.
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ fn cells(learnt: &Learnt) -> Vec<Cell> {
 async fn run(scenario: Scenario, learnt: Arc<Learnt>, cell: Cell) -> Result<(), String> {
     let mut scene = Scene::new(scenario.name).await;
     scene.start();
-    let begin = begin(&scene, &scenario).await;
+    let begin = begin(&scene, &scenario).await?;
     let mut version = scene.version().await;
     let earlier = match cell.shown {
         Shown::Beginning => None,
@@ -69,26 +71,25 @@ async fn run(scenario: Scenario, learnt: Arc<Learnt>, cell: Cell) -> Result<(), 
     let collection = cell.viewed.collection();
     scene.kube.serve_old_view(collection.clone(), version);
     scene.start();
-    looked(&scene, LOOKS).await?;
+    looked(&scene, LATER).await?;
     scene.kube.release_view(&collection);
-    come_to(&scene, &scenario.end(), LOOKS + 2).await?;
+    come_to(&scene, &scenario.end(), LATER + 2).await?;
     check(&scene, &learnt, lost, &begin)?;
     scene.close().await;
     Ok(())
 }
 
-async fn every_old_view(scenario: Scenario) {
-    let learnt = Arc::new(learn(&scenario).await);
-    let worlds = cells(&learnt).into_iter().map(|cell| {
-        let shown = match &cell.shown {
-            Shown::Beginning => "the beginning".to_owned(),
-            Shown::After(point) => point.call.to_string(),
-        };
-        let name =
-            format!("{}, killed after {}, then {} as of {shown}", scenario.name, cell.at.call, cell.viewed);
-        (name, run(scenario, Arc::clone(&learnt), cell))
-    });
-    all_well(&format!("old, {}", scenario.name), worlds.collect()).await;
+pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
+    learnt::matrices(asked, "views/old", AT_A_TIME, |scenario, learnt, matrix| {
+        for cell in cells(learnt) {
+            let shown = match &cell.shown {
+                Shown::Beginning => "the beginning".to_owned(),
+                Shown::After(point) => point.call.to_string(),
+            };
+            let (after, view) = (format!("after {}", cell.at.call), format!("{} as of {shown}", cell.viewed));
+            let learnt = Arc::clone(learnt);
+            matrix.add([&after, &view], move || run(scenario, learnt, cell));
+        }
+    })
+    .await
 }
-
-each_scenario!(every_old_view);

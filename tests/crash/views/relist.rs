@@ -1,20 +1,20 @@
 //! The API server has forgotten the version that each watch goes on from, at every call of a scenario.
 
-use std::sync::Arc;
-
 use interposer::{CallMatcher, Collection, Expiry, Plan, When};
+use testkit::SOON;
 
-use super::all_well;
+use super::AT_A_TIME;
 use crate::end::come_to;
-use crate::learnt::{Learnt, begin, check, learn};
+use crate::harness::Matrix;
+use crate::learnt::{begin, check, learnt};
 use crate::scenario::{self, Scenario};
 use crate::scene::Scene;
-use crate::support::SOON;
 
-async fn run(scenario: Scenario, learnt: Arc<Learnt>, expiry: Expiry) -> Result<(), String> {
+async fn run(scenario: Scenario, expiry: Expiry) -> Result<(), String> {
+    let learnt = learnt(scenario).await?;
     let mut scene = Scene::new(scenario.name).await;
     scene.start();
-    let begin = begin(&scene, &scenario).await;
+    let begin = begin(&scene, &scenario).await?;
     let end = scenario.end();
     let (mut seen, mut stops) = (begin.calls, 0);
     scene.gate.plan([next_call(seen)]);
@@ -45,15 +45,13 @@ fn next_call(seen: u64) -> Plan {
     Plan { at, when: When::AnswerDelivered }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn watches_that_expire_at_every_call_cost_nothing_but_lists() {
-    let mut worlds = Vec::new();
+/// Watches that expire at every call cost nothing but lists.
+pub fn matrix() -> Matrix {
+    let mut matrix = Matrix::new("views/expired", AT_A_TIME);
     for scenario in scenario::ALL {
-        let learnt = Arc::new(learn(&scenario).await);
-        worlds.extend([Expiry::Event, Expiry::Response].map(|expiry| {
-            let name = format!("{}, expired by {expiry:?}", scenario.name);
-            (name, run(scenario, Arc::clone(&learnt), expiry))
-        }));
+        for expiry in [Expiry::Event, Expiry::Response] {
+            matrix.add([scenario.name, &format!("{expiry:?}")], move || run(scenario, expiry));
+        }
     }
-    all_well("expired", worlds).await;
+    matrix
 }

@@ -1,15 +1,16 @@
 //! Bad `WebhookEndpoint`s.
 
 use serde_json::{Map, Value, json};
+use testkit::World;
 use webhook_operator::resources::WebhookEndpoint;
 
-use super::{apply, check_refused};
-use crate::support::World;
+use super::{ABSURD, apply, check_refused};
 
 const ABSOLUTE: &str = "url must be an absolute http or https URL, e.g. https://hooks.example.com/charging";
 const NAME: &str = "must consist of lower-case letters, digits, '-' and '.', and begin and end with a letter or a \
                     digit, e.g. charge-events";
-const DURATION: &str = "a duration is written in h, m, s and ms, largest first, e.g. 2160h, 1h30m or 90s";
+const DURATION: &str = "a duration is written in h, m, s and ms, largest first, e.g. 2160h, 1h30m or 90s, and is at \
+                        most 87600h, which is ten years";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_endpoints_are_refused() {
@@ -106,8 +107,21 @@ async fn bad_endpoints_are_refused() {
             (bad(json!({ "rotation": { "interval": "90 days" } })), DURATION),
             (bad(json!({ "rotation": { "retireAfter": "4d" } })), DURATION),
             (bad(json!({ "rotation": { "activateAfter": "30" } })), DURATION),
+            (bad(json!({ "rotation": { "interval": "1.5h" } })), DURATION),
+            (bad(json!({ "rotation": { "interval": "0s" } })), "interval must be at least 10s, e.g. 2160h"),
         ],
     );
+    assert_eq!(world.all::<WebhookEndpoint>().await.len(), 0, "nothing of it was stored");
+}
+
+/// It was admitted, and ended the operator as soon as that read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn case_01_an_absurd_duration_of_an_endpoint_is_refused() {
+    let world = World::without_network("absurd-durations").await;
+    let rows = ["interval", "activateAfter", "retireAfter"].iter().flat_map(|field| {
+        ABSURD.map(|text| (world.manifest("bad", json!({ "rotation": { *field: text } })), DURATION))
+    });
+    check_refused(&world, rows);
     assert_eq!(world.all::<WebhookEndpoint>().await.len(), 0, "nothing of it was stored");
 }
 
@@ -140,6 +154,9 @@ async fn unusual_endpoints_are_accepted() {
         json!({ "secret": { "name": null, "labels": { "example.com/team": "" } } }),
         json!({ "secret": { "name": "a.b-c.d" } }),
         json!({ "rotation": { "interval": "2160h", "activateAfter": "1m30s", "retireAfter": "500ms" } }),
+        json!({ "rotation": { "interval": null, "activateAfter": "0s", "retireAfter": "0ms" } }),
+        json!({ "rotation": { "interval": "87600h", "activateAfter": "5256000m", "retireAfter": "315360000s" } }),
+        json!({ "rotation": { "interval": "87599h59m59s1000ms", "retireAfter": "315360000000ms" } }),
         json!({ "endpointId": "wh_1", "paused": true, "deletionPolicy": "Retain", "driftPolicy": "Report" }),
     ]
     .into_iter()
@@ -148,6 +165,7 @@ async fn unusual_endpoints_are_accepted() {
         let manifest = world.manifest(&format!("good-{number}"), spec);
         assert_eq!(apply(&world, &manifest), Ok(()), "{}", manifest["spec"]);
     }
+    assert_eq!(world.all::<WebhookEndpoint>().await.len(), 12, "each can be read");
 }
 
 fn without(mut manifest: Value, field: &str) -> Value {

@@ -1,10 +1,10 @@
 //! Bad networks.
 
 use serde_json::{Value, json};
+use testkit::World;
 use webhook_operator::resources::WebhookNetwork;
 
-use super::{apply, check_refused};
-use crate::support::World;
+use super::{ABSURD, apply, check_refused};
 
 const API_URL: &str =
     "apiUrl must be an absolute http or https URL, e.g. https://api.lynkwell.com/webhooks/v1";
@@ -14,7 +14,8 @@ const HTTPS: &str = "apiUrl and tokenUrl must be https, so that credentials and 
                      a test server, set allowHttp: true";
 const HOST: &str = "an allowed host is written in lower case and without scheme, port and path, e.g. hooks.example.com \
                     or *.example.com";
-const DURATION: &str = "a duration is written in h, m, s and ms, largest first, e.g. 2160h, 1h30m or 90s";
+const DURATION: &str = "a duration is written in h, m, s and ms, largest first, e.g. 2160h, 1h30m or 90s, and is at \
+                        most 87600h, which is ten years";
 
 /// A good `WebhookNetwork` with what is given instead of its fields.
 fn network(world: &World, fields: &Value) -> Value {
@@ -82,6 +83,8 @@ async fn bad_networks_are_refused() {
                 bad(token(json!({ "name": "credentials" }))),
                 "spec.auth.bearerToken.secretKeyRef.key: Required value",
             ),
+            (bad(json!({ "resyncInterval": "0s" })), "resyncInterval must be at least 1s, e.g. 5m"),
+            (bad(json!({ "timeout": "0s" })), "timeout must be between 100ms and 60s, e.g. 10s"),
             (bad(json!({ "resyncInterval": "500ms" })), "resyncInterval must be at least 1s, e.g. 5m"),
             (bad(json!({ "resyncInterval": "5 minutes" })), DURATION),
             (bad(json!({ "timeout": "50ms" })), "timeout must be between 100ms and 60s, e.g. 10s"),
@@ -116,6 +119,16 @@ async fn bad_networks_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_01_an_absurd_duration_of_a_network_is_refused() {
+    let world = World::without_network("absurd-networks").await;
+    let rows = ["resyncInterval", "timeout"]
+        .iter()
+        .flat_map(|field| ABSURD.map(|text| (network(&world, &json!({ *field: text })), DURATION)));
+    check_refused(&world, rows);
+    assert_eq!(world.all::<WebhookNetwork>().await.len(), 0, "nothing of it was stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_cluster_networks_are_refused() {
     let world = World::without_network("bad-clusters").await;
     let bad = |fields: Value| {
@@ -140,8 +153,7 @@ async fn bad_cluster_networks_are_refused() {
     assert_eq!(apply(&world, &bad(json!({ "auth": complete }))), Ok(()));
     let http = bad(json!({ "auth": complete, "apiUrl": "http://127.0.0.1:1/v1", "allowHttp": true }));
     assert_eq!(apply(&world, &http), Ok(()));
-    let removed = world.kubectl(&["delete", "clusterwebhooknetwork", &world.namespace], "");
-    assert!(removed.status.success(), "{removed:?}");
+    world.kubectl_says(&["delete", "clusterwebhooknetwork", &world.namespace]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,10 +162,12 @@ async fn unusual_networks_are_accepted() {
     for fields in [
         json!({ "resyncInterval": "1s", "timeout": "100ms" }),
         json!({ "resyncInterval": "24h", "timeout": "1m" }),
+        json!({ "resyncInterval": "87600h", "timeout": "60000ms" }),
         json!({ "allowedUrlHosts": ["localhost", "*.example.com", "10.0.0.1"] }),
         json!({ "auth": { "oauth2ClientCredentials": oauth2("https://auth.example.com/token?tenant=a") } }),
     ] {
         let manifest = network(&world, &fields);
         assert_eq!(apply(&world, &manifest), Ok(()), "{fields}");
+        assert_eq!(world.all::<WebhookNetwork>().await.len(), 1, "it can be read: {fields}");
     }
 }

@@ -1,19 +1,14 @@
-//! What the operator asked of Kubernetes, from the API server's audit log.
+//! What the operator wrote to Kubernetes, from the API server's audit log.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
-use serde::Deserialize;
+use testkit::audit::{By, Mark, requests};
+use testkit::service_account::USER;
 
-use super::error::Problem;
-use super::operator::USER;
-
-/// The API server's audit log: one line for each answered request.
-#[derive(Clone, Debug)]
-pub(crate) struct Audit(PathBuf);
+use super::error::{DemoError, io};
 
 /// How much the operator wrote.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Writes {
     /// Of resources and Secrets.
     pub(crate) objects: usize,
@@ -21,83 +16,13 @@ pub(crate) struct Writes {
     pub(crate) events: usize,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    verb: String,
-    #[serde(rename = "requestURI")]
-    request_uri: String,
-    user: User,
-    #[serde(default)]
-    object_ref: Option<Object>,
-}
-
-#[derive(Deserialize)]
-struct User {
-    username: String,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    #[serde(default)]
-    resource: String,
-    #[serde(default)]
-    namespace: Option<String>,
-}
-
-impl Audit {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self(path)
-    }
-
-    /// What the operator wrote in a namespace so far. A dry run writes nothing.
-    pub(crate) fn writes(&self, namespace: &str) -> Result<Writes, Problem> {
-        let log = fs::read_to_string(&self.0)
-            .map_err(|source| Problem::Io { what: "reading the audit log", source })?;
-        Ok(count(&log, namespace))
-    }
-}
-
-fn count(log: &str, namespace: &str) -> Writes {
-    let mut writes = Writes::default();
-    for entry in log.lines().filter_map(|line| serde_json::from_str::<Entry>(line).ok()) {
-        let Some(object) = entry.object_ref else { continue };
-        let written =
-            matches!(entry.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection");
-        let here = object.namespace.as_deref() == Some(namespace);
-        if !written || !here || entry.user.username != USER || entry.request_uri.contains("dryRun=All") {
-            continue;
-        }
-        if object.resource == "events" { writes.events += 1 } else { writes.objects += 1 }
-    }
-    writes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(user: &str, verb: &str, resource: &str, uri: &str) -> String {
-        format!(
-            r#"{{"verb":"{verb}","requestURI":"{uri}","user":{{"username":"{user}"}},
-            "objectRef":{{"resource":"{resource}","namespace":"billing"}}}}"#
-        )
-        .replace('\n', "")
-    }
-
-    #[test]
-    fn only_what_the_operator_wrote_counts() {
-        let log = [
-            line(USER, "patch", "webhookendpoints", "/a"),
-            line(USER, "create", "secrets", "/b"),
-            line(USER, "create", "secrets", "/b?dryRun=All"),
-            line(USER, "create", "events", "/c"),
-            line(USER, "watch", "secrets", "/d"),
-            line("admin", "create", "secrets", "/e"),
-            r#"{"verb":"get","requestURI":"/readyz","user":{"username":"admin"}}"#.to_owned(),
-        ]
-        .join("\n");
-        assert_eq!(count(&log, "billing"), Writes { objects: 2, events: 1 });
-        assert_eq!(count(&log, "default"), Writes::default());
+impl Writes {
+    /// Those in a namespace so far. A dry run writes nothing.
+    pub(crate) fn in_namespace(namespace: &str, log: &Path) -> Result<Self, DemoError> {
+        let mut requests =
+            requests(log, Mark::default(), By::User(USER)).map_err(io("reading the audit log"))?;
+        requests.retain(|request| request.namespace == namespace && request.is_write() && !request.dry_run);
+        let events = requests.iter().filter(|request| request.resource == "events").count();
+        Ok(Self { objects: requests.len() - events, events })
     }
 }

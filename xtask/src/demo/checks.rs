@@ -1,20 +1,25 @@
 //! What is checked after each step: against the remote API's own state and ledger, the API server's audit
 //! log, and what kubectl reads.
 
+use std::time::Duration;
+
 use reqwest::header::CONTENT_TYPE;
 use secrecy::ExposeSecret;
 use simulator::signature::SIGNATURE_HEADER;
 use simulator::{EndpointId, Operation};
+use testkit::service_account::USER;
 use tokio::time::timeout;
 
+use super::audit::Writes;
 use super::error::Problem;
-use super::operator::{KUBECONFIG, USER};
-use super::play::{SOON, masked};
+use super::operator::KUBECONFIG;
 use super::receiver::Receipt;
-use super::screen::Screen;
+use super::screen::{Screen, masked};
 use super::stage::{NETWORK, Stage};
 use super::story::Check;
 
+/// How long a delivery may be under way.
+const SOON: Duration = Duration::from_secs(15);
 /// The namespace of the sample.
 const NAMESPACE: &str = "billing";
 /// The name of the sample, and of its Secret.
@@ -98,7 +103,7 @@ async fn endpoint_is_as_declared(stage: &mut Stage) -> Result<String, Problem> {
 fn create_was_cheap(stage: &mut Stage) -> Result<String, Problem> {
     let creates = stage.simulator.ledger().count(Operation::Create);
     ensure(creates == 1, || format!("the ledger shows {creates} creates instead of 1"))?;
-    let writes = stage.audit.writes(NAMESPACE)?;
+    let writes = Writes::in_namespace(NAMESPACE, stage.control_plane.audit_log())?;
     ensure((1..=WRITES_OF_A_CREATE).contains(&writes.objects) && writes.events <= 1, || {
         format!(
             "the audit log shows {} writes and {} Events for one create; {WRITES_OF_A_CREATE} and 1 are enough",

@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use controlplane::{ControlPlane, bound_command};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use testkit::service_account::{self, TOKEN_REQUEST};
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -19,9 +17,7 @@ use tokio::time::timeout;
 use super::error::{DemoError, Problem, io};
 use super::kubectl::Kubectl;
 
-/// Who the API server takes the operator for.
-pub(crate) const USER: &str = "system:serviceaccount:webhook-operator:webhook-operator";
-/// The file with the credentials of the above, in the demo's folder.
+/// The file with the operator's credentials, in the demo's folder.
 pub(crate) const KUBECONFIG: &str = "operator.kubeconfig";
 /// How long it may take to finish what it is doing.
 const GRACE: Duration = Duration::from_secs(5);
@@ -47,10 +43,10 @@ impl Operator {
         kubectl: &Kubectl,
         folder: &Path,
     ) -> Result<Self, Problem> {
-        let arguments = ["-n", "webhook-operator", "create", "token", "webhook-operator", "--duration=168h"];
-        let token = kubectl.run(&arguments).await?;
+        let token = kubectl.run(&TOKEN_REQUEST).await?;
+        let content = service_account::kubeconfig(control_plane, token.trim()).map_err(DemoError::from)?;
         let kubeconfig = folder.join(KUBECONFIG);
-        write_private(&kubeconfig, &kubeconfig_of(control_plane, token.trim())?)?;
+        write_private(&kubeconfig, &content.to_string())?;
 
         let log = folder.join("operator.log");
         let writer = File::create(&log).map_err(io("making the operator's log"))?;
@@ -119,22 +115,6 @@ impl Operator {
         let lines: Vec<&str> = log.lines().collect();
         lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n")
     }
-}
-
-fn kubeconfig_of(control_plane: &ControlPlane, token: &str) -> Result<String, DemoError> {
-    let authority = STANDARD.encode(control_plane.ca_pem()?);
-    let config = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "demo", "cluster": {
-            "server": control_plane.server(),
-            "certificate-authority-data": authority,
-        }}],
-        "users": [{"name": "operator", "user": {"token": token}}],
-        "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "operator"}}],
-        "current-context": "demo",
-    });
-    Ok(config.to_string())
 }
 
 /// Writes a file that nobody else may read.

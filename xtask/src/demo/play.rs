@@ -1,7 +1,6 @@
 //! Plays the story: does, shows and checks each act.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::json;
 use simulator::Event;
@@ -10,12 +9,9 @@ use super::checks;
 use super::error::{DemoError, Problem};
 use super::kubectl::{failed, typed};
 use super::operator::{KUBECONFIG, Operator};
-use super::screen::Screen;
+use super::screen::{Screen, masked};
 use super::stage::{NETWORK, Stage};
 use super::story::{Act, STORY, Shown};
-
-/// How long a delivery may be under way.
-pub(crate) const SOON: Duration = Duration::from_secs(15);
 
 /// Plays every step, as long as the operator lives.
 pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen) -> Result<(), DemoError> {
@@ -101,12 +97,6 @@ fn trimmed(output: &str, shown: &Shown) -> String {
         }
         Shown::Masked => masked(output),
     }
-}
-
-/// The beginning of a secret: enough to recognise it, too little to use it.
-pub(crate) fn masked(secret: &str) -> String {
-    let beginning: String = secret.chars().take(9).collect();
-    format!("{beginning}{}", "•".repeat(12))
 }
 
 #[cfg(test)]

@@ -112,6 +112,12 @@ fn wrapped(command: &str) -> Vec<String> {
     lines
 }
 
+/// The beginning of a secret: enough to recognise it, too little to use it.
+pub(crate) fn masked(secret: &str) -> String {
+    let beginning: String = secret.chars().take(9).collect();
+    format!("{beginning}{}", "•".repeat(12))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

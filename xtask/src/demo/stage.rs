@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use controlplane::{ControlPlane, Options, StartError};
 use simulator::{Config, NetworkConfig, Simulator};
 
-use super::audit::{Audit, Writes};
+use super::audit::Writes;
 use super::error::{DemoError, Problem, io};
 use super::interrupt::Interrupt;
 use super::kubectl::Kubectl;
@@ -28,7 +28,6 @@ pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
     pub(crate) receiver: Receiver,
     pub(crate) kubectl: Kubectl,
-    pub(crate) audit: Audit,
     /// Where the samples, credentials and logs are; goes away with the control plane.
     pub(crate) folder: PathBuf,
     /// What the story needs to remember.
@@ -76,7 +75,6 @@ impl Stage {
         Ok(Self {
             operator: None,
             receiver: receiver.serve(kubectl.clone()),
-            audit: Audit::new(control_plane.audit_log().to_owned()),
             notes: Notes::default(),
             simulator,
             kubectl,

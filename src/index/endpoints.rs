@@ -1,0 +1,144 @@
+//! Which resource holds which remote endpoint, and which creates are unresolved.
+
+use super::Index;
+use super::key::{NetworkKey, ResourceKey};
+use super::lookup::Lookup;
+use super::networks::Api;
+use super::resource::Resource;
+use crate::planning::Attempt;
+use crate::provider::{EndpointId, EndpointUrl};
+
+/// Who holds which endpoint, and who may be about to make one.
+///
+/// An id, or a URL, counts among the networks of one API only: an API of a tenant's own may answer with any id,
+/// also with that of another tenant's endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Holdings {
+    by_id: Lookup<(Api, EndpointId)>,
+    /// Those with an open attempt.
+    by_url: Lookup<(Api, EndpointUrl)>,
+}
+
+/// What one resource holds, as the lookups have it.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Holding {
+    api: Option<Api>,
+    ids: Vec<EndpointId>,
+    /// Where its open attempt sends to.
+    url: Option<EndpointUrl>,
+}
+
+impl Holdings {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty() && self.by_url.is_empty()
+    }
+
+    /// Brings the lookups from what a resource held before to what it holds now.
+    pub(super) fn replace(&mut self, key: &ResourceKey, before: &Holding, after: &Holding) {
+        if before == after {
+            return;
+        }
+        for id in before.ids() {
+            self.by_id.remove(id, key);
+        }
+        for id in after.ids() {
+            self.by_id.insert(id, key);
+        }
+        if let Some(url) = before.url() {
+            self.by_url.remove(url, key);
+        }
+        if let Some(url) = after.url() {
+            self.by_url.insert(url, key);
+        }
+    }
+}
+
+impl Holding {
+    fn ids(&self) -> impl Iterator<Item = (Api, EndpointId)> {
+        self.api.iter().flat_map(|api| self.ids.iter().map(move |id| (api.clone(), id.clone())))
+    }
+
+    fn url(&self) -> Option<(Api, EndpointUrl)> {
+        self.api.clone().zip(self.url.clone())
+    }
+}
+
+impl<N> Index<N> {
+    /// Takes in that what a resource holds may have changed.
+    pub(super) fn refresh(&mut self, key: &ResourceKey) {
+        let Some(record) = self.record(key) else { return };
+        let after = self.holding(&record.resource, &record.created);
+        let Some(record) = self.resources.get_mut(key) else { return };
+        let before = std::mem::replace(&mut record.holding, after);
+        self.holdings.replace(key, &before, &record.holding);
+    }
+
+    fn holding(&self, resource: &Resource, created: &[EndpointId]) -> Holding {
+        let open = self.open_attempt(resource);
+        let secrets = self.owned_secrets(&resource.key.namespace, &resource.uid);
+        let stored = secrets.flat_map(|(_, secret)| secret.endpoints()).cloned();
+        let mut ids = resource.roles().into_keys().chain(stored).collect::<Vec<_>>();
+        ids.extend(created.iter().cloned());
+        ids.sort_unstable();
+        ids.dedup();
+        Holding { api: Some(self.api(&resource.network)), ids, url: open.map(|attempt| attempt.url.clone()) }
+    }
+
+    /// The latest attempt of a resource, while neither its status nor a Secret shows its outcome.
+    fn open_attempt<'a>(&self, resource: &'a Resource) -> Option<&'a Attempt> {
+        let secrets = self.owned_secrets(&resource.key.namespace, &resource.uid);
+        let stored = secrets.map(|(_, secret)| secret.attempt).max().unwrap_or(0);
+        let resolved = stored.max(resource.resolved_attempt());
+        resource.attempt.as_ref().filter(|attempt| attempt.is_open(&resource.uid, resolved))
+    }
+
+    /// Has a resource hold an endpoint that was just created for it. Tells whether it is still there.
+    pub fn created(&mut self, key: &ResourceKey, uid: &str, id: &EndpointId) -> bool {
+        let Some(record) = self.record_of(key, uid) else { return false };
+        if !record.created.contains(id) {
+            record.created.push(id.clone());
+        }
+        self.refresh(key);
+        true
+    }
+
+    /// Ends a resource's hold, as its creator, of an endpoint that was deleted.
+    pub fn deleted(&mut self, key: &ResourceKey, uid: &str, id: &EndpointId) {
+        let Some(record) = self.record_of(key, uid) else { return };
+        record.created.retain(|created| created != id);
+        self.refresh(key);
+    }
+
+    /// The resources that hold an endpoint, of all networks that lead to the same API as `network`.
+    pub fn holders(
+        &self,
+        network: &NetworkKey,
+        id: &EndpointId,
+    ) -> impl Iterator<Item = &ResourceKey> + use<'_, N> {
+        self.holdings.by_id.of((self.api(network), id.clone()))
+    }
+
+    /// Whether any resource holds an endpoint.
+    #[must_use]
+    pub fn is_held(&self, network: &NetworkKey, id: &EndpointId) -> bool {
+        self.holders(network, id).next().is_some()
+    }
+
+    /// Whether a resource other than `key` holds an endpoint.
+    #[must_use]
+    pub fn held_by_another(&self, network: &NetworkKey, id: &EndpointId, key: &ResourceKey) -> bool {
+        self.holders(network, id).any(|holder| holder != key)
+    }
+
+    /// How many creates of open attempts of other resources may have made what `attempt` of `key` would make.
+    #[must_use]
+    pub fn rival_posts(&self, key: &ResourceKey, attempt: &Attempt) -> u32 {
+        let Some(record) = self.record(key) else { return 0 };
+        let url = (self.api(&record.resource.network), attempt.url.clone());
+        let others = self.holdings.by_url.of(url).filter(|other| *other != key);
+        let rivals = others.filter_map(|other| self.record(other)?.resource.attempt.as_ref());
+        let posts = rivals.filter(|rival| rival.resembles(attempt)).map(|rival| rival.posts);
+        posts.fold(0, u32::saturating_add)
+    }
+}

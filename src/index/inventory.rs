@@ -1,0 +1,274 @@
+//! The remote endpoints of one network as last seen, by list or by our own calls.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::planning::Presence;
+use crate::provider::{Endpoint, EndpointId, EndpointUrl, NetworkId};
+
+/// Tells the handles of one network apart: what was asked through an earlier one says nothing of a later one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Incarnation(pub(super) u64);
+
+/// The remote endpoints of one network as last seen.
+///
+/// Every observation has a place in one sequence: what a call showed after a list was begun is newer
+/// than that list, so the list does not overwrite it.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    incarnation: Incarnation,
+    sequence: u64,
+    listed_at: Option<Timestamp>,
+    entries: HashMap<EndpointId, Entry>,
+    by_url: HashMap<EndpointUrl, BTreeSet<EndpointId>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    presence: Presence,
+    seen: u64,
+}
+
+/// Marks where in the sequence a list was begun.
+#[derive(Clone, Copy, Debug)]
+pub struct ListToken {
+    incarnation: Incarnation,
+    sequence: u64,
+    at: Timestamp,
+}
+
+impl ListToken {
+    /// Which incarnation of the network is listed.
+    pub(super) fn incarnation(self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The same list, begun no later than `at`: the API's clock was known less well when it was begun.
+    #[must_use]
+    pub fn begun_by(self, at: Timestamp) -> Self {
+        Self { at: self.at.min(at), ..self }
+    }
+}
+
+impl Inventory {
+    /// An empty inventory of one incarnation of the network.
+    pub(super) fn new(incarnation: Incarnation) -> Self {
+        Self { incarnation, ..Self::default() }
+    }
+
+    /// Of which incarnation of the network it is.
+    pub(super) fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Begins a list at `now`, by the API's clock.
+    pub(super) fn begin_list(&mut self, now: Timestamp) -> ListToken {
+        self.sequence += 1;
+        ListToken { incarnation: self.incarnation, sequence: self.sequence, at: now }
+    }
+
+    /// Takes in a complete list; names the endpoints of which it showed something new.
+    ///
+    /// `is_held` tells whether a resource cares for an endpoint that is not there any more.
+    pub(super) fn end_list(
+        &mut self,
+        token: ListToken,
+        items: Vec<Endpoint>,
+        is_held: impl Fn(&EndpointId) -> bool,
+    ) -> BTreeSet<EndpointId> {
+        let mut news = BTreeSet::new();
+        let mut listed = BTreeSet::new();
+        for endpoint in items {
+            listed.insert(endpoint.id.clone());
+            if self.entries.get(&endpoint.id).is_some_and(|entry| entry.seen > token.sequence) {
+                continue;
+            }
+            if self.set(Presence::Present(endpoint.clone()), &endpoint.id, token.sequence) {
+                news.insert(endpoint.id);
+            }
+        }
+        let missed = self
+            .entries
+            .iter()
+            .filter(|(id, entry)| entry.seen <= token.sequence && !listed.contains(*id))
+            .map(|(id, _)| id.clone())
+            .collect::<Vec<_>>();
+        for id in missed {
+            let gone = matches!(self.entries.get(&id), Some(Entry { presence: Presence::Gone, .. }));
+            if !is_held(&id) {
+                self.drop_entry(&id);
+            } else if !gone && self.set(Presence::Unlisted, &id, token.sequence) {
+                news.insert(id);
+            }
+        }
+        self.listed_at = Some(token.at);
+        news
+    }
+
+    /// Takes in an endpoint as a call showed it.
+    pub(super) fn saw(&mut self, endpoint: Endpoint) {
+        self.sequence += 1;
+        let id = endpoint.id.clone();
+        self.set(Presence::Present(endpoint), &id, self.sequence);
+    }
+
+    /// Takes in that a call by its id did not find an endpoint, or deleted it.
+    pub(super) fn saw_gone(&mut self, id: &EndpointId) {
+        self.sequence += 1;
+        self.set(Presence::Gone, id, self.sequence);
+    }
+
+    fn set(&mut self, presence: Presence, id: &EndpointId, seen: u64) -> bool {
+        let changed = self.entries.get(id).is_none_or(|entry| entry.presence != presence);
+        if changed {
+            self.drop_entry(id);
+            if let Presence::Present(endpoint) = &presence {
+                self.by_url.entry(endpoint.url.clone()).or_default().insert(id.clone());
+            }
+        }
+        self.entries.insert(id.clone(), Entry { presence, seen });
+        changed
+    }
+
+    fn drop_entry(&mut self, id: &EndpointId) {
+        if let Some(Entry { presence: Presence::Present(endpoint), .. }) = self.entries.remove(id)
+            && let Some(ids) = self.by_url.get_mut(&endpoint.url)
+        {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_url.remove(&endpoint.url);
+            }
+        }
+    }
+
+    /// When the latest complete list was begun, by the API's clock.
+    #[must_use]
+    pub fn listed_at(&self) -> Option<Timestamp> {
+        self.listed_at
+    }
+
+    /// An endpoint as last seen; `None` before the first list.
+    #[must_use]
+    pub fn presence(&self, id: &EndpointId) -> Option<Presence> {
+        match self.entries.get(id) {
+            Some(entry) => Some(entry.presence.clone()),
+            None => self.listed_at.map(|_| Presence::Unlisted),
+        }
+    }
+
+    /// The endpoints that deliver to `url`, however it is spelt.
+    pub fn with_url(&self, url: &EndpointUrl) -> impl Iterator<Item = &Endpoint> {
+        self.by_url.get(url).into_iter().flatten().filter_map(|id| self.present(id))
+    }
+
+    /// An endpoint, if it was there.
+    #[must_use]
+    pub fn present(&self, id: &EndpointId) -> Option<&Endpoint> {
+        match self.entries.get(id) {
+            Some(Entry { presence: Presence::Present(endpoint), .. }) => Some(endpoint),
+            _ => None,
+        }
+    }
+
+    /// The endpoints that were there.
+    pub fn all_present(&self) -> impl Iterator<Item = &Endpoint> {
+        self.entries.values().filter_map(|entry| match &entry.presence {
+            Presence::Present(endpoint) => Some(endpoint),
+            Presence::Unlisted | Presence::Gone => None,
+        })
+    }
+
+    /// The API's id of the network, as its endpoints name it.
+    #[must_use]
+    pub fn network_id(&self) -> Option<&NetworkId> {
+        self.all_present().find_map(|endpoint| endpoint.network_id.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::{EndpointStatus, EventType};
+
+    fn endpoint(id: &str) -> Endpoint {
+        Endpoint {
+            id: id.into(),
+            network_id: None,
+            url: format!("https://example.com/{id}").into(),
+            enabled_events: [EventType::OcppMessage].into(),
+            status: EndpointStatus::Active,
+            created_at: None,
+        }
+    }
+
+    fn listed(inventory: &mut Inventory, items: &[&str]) -> BTreeSet<EndpointId> {
+        let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
+        inventory.end_list(token, items.iter().map(|id| endpoint(id)).collect(), |_| true)
+    }
+
+    #[test]
+    fn before_the_first_list_nothing_is_known_to_be_missing() {
+        let mut inventory = Inventory::default();
+        assert_eq!(inventory.presence(&"wh_1".into()), None);
+        listed(&mut inventory, &[]);
+        assert_eq!(inventory.presence(&"wh_1".into()), Some(Presence::Unlisted));
+    }
+
+    #[test]
+    fn a_list_names_what_is_new_and_what_is_missing_once() {
+        let mut inventory = Inventory::default();
+        assert_eq!(listed(&mut inventory, &["wh_1", "wh_2"]).len(), 2);
+        assert_eq!(listed(&mut inventory, &["wh_1", "wh_2"]).len(), 0);
+        assert_eq!(listed(&mut inventory, &["wh_1"]), ["wh_2".into()].into());
+        assert_eq!(listed(&mut inventory, &["wh_1"]).len(), 0);
+    }
+
+    #[test]
+    fn a_list_does_not_overwrite_what_was_seen_while_it_was_under_way() {
+        let mut inventory = Inventory::default();
+        listed(&mut inventory, &["wh_1"]);
+        let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
+        inventory.saw(endpoint("wh_2"));
+        inventory.saw_gone(&"wh_1".into());
+        inventory.end_list(token, vec![endpoint("wh_1")], |_| true);
+        assert_eq!(inventory.presence(&"wh_1".into()), Some(Presence::Gone));
+        assert!(inventory.present(&"wh_2".into()).is_some());
+    }
+
+    #[test]
+    fn a_list_counts_from_the_earlier_of_two_clocks() {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        for (shown, corrected, listed) in [(100, 40, 40), (40, 100, 40)] {
+            let mut inventory = Inventory::default();
+            let token = inventory.begin_list(second(shown));
+            inventory.end_list(token.begun_by(second(corrected)), Vec::new(), |_| true);
+            assert_eq!(inventory.listed_at(), Some(second(listed)));
+        }
+    }
+
+    #[test]
+    fn endpoints_are_found_by_any_spelling_of_their_url() {
+        let mut inventory = Inventory::default();
+        let spelt = |url: &str, id| Endpoint { url: url.into(), ..endpoint(id) };
+        let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
+        let items = vec![spelt("https://example.com", "wh_1"), spelt("https://EXAMPLE.com:443/", "wh_2")];
+        inventory.end_list(token, items, |_| true);
+        let found = |inventory: &Inventory| inventory.with_url(&"https://example.com/".into()).count();
+        assert_eq!(found(&inventory), 2);
+        inventory.saw_gone(&"wh_1".into());
+        assert_eq!(found(&inventory), 1);
+        inventory.saw(spelt("https://example.com/elsewhere", "wh_2"));
+        assert_eq!(found(&inventory), 0);
+    }
+
+    #[test]
+    fn an_endpoint_that_nobody_holds_is_forgotten_when_it_goes() {
+        let mut inventory = Inventory::default();
+        listed(&mut inventory, &["wh_1"]);
+        let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
+        assert!(inventory.end_list(token, vec![], |_| false).is_empty());
+        assert_eq!(inventory.all_present().count(), 0);
+        assert_eq!(inventory.with_url(&"https://example.com/wh_1".into()).count(), 0);
+    }
+}

@@ -1,0 +1,161 @@
+//! What the lists of a network, and our own calls, show of its endpoints.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::Index;
+use super::inventory::{Incarnation, Inventory, ListToken};
+use super::key::{NetworkKey, ResourceKey};
+use crate::provider::{Endpoint, EndpointId, Error, ErrorClass};
+use crate::resources::EndpointCounts;
+
+/// How the lists of one network went.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// Why the latest failed, if it did.
+    failure: Option<Error>,
+    succeeded: Succeeded,
+}
+
+/// How often a network was listed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Succeeded {
+    #[default]
+    Never,
+    Once,
+    Again,
+}
+
+impl Lists {
+    /// Why the network can't be worked with, if it can't: it was never listed, or its credentials are not
+    /// accepted any more. A network that is merely down now has been listed before.
+    pub(super) fn shut(&self) -> Option<&Error> {
+        let failure = self.failure.as_ref()?;
+        let refused = matches!(failure.class(), ErrorClass::Unauthorized | ErrorClass::Forbidden);
+        (refused || self.succeeded == Succeeded::Never).then_some(failure)
+    }
+
+    /// Takes in how a list went. Tells whether it is the first one that succeeded, or ends or begins a time
+    /// without access, or shows another reason for it.
+    fn note(&mut self, outcome: Result<(), Error>) -> bool {
+        let before = self.shut().map(Error::reason);
+        let first = self.succeeded == Succeeded::Never && outcome.is_ok();
+        match outcome {
+            Ok(()) => {
+                self.failure = None;
+                self.succeeded = match self.succeeded {
+                    Succeeded::Never => Succeeded::Once,
+                    Succeeded::Once | Succeeded::Again => Succeeded::Again,
+                };
+            }
+            Err(failure) => self.failure = Some(failure),
+        }
+        first || before != self.shut().map(Error::reason)
+    }
+}
+
+impl<N> Index<N> {
+    /// Begins a list through this incarnation of a network at `now`, by the API's clock; `None` when another one
+    /// has taken its place, or none.
+    #[must_use]
+    pub fn begin_list(
+        &mut self,
+        network: &NetworkKey,
+        through: Incarnation,
+        now: Timestamp,
+    ) -> Option<ListToken> {
+        self.networks.asked(network, through).map(|inventory| inventory.begin_list(now))
+    }
+
+    /// Takes in a complete list. Names the resources to wake: the holders of what it showed something new of,
+    /// those that waited for a list, and all of the network when it is there again.
+    pub fn end_list(
+        &mut self,
+        network: &NetworkKey,
+        token: ListToken,
+        items: Vec<Endpoint>,
+    ) -> BTreeSet<ResourceKey> {
+        let Some(known) = self.networks.listed(network, token) else { return BTreeSet::new() };
+        // Whether an endpoint is held is asked while it is changed.
+        let mut inventory = std::mem::take(&mut known.inventory);
+        let turn = known.lists.note(Ok(()));
+        let news = inventory.end_list(token, items, |id| self.is_held(network, id));
+        if let Some(known) = self.networks.get_mut(network) {
+            known.inventory = inventory;
+        }
+        if turn {
+            return self.of_network(network).cloned().collect();
+        }
+        let holders = news.iter().flat_map(|id| self.holders(network, id)).filter(|key| {
+            // Those of other networks of this API have lists of their own.
+            self.record(key).is_some_and(|record| record.resource.network == *network)
+        });
+        holders.chain(self.awaiting_list(network)).cloned().collect()
+    }
+
+    /// Takes in that a list failed. Names the resources to wake.
+    pub fn list_failed(
+        &mut self,
+        network: &NetworkKey,
+        token: ListToken,
+        failure: Error,
+    ) -> BTreeSet<ResourceKey> {
+        let Some(known) = self.networks.listed(network, token) else { return BTreeSet::new() };
+        if known.lists.note(Err(failure)) {
+            return self.of_network(network).cloned().collect();
+        }
+        BTreeSet::new()
+    }
+
+    /// Takes in an endpoint as a call through this incarnation of the network showed it.
+    pub fn saw(&mut self, network: &NetworkKey, through: Incarnation, endpoint: Endpoint) {
+        if let Some(inventory) = self.networks.asked(network, through) {
+            inventory.saw(endpoint);
+        }
+    }
+
+    /// Takes in that a call by its id, through this incarnation of the network, did not find an endpoint, or
+    /// deleted it.
+    pub fn saw_gone(&mut self, network: &NetworkKey, through: Incarnation, id: &EndpointId) {
+        if let Some(inventory) = self.networks.asked(network, through) {
+            inventory.saw_gone(id);
+        }
+    }
+
+    /// The remote endpoints of a network as last seen.
+    #[must_use]
+    pub fn inventory(&self, network: &NetworkKey) -> Option<&Inventory> {
+        self.networks.get(network).map(|known| &known.inventory)
+    }
+
+    /// How the latest list of a network ended: `None` before the first.
+    #[must_use]
+    pub fn latest_list(&self, network: &NetworkKey) -> Option<Result<(), &Error>> {
+        let lists = &self.networks.get(network)?.lists;
+        match &lists.failure {
+            Some(failure) => Some(Err(failure)),
+            None => (lists.succeeded != Succeeded::Never).then_some(Ok(())),
+        }
+    }
+
+    /// Whether more than one list of a network succeeded.
+    #[must_use]
+    pub fn was_listed_again(&self, network: &NetworkKey) -> bool {
+        self.networks.get(network).is_some_and(|known| known.lists.succeeded == Succeeded::Again)
+    }
+
+    /// How many endpoints of a network there are, as last listed; `None` before every resource was seen.
+    ///
+    /// It looks at each of them, as a list does: ask once for each list.
+    #[must_use]
+    pub fn counts(&self, network: &NetworkKey) -> Option<EndpointCounts> {
+        let known = self.networks.get(network).filter(|_| self.all_seen())?;
+        let (mut managed, mut unmanaged) = (0, 0);
+        for endpoint in known.inventory.all_present() {
+            if self.is_held(network, &endpoint.id) { managed += 1 } else { unmanaged += 1 }
+        }
+        let drifted = i64::try_from(self.drifted(network)).unwrap_or(i64::MAX);
+        Some(EndpointCounts { managed, drifted, unmanaged })
+    }
+}

@@ -1,0 +1,242 @@
+//! All that planning wants to know of one resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Index;
+use super::inventory::Inventory;
+use super::key::ResourceKey;
+use super::local::{LocalState, SecretWrite};
+use super::resource::Resource;
+use super::secret_meta::StoredMeta;
+use crate::planning::{
+    Admission, Attempt, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Remote, SecretState,
+    SecretWrites, Timing,
+};
+use crate::provider::{Endpoint, EndpointId};
+
+/// How far the clocks of the cluster's machines may disagree.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// What the clocks show at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Clocks {
+    /// The API's.
+    pub api: Timestamp,
+    /// The cluster's, as this machine has it.
+    pub cluster: Timestamp,
+    /// One that is never set.
+    pub monotonic: Instant,
+}
+
+impl<N> Index<N> {
+    /// All that is known of one resource, but for what was done just before; `None` when it is gone or was let
+    /// go. `settle` is how long after a create a list may fail to show its endpoint.
+    pub fn observe(
+        &mut self,
+        key: &ResourceKey,
+        clocks: Clocks,
+        settle: Duration,
+    ) -> Option<(Arc<Resource>, Observed)> {
+        let resource = self.resource(key)?;
+        let known = self.usable(&resource.network, resource.network_use());
+        let call = known.as_ref().map_or(Duration::ZERO, |known| known.timeout());
+        let network = match &known {
+            Ok(known) => NetworkState::Available(self.admission(&resource, known.access())),
+            Err(unavailable) => NetworkState::Unavailable(unavailable.clone()),
+        };
+        let timing = Timing { settle, call };
+        let local = &mut self.record_mut(key)?.local;
+        local.retain_deadline.observe(&resource.intent, &network, clocks.monotonic);
+        let reach = local.retain_deadline.reach(timing.settling(), clocks.monotonic);
+
+        let local = &self.record(key)?.local;
+        let attempt = credible(&resource, clocks);
+        let (secret, former_secrets) = self.secret_states(&resource, local);
+        let mut observed = Observed {
+            uid: resource.uid.clone(),
+            generation: resource.generation,
+            recorded: resource.recorded(),
+            finalizer: resource.finalizer(),
+            progress: attempt.as_ref().map_or(Progress::Unknown, |attempt| local.memory.progress(attempt)),
+            attempt,
+            in_hand: local.memory.in_hand().cloned(),
+            secret_name: resource.secret_name.clone(),
+            secret,
+            former_secrets,
+            secret_writes: self.secret_writes(&resource, local),
+            network,
+            reach,
+            timing,
+            reactivation: local.memory.reactivation(),
+            ..Observed::default()
+        };
+        if let Some(open) = observed.open_attempt() {
+            observed.rival_posts = self.rival_posts(key, open);
+        }
+        if let NetworkState::Available(_) = observed.network
+            && let Some(inventory) = self.inventory(&resource.network)
+        {
+            // A list that seems to lie ahead was begun before the API's clock was set back, and it can't be
+            // told any more what came after it.
+            observed.listed_at = inventory.listed_at().filter(|at| *at <= clocks.api);
+            observed.remote = self.remote(&resource, inventory, &observed);
+            observed.candidates = self.candidates(&resource, inventory, observed.attempt.as_ref());
+        }
+        Some((resource, observed))
+    }
+
+    fn admission(&self, resource: &Resource, access: &super::Access) -> Admission {
+        let namespace = &resource.key.namespace;
+        match &resource.intent {
+            Intent::Converge(desired) => {
+                let labels = self.namespace_labels(namespace);
+                access.admission(namespace, labels, desired.endpoint.url.as_str())
+            }
+            Intent::Finalize(_) | Intent::Pause(_) => Admission { refusal: None, openness: access.openness },
+        }
+    }
+
+    fn secret_writes(&self, resource: &Resource, local: &LocalState) -> SecretWrites {
+        match local.secret_write {
+            SecretWrite::Usual if self.is_proven(&resource.key.namespace) => SecretWrites::Proven,
+            SecretWrite::Usual | SecretWrite::Refused | SecretWrite::Foreign(_) => SecretWrites::Unproven,
+        }
+    }
+
+    /// The Secret under the declared name, and those of the resource under other names.
+    fn secret_states(
+        &self,
+        resource: &Resource,
+        local: &LocalState,
+    ) -> (SecretState, BTreeMap<String, HeldSecret>) {
+        let Resource { key, uid, secret_name, .. } = resource;
+        let declared = match self.secret(&key.namespace, secret_name) {
+            Some(meta) => match &meta.owner {
+                Some((_, owner)) if owner == uid => SecretState::Held(held(resource, secret_name, meta)),
+                Some((owner, _)) if *owner == key.name => SecretState::OfFormerResource,
+                _ => SecretState::Foreign,
+            },
+            None if local.secret_write == SecretWrite::Foreign(secret_name.clone()) => SecretState::Foreign,
+            None => SecretState::Absent,
+        };
+        let former = self.owned_secrets(&key.namespace, uid).filter(|(name, _)| name != secret_name);
+        (declared, former.map(|(name, meta)| (name.to_owned(), held(resource, name, meta))).collect())
+    }
+
+    /// The endpoints that a resource may hold, in whatever role.
+    fn remote(
+        &self,
+        resource: &Resource,
+        inventory: &Inventory,
+        observed: &Observed,
+    ) -> BTreeMap<EndpointId, Remote> {
+        let secrets = observed.held_secrets();
+        let stored = secrets.flat_map(|secret| secret.endpoint.iter().chain(&secret.previous));
+        let in_hand = observed.in_hand.iter().map(|hand| &hand.id);
+        let ids = observed.recorded.endpoints.keys().chain(stored).chain(in_hand).collect::<BTreeSet<_>>();
+        let seen = ids.into_iter().filter_map(|id| Some((id, inventory.presence(id)?)));
+        seen.map(|(id, presence)| {
+            let contested = self.held_by_another(&resource.network, id, &resource.key);
+            let holders = if contested { Holders::Several } else { Holders::Sole };
+            (id.clone(), Remote { presence, holders })
+        })
+        .collect()
+    }
+
+    /// The endpoints that a create of the resource may have made.
+    fn candidates(
+        &self,
+        resource: &Resource,
+        inventory: &Inventory,
+        attempt: Option<&Attempt>,
+    ) -> Vec<Endpoint> {
+        let wanted = match &resource.intent {
+            Intent::Converge(desired) => Some(&desired.endpoint.url),
+            Intent::Finalize(_) | Intent::Pause(_) => None,
+        };
+        let attempted = attempt.map(|attempt| &attempt.url);
+        let urls = wanted.into_iter().chain(attempted.filter(|url| wanted != Some(url)));
+        let endpoints = urls.flat_map(|url| inventory.with_url(url));
+        let nobodys = endpoints.filter(|endpoint| {
+            !self.held_by_another(&resource.network, &endpoint.id, &resource.key)
+                && !self.is_released(&endpoint.id)
+        });
+        nobodys.cloned().collect()
+    }
+}
+
+/// The recorded attempt, as far as it can be believed: whoever may write the resource's annotations could
+/// have an attempt begin before the resource did, and so lay claim to whatever was there.
+fn credible(resource: &Resource, clocks: Clocks) -> Option<Attempt> {
+    let mut attempt = resource.attempt.clone()?;
+    if let Some(created) = resource.created_at {
+        // The creation is told by the cluster's clock, and the attempt by the API's, which may be behind.
+        let behind = clocks.api.duration_since(clocks.cluster).min(SignedDuration::ZERO);
+        let earliest = created.checked_add(behind).and_then(|time| time.checked_sub(CLOCK_SKEW));
+        attempt.since = attempt.since.max(earliest.unwrap_or(Timestamp::MIN));
+    }
+    Some(attempt)
+}
+
+/// A Secret of ours. Where somebody removed the note of its endpoint, the status may still have it.
+fn held(resource: &Resource, name: &str, meta: &StoredMeta) -> HeldSecret {
+    let noted = resource.status.secret.as_ref().filter(|stored| stored.name == name);
+    HeldSecret {
+        endpoint: meta.endpoint.clone().or_else(|| Some(noted?.endpoint_id.as_str().into())),
+        previous: meta.previous.clone(),
+        attempt: meta.attempt,
+        labels: meta.labels.clone(),
+        annotations: meta.annotations.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resources::{ATTEMPT_ANNOTATION, WebhookEndpoint};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + 60 * minute).unwrap()
+    }
+
+    /// A resource of minute 0 with an attempt that began at `since`.
+    fn resource(since: Timestamp) -> Resource {
+        let attempt = json!({
+            "uid": "u", "number": 1, "since": since, "startedAt": since, "posts": 1,
+            "url": "https://example.com", "enabledEvents": ["ocpp.message"], "status": "active",
+        });
+        let declared = json!({
+            "apiVersion": "webhookoperator.dev/v1alpha1",
+            "kind": "WebhookEndpoint",
+            "metadata": {
+                "name": "e",
+                "creationTimestamp": at(0),
+                "annotations": { ATTEMPT_ANNOTATION: attempt.to_string() },
+            },
+            "spec": { "url": "https://example.com", "enabledEvents": ["ocpp.message"] },
+        });
+        Resource::of(&serde_json::from_value::<WebhookEndpoint>(declared).unwrap())
+    }
+
+    #[test]
+    fn an_attempt_does_not_begin_before_its_resource() {
+        for (since, api_is_ahead, believed, why) in [
+            (5, 0, 5, "a usual one"),
+            (-1, 0, -1, "clocks may disagree a little"),
+            (-600, 0, -1, "forged"),
+            (-600, 10, -1, "forged, and the API's clock is ahead"),
+            (-9, -10, -9, "the API's clock is behind"),
+            (-600, -10, -11, "forged, and the API's clock is behind"),
+        ] {
+            let clocks = Clocks { api: at(20 + api_is_ahead), cluster: at(20), monotonic: Instant::now() };
+            let attempt = credible(&resource(at(since)), clocks).unwrap();
+            assert_eq!(attempt.since, at(believed), "{why}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A `WebhookEndpoint`, read into what the operator goes by.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::key::{NetworkKey, ResourceKey};
+use super::networks::NetworkUse;
+use crate::conditions::{Type, find};
+use crate::planning::{
+    Attempt, Desired, Drift, Finalizer, Intent, Paused, Recorded, Removal, Role, SecretShape,
+};
+use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
+use crate::resources::{
+    ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER, SecretTemplate,
+    WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
+};
+
+/// A `WebhookEndpoint`, read into what the operator goes by: as a watch, or an answer to one of our own writes,
+/// shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// Its name.
+    pub key: ResourceKey,
+    /// Its uid.
+    pub uid: String,
+    /// Its resource version.
+    pub resource_version: Option<String>,
+    /// Its generation.
+    pub generation: Option<i64>,
+    /// When it was created, by the cluster's clock.
+    pub created_at: Option<Timestamp>,
+    /// All its finalizers.
+    pub finalizers: Vec<String>,
+    /// The network that it belongs to.
+    pub network: NetworkKey,
+    /// What it asks for.
+    pub intent: Intent,
+    /// The URL that it declares, also when it is being deleted.
+    pub url: EndpointUrl,
+    /// The declared name of its Secret.
+    pub secret_name: String,
+    /// The latest recorded attempt.
+    pub attempt: Option<Attempt>,
+    /// Its status.
+    pub status: WebhookEndpointStatus,
+}
+
+impl Resource {
+    /// Reads a resource. What is on record and can't be read counts as absent.
+    #[must_use]
+    pub fn of(resource: &WebhookEndpoint) -> Self {
+        let namespace = resource.namespace().unwrap_or_default();
+        let attempt = resource.annotations().get(ATTEMPT_ANNOTATION);
+        Self {
+            network: NetworkKey::referred(&resource.spec.network_ref, &namespace),
+            key: ResourceKey::of(resource),
+            uid: resource.uid().unwrap_or_default(),
+            resource_version: resource.resource_version(),
+            generation: resource.metadata.generation,
+            created_at: resource.metadata.creation_timestamp.as_ref().map(|time| time.0),
+            finalizers: resource.finalizers().to_vec(),
+            intent: intent(resource),
+            url: resource.spec.url.as_str().into(),
+            secret_name: secret_name(resource),
+            attempt: attempt.and_then(|text| serde_json::from_str(text).ok()),
+            status: resource.status.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Whether our finalizer is set.
+    #[must_use]
+    pub fn finalizer(&self) -> Finalizer {
+        if self.finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+            Finalizer::Set
+        } else {
+            Finalizer::Absent
+        }
+    }
+
+    /// What its network is to be used for.
+    #[must_use]
+    pub fn network_use(&self) -> NetworkUse {
+        match self.intent {
+            Intent::Converge(_) | Intent::Pause(Paused::Convergence) => NetworkUse::Converge,
+            Intent::Finalize(_) | Intent::Pause(Paused::Finalization) => NetworkUse::Finalize,
+        }
+    }
+
+    /// What its status says.
+    #[must_use]
+    pub fn recorded(&self) -> Recorded {
+        let status = &self.status;
+        let ready = find(&status.conditions, Type::Ready).filter(|ready| ready.status == "True");
+        let ready_generation = ready.and_then(|ready| ready.observed_generation);
+        Recorded {
+            endpoints: self.roles(),
+            resolved_attempt: self.resolved_attempt(),
+            generation: status.observed_generation,
+            // Not on record by operators before 0.2: what they called ready was reached.
+            applied_generation: status.applied_generation.or(ready_generation),
+            ready_generation,
+        }
+    }
+
+    /// The endpoints that its status names. One that has several roles is kept in the most important.
+    #[must_use]
+    pub fn roles(&self) -> BTreeMap<EndpointId, Role> {
+        let WebhookEndpointStatus { endpoint, replacement, retiring, .. } = &self.status;
+        let retiring = retiring.iter().map(|old| (&old.id, Role::Retiring { until: old.until.0 }));
+        let next = replacement.iter().map(|next| (&next.id, Role::Next));
+        let current = endpoint.iter().map(|current| (&current.id, Role::Current));
+        retiring.chain(next).chain(current).map(|(id, role)| (id.as_str().into(), role)).collect()
+    }
+
+    /// The number of the latest attempt that its status calls resolved.
+    #[must_use]
+    pub fn resolved_attempt(&self) -> u64 {
+        self.status.resolved_attempt.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+    }
+}
+
+fn intent(resource: &WebhookEndpoint) -> Intent {
+    let WebhookEndpointSpec {
+        network_ref: _,
+        url,
+        enabled_events,
+        status,
+        secret,
+        rotation: _,
+        deletion_policy,
+        drift_policy,
+        endpoint_id,
+        paused,
+    } = &resource.spec;
+    match (resource.metadata.deletion_timestamp.is_some(), paused) {
+        (true, true) => return Intent::Pause(Paused::Finalization),
+        (false, true) => return Intent::Pause(Paused::Convergence),
+        (true, false) => {
+            return Intent::Finalize(match deletion_policy {
+                DeletionPolicy::Delete => Removal::Delete,
+                DeletionPolicy::Retain => Removal::Retain,
+            });
+        }
+        (false, false) => {}
+    }
+    let SecretTemplate { name: _, labels, annotations } = secret;
+    Intent::Converge(Desired {
+        endpoint: NewEndpoint {
+            url: url.as_str().into(),
+            enabled_events: enabled_events.iter().copied().map(event_type).collect(),
+            status: match status {
+                EndpointState::Active => EndpointStatus::Active,
+                EndpointState::Inactive => EndpointStatus::Inactive,
+            },
+        },
+        secret: SecretShape {
+            name: secret_name(resource),
+            labels: labels.clone(),
+            annotations: annotations.clone(),
+        },
+        drift: match drift_policy {
+            DriftPolicy::Correct => Drift::Correct,
+            DriftPolicy::Report => Drift::Report,
+        },
+        adopt: endpoint_id.as_deref().map(Into::into),
+    })
+}
+
+fn secret_name(resource: &WebhookEndpoint) -> String {
+    resource.spec.secret.name.clone().unwrap_or_else(|| resource.name_any())
+}
+
+fn event_type(name: EventName) -> EventType {
+    match name {
+        EventName::OcppMessage => EventType::OcppMessage,
+        EventName::AssetConnectivity => EventType::AssetConnectivity,
+    }
+}

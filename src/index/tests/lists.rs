@@ -1,0 +1,114 @@
+//! What lists change.
+
+use http::StatusCode;
+
+use super::fixtures::{at, begin_list, endpoint, entry, holding, key, knowing, list, network, resource};
+use crate::index::{Index, Mark, NetworkUse, Resource};
+use crate::planning::Presence;
+use crate::provider::Error;
+use crate::resources::EndpointCounts;
+
+/// A list of network `a` fails; tells how many it wakes.
+fn fail(index: &mut Index<()>, status: StatusCode) -> usize {
+    let token = begin_list(index, at(0)).unwrap();
+    index.list_failed(&network("a"), token, Error::of_list(status)).len()
+}
+
+fn is_usable(index: &Index<()>) -> bool {
+    index.network(&network("a"), NetworkUse::Converge).is_ok()
+}
+
+#[test]
+fn a_list_wakes_whom_it_concerns() {
+    let elsewhere = Resource { network: network("z"), ..holding("z", 1, "wh_1") };
+    let mut index = knowing([holding("a", 1, "wh_1"), resource("b", 1), holding("c", 1, "wh_3"), elsewhere]);
+    index.put_network(&network("z"), entry("a"));
+    assert_eq!(list(&mut index, 1, &["wh_1", "wh_2", "wh_3"]), ["a", "b", "c"], "the first one");
+    assert!(list(&mut index, 2, &["wh_1", "wh_2", "wh_3"]).is_empty(), "nothing new");
+    assert_eq!(list(&mut index, 3, &["wh_1", "wh_4"]), ["c"], "the holder of what is missing");
+    index.set_awaits_list(&key("b"), "b", Mark::Set);
+    assert_eq!(list(&mut index, 4, &["wh_1"]), ["b"], "who waits for a list");
+    index.set_awaits_list(&key("b"), "b", Mark::Clear);
+    assert!(list(&mut index, 5, &["wh_1"]).is_empty());
+    assert_eq!(list(&mut index, 6, &[]), ["a"], "and not the holder of another network");
+}
+
+#[test]
+fn a_network_that_is_down_can_be_worked_with_once_it_was_listed() {
+    let mut index = knowing([resource("a", 1)]);
+    assert!(is_usable(&index));
+    assert_eq!(index.latest_list(&network("a")).map(|latest| latest.is_ok()), None);
+    assert_eq!(fail(&mut index, StatusCode::BAD_GATEWAY), 1, "it can't be used");
+    assert!(!is_usable(&index));
+    assert_eq!(fail(&mut index, StatusCode::BAD_GATEWAY), 0, "for the same reason");
+    assert_eq!(fail(&mut index, StatusCode::UNAUTHORIZED), 1, "for another reason");
+
+    assert_eq!(list(&mut index, 1, &[]), ["a"]);
+    assert!(is_usable(&index));
+    assert_eq!(fail(&mut index, StatusCode::BAD_GATEWAY), 0, "it is merely down");
+    assert!(is_usable(&index));
+    assert_eq!(index.latest_list(&network("a")).map(|latest| latest.is_ok()), Some(false));
+    assert_eq!(fail(&mut index, StatusCode::FORBIDDEN), 1, "it lets nobody in");
+    assert!(!is_usable(&index));
+    assert_eq!(list(&mut index, 2, &[]), ["a"]);
+    assert!(is_usable(&index));
+}
+
+#[test]
+fn more_than_one_list_has_to_succeed() {
+    let mut index = knowing([]);
+    let mut listed = |status: Option<StatusCode>| {
+        match status {
+            Some(status) => drop(fail(&mut index, status)),
+            None => drop(list(&mut index, 1, &[])),
+        }
+        index.was_listed_again(&network("a"))
+    };
+    assert!(!listed(None));
+    assert!(!listed(Some(StatusCode::BAD_GATEWAY)));
+    assert!(listed(None));
+    assert!(listed(Some(StatusCode::BAD_GATEWAY)));
+}
+
+#[test]
+fn what_an_earlier_client_showed_says_nothing_of_a_later_one() {
+    let mut index = knowing([holding("a", 1, "wh_1")]);
+    let earlier = index.incarnation(&network("a")).unwrap();
+    let token = begin_list(&mut index, at(1)).unwrap();
+    let failing = begin_list(&mut index, at(1)).unwrap();
+    index.put_network(&network("a"), entry("b"));
+
+    assert!(index.begin_list(&network("a"), earlier, at(2)).is_none(), "the earlier one's lister is late");
+    assert!(index.end_list(&network("a"), token, vec![endpoint("wh_1")]).is_empty());
+    assert!(index.list_failed(&network("a"), failing, Error::of_list(StatusCode::FORBIDDEN)).is_empty());
+    index.saw(&network("a"), earlier, endpoint("wh_1"));
+    index.saw_gone(&network("a"), earlier, &"wh_1".into());
+    let presence = |index: &Index<()>| index.inventory(&network("a")).unwrap().presence(&"wh_1".into());
+    assert_eq!(presence(&index), None);
+    assert!(is_usable(&index));
+
+    let later = index.incarnation(&network("a")).unwrap();
+    index.saw(&network("a"), later, endpoint("wh_1"));
+    assert_eq!(presence(&index), Some(Presence::Present(endpoint("wh_1"))));
+    index.saw_gone(&network("a"), later, &"wh_1".into());
+    assert_eq!(presence(&index), Some(Presence::Gone));
+    index.remove_network(&network("a"));
+    assert!(begin_list(&mut index, at(1)).is_none());
+}
+
+#[test]
+fn endpoints_are_counted_once_every_resource_was_seen() {
+    let elsewhere = Resource { network: network("z"), ..holding("z", 1, "wh_2") };
+    let mut index = knowing([holding("a", 1, "wh_1"), elsewhere]);
+    index.put_network(&network("z"), entry("a"));
+    list(&mut index, 1, &["wh_1", "wh_2", "wh_3"]);
+    assert_eq!(index.counts(&network("a")), None);
+    index.note_all_seen();
+    index.set_drifted(&key("a"), "a", Mark::Set);
+    let counts = EndpointCounts { managed: 2, drifted: 1, unmanaged: 1 };
+    assert_eq!(index.counts(&network("a")), Some(counts));
+    index.set_drifted(&key("a"), "a", Mark::Clear);
+    index.gone(&key("a"), "a");
+    let counts = EndpointCounts { managed: 1, drifted: 0, unmanaged: 2 };
+    assert_eq!(index.counts(&network("a")), Some(counts));
+}

@@ -1,0 +1,6 @@
+mod endpoints;
+mod fixtures;
+mod lists;
+mod networks;
+mod observed;
+mod resources;

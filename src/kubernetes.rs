@@ -1,0 +1,105 @@
+//! What is asked of Kubernetes in the same way everywhere: the clients, and lists.
+
+use std::time::Duration;
+
+use http::Request;
+use kube::api::ListParams;
+use kube::client::{Body, ClientBuilder};
+use kube::core::ObjectList;
+use kube::{Client, Config};
+use tower::BoxError;
+use tower::filter::FilterLayer;
+
+use crate::provider::Fence;
+
+/// The clients of one term of leadership.
+pub(crate) struct Clients {
+    /// For reads and writes.
+    pub(crate) calls: Client,
+    /// For watches.
+    pub(crate) watches: Client,
+}
+
+/// Why a write did not leave.
+#[derive(Debug, thiserror::Error)]
+#[error("the term of leadership is over, so nothing is written to Kubernetes any more")]
+struct TermOver;
+
+impl Clients {
+    /// Makes the clients. This is the one place through which every write to Kubernetes leaves: none does once
+    /// the fence is closed.
+    pub(crate) fn new(config: &Config, fence: &Fence) -> kube::Result<Self> {
+        let guard = FilterLayer::new(guard(fence));
+        let calls = ClientBuilder::try_from(for_calls(config.clone()))?.with_layer(&guard).build();
+        let watches = Client::try_from(for_watches(config.clone()))?;
+        Ok(Self { calls, watches })
+    }
+}
+
+/// Lets reads pass, and writes as long as the fence is not closed.
+fn guard(fence: &Fence) -> impl Fn(Request<Body>) -> Result<Request<Body>, BoxError> + Clone + use<> {
+    let fence = fence.clone();
+    move |request| {
+        if fence.is_closed() && !request.method().is_safe() {
+            Err(BoxError::from(TermOver))
+        } else {
+            Ok(request)
+        }
+    }
+}
+
+/// The client retries on its own by default; retries are ours.
+fn for_calls(mut config: Config) -> Config {
+    let timeout = Some(Duration::from_secs(15));
+    config.default_retry = false;
+    config.connect_timeout = timeout;
+    config.read_timeout = timeout;
+    config.write_timeout = timeout;
+    config
+}
+
+/// A watch is silent for up to its own timeout of 290 s.
+fn for_watches(config: Config) -> Config {
+    let mut config = for_calls(config);
+    config.read_timeout = Some(Duration::from_mins(5));
+    config
+}
+
+/// The pages of a consistent list.
+pub(crate) fn pages<K, F, R>(list: F) -> impl futures::Stream<Item = kube::Result<Vec<K>>>
+where
+    K: Clone,
+    F: Fn(ListParams) -> R,
+    R: Future<Output = kube::Result<ObjectList<K>>>,
+{
+    futures::stream::try_unfold((list, Some(String::new())), |(list, token)| async move {
+        let Some(token) = token else { return Ok(None) };
+        let params = ListParams::default().limit(500);
+        let params = if token.is_empty() { params } else { params.continue_token(&token) };
+        let page = list(params).await?;
+        let next = page.metadata.continue_.filter(|token| !token.is_empty());
+        Ok(Some((page.items, (list, next))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_once_the_fence_is_closed() {
+        let fence = Fence::default();
+        let guard = guard(&fence);
+        let passes = |method: Method| {
+            let request = Request::builder().method(method).uri("/api").body(Body::empty()).unwrap();
+            guard(request).is_ok()
+        };
+        let writes = [Method::POST, Method::PATCH, Method::PUT, Method::DELETE];
+        assert!(writes.iter().all(|method| passes(method.clone())));
+        fence.close();
+        assert!(!writes.iter().any(|method| passes(method.clone())));
+        assert!(passes(Method::GET));
+    }
+}

@@ -1,0 +1,67 @@
+//! What a resource may ask of its network.
+
+use super::intent::{Intent, Removal};
+use super::network::{Admission, NetworkState, Openness, Refusal, Unavailable};
+use super::observed::Observed;
+use super::outcome::{Outcome, Reason, State};
+use super::step::{Action, Step};
+
+/// What comes of a step, given what the network allows.
+pub(super) fn admit(intent: &Intent, observed: &Observed, step: Step) -> Step {
+    let refused = match &step {
+        Step::End(outcome) if outcome.state == State::Gone => None,
+        Step::End(_) => refusal(intent, observed),
+        Step::Act(action) if action.concerns_network() => {
+            refusal(intent, observed).or_else(|| closed_to(action, observed))
+        }
+        Step::Act(_) => None,
+    };
+    refused.map_or(step, Step::End)
+}
+
+/// Why nothing may be asked of the network, if so.
+fn refusal(intent: &Intent, observed: &Observed) -> Option<Outcome> {
+    let admission = match &observed.network {
+        NetworkState::Available(admission) => admission,
+        NetworkState::Unavailable(unavailable) => return Some(without_network(intent, unavailable)),
+    };
+    // A resource that is being deleted may take its endpoint along, whoever is allowed by now.
+    let Intent::Converge(_) = intent else { return None };
+    let refusal = admission.refusal.as_ref()?;
+    let message = refusal.to_string();
+    Some(match refusal {
+        Refusal::UnknownNamespace { .. } => Outcome::reconciling(Reason::AwaitingList, message, None),
+        Refusal::Namespace { .. } => Outcome::stalled(Reason::NamespaceNotAllowed, message),
+        Refusal::Unreadable { .. } | Refusal::Http | Refusal::Host { .. } => {
+            Outcome::stalled(Reason::UrlNotAllowed, message)
+        }
+    })
+}
+
+fn without_network(intent: &Intent, unavailable: &Unavailable) -> Outcome {
+    let (reason, mut message) = (unavailable.reason, unavailable.message.clone());
+    message += match intent {
+        Intent::Converge(_) | Intent::Pause(_) => "",
+        Intent::Finalize(Removal::Delete) => {
+            "; to let go of the resource and leave its endpoint, set spec.deletionPolicy to Retain"
+        }
+        Intent::Finalize(Removal::Retain) => {
+            "; a create that was not answered can't be looked into, so the resource is let go soon all the same"
+        }
+    };
+    match reason {
+        Reason::NetworkNotFound => Outcome::stalled(reason, message),
+        _ => Outcome::reconciling(reason, message, None),
+    }
+}
+
+/// Why a network that is being deleted makes nothing new, if so.
+fn closed_to(action: &Action, observed: &Observed) -> Option<Outcome> {
+    let NetworkState::Available(Admission { openness: Openness::Closing, .. }) = observed.network else {
+        return None;
+    };
+    matches!(action, Action::RecordAttempt(_) | Action::Create { .. }).then(|| {
+        let message = "the network is being deleted: it takes no new endpoints".to_owned();
+        Outcome::reconciling(Reason::NetworkNotReady, message, None)
+    })
+}

@@ -1,0 +1,334 @@
+//! Making the endpoint that is held equal to what is declared.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::attempt::Answer;
+use super::create;
+use super::intent::{Desired, Drift};
+use super::observed::{Finalizer, HeldSecret, Observed, Presence, SecretState};
+use super::outcome::{Outcome, Reason};
+use super::step::{Action, DeleteCause, PatchCause, Step};
+use super::timing::later;
+use crate::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus};
+
+pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
+    if let Some(hand) = &observed.in_hand {
+        let writable = matches!(observed.secret, SecretState::Absent | SecretState::Held(_));
+        if hand.answer == Answer::WithSecret && writable && !guards_another(observed, &hand.id) {
+            let made = observed.present(&hand.id).map(|endpoint| &endpoint.url);
+            return Step::Act(Action::StoreSecret {
+                hand: hand.clone(),
+                url: made.unwrap_or(&desired.endpoint.url).clone(),
+                shape: desired.secret.clone(),
+            });
+        }
+        if !is_stored(observed, &hand.id) {
+            return Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
+        }
+    }
+    if observed.finalizer == Finalizer::Absent && has_something_to_lose(observed) {
+        return Step::Act(Action::SetFinalizer);
+    }
+    if let Some(attempt) = observed.open_attempt()
+        && let Some(step) = create::resolve(attempt, observed, now)
+    {
+        return step;
+    }
+    if let Some(id) = &desired.adopt {
+        return Step::End(adoption_not_supported(id));
+    }
+    match holding(observed) {
+        Holding::Nothing => create::begin(desired, observed, now),
+        Holding::Endpoint { id, secret, at } => held(desired, observed, id, secret, at, now),
+        Holding::WithoutSecret(id) => without_secret(desired, observed, id, now),
+    }
+}
+
+/// Whether an endpoint would be left behind if the resource were deleted now. A resource that came back from
+/// a backup may have lost the finalizer.
+fn has_something_to_lose(observed: &Observed) -> bool {
+    observed.open_attempt().is_some() || observed.held().next().is_some()
+}
+
+/// Whether a Secret of this resource holds the secret of the endpoint in hand after all: the answer to that
+/// write may have been lost, and another name be declared since.
+fn is_stored(observed: &Observed, in_hand: &EndpointId) -> bool {
+    observed.stored().any(|id| id == in_hand)
+}
+
+/// Whether a Secret of this resource holds the secret of another endpoint, and that one is there: a Secret
+/// that came back from a backup, or that the cache showed late. It must not be overwritten.
+fn guards_another(observed: &Observed, in_hand: &EndpointId) -> bool {
+    observed.stored().any(|id| id != in_hand && observed.present(id).is_some())
+}
+
+/// Where the Secret that counts is.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Declared,
+    Former(&'a str),
+}
+
+enum Holding<'a> {
+    Nothing,
+    Endpoint { id: &'a EndpointId, secret: &'a HeldSecret, at: At<'a> },
+    WithoutSecret(&'a EndpointId),
+}
+
+/// The Secret counts: it was written before the status. The status alone names an endpoint whose
+/// secret is gone.
+fn holding(observed: &Observed) -> Holding<'_> {
+    let declared = observed.held_secret().map(|secret| (secret, At::Declared));
+    let former = observed.former_secrets.iter().map(|(name, secret)| (secret, At::Former(name)));
+    let latest = declared
+        .into_iter()
+        .chain(former)
+        .max_by_key(|(secret, at)| (secret.endpoint.is_some(), secret.attempt, matches!(at, At::Declared)));
+    match (latest, observed.recorded.current()) {
+        (Some((secret, at)), _) if let Some(id) = &secret.endpoint => Holding::Endpoint { id, secret, at },
+        (_, Some(id)) => Holding::WithoutSecret(id),
+        _ => Holding::Nothing,
+    }
+}
+
+fn held(
+    desired: &Desired,
+    observed: &Observed,
+    id: &EndpointId,
+    secret: &HeldSecret,
+    at: At<'_>,
+    now: Timestamp,
+) -> Step {
+    if observed.is_contested(id) {
+        return Step::End(contested(id));
+    }
+    // The status names another endpoint: the Secret was written and the status was not, or one of the
+    // two comes from a backup.
+    if let Some(recorded) = observed.recorded.current().filter(|recorded| *recorded != id) {
+        match observed.presence(recorded) {
+            None => return Step::End(create::awaiting_list()),
+            Some(Presence::Unlisted) => return Step::Act(Action::Confirm { id: recorded.clone() }),
+            Some(Presence::Present(_)) => return Step::End(secret_outdated(desired, id, recorded)),
+            Some(Presence::Gone) => {}
+        }
+    }
+    let endpoint = match look(observed, id, now) {
+        Look::Seen(endpoint) => endpoint,
+        Look::Step(step) => return *step,
+        Look::Gone => return gone(desired, observed, id, now),
+    };
+    if let Some(step) = store_as_declared(desired, observed, secret, at) {
+        return step;
+    }
+    if endpoint.url != desired.endpoint.url {
+        return Step::End(replacement_not_supported(endpoint));
+    }
+    correct(desired, observed, endpoint, now)
+}
+
+enum Look<'a> {
+    Seen(&'a Endpoint),
+    Gone,
+    Step(Box<Step>),
+}
+
+/// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An
+/// attempt that is open did not create it: it was begun because the endpoint is gone.
+fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp) -> Look<'a> {
+    let unseen = match observed.presence(id) {
+        None => return Look::Step(Box::new(Step::End(create::awaiting_list()))),
+        Some(Presence::Present(endpoint)) => return Look::Seen(endpoint),
+        Some(Presence::Unlisted) => Look::Step(Box::new(Step::Act(Action::Confirm { id: id.clone() }))),
+        Some(Presence::Gone) => Look::Gone,
+    };
+    let Some(attempt) = observed.attempt.as_ref().filter(|_| observed.open_attempt().is_none()) else {
+        return unseen;
+    };
+    let settled = observed.timing.settled(attempt.started_at);
+    if matches!(unseen, Look::Step(_)) || observed.listed_at >= Some(settled) {
+        return unseen;
+    }
+    if now >= settled {
+        return Look::Step(Box::new(Step::Act(Action::List)));
+    }
+    Look::Step(Box::new(Step::End(Outcome::reconciling(
+        Reason::AwaitingList,
+        format!("endpoint {id} was created a moment ago and does not show yet: listing again at {settled}"),
+        Some(settled),
+    ))))
+}
+
+fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
+    match desired.drift {
+        Drift::Correct => create::begin(desired, observed, now),
+        Drift::Report => Step::End(deleted_remotely(id)),
+    }
+}
+
+fn without_secret(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
+    match look(observed, id, now) {
+        Look::Seen(_) => Step::End(secret_lost(desired, id)),
+        Look::Step(step) => *step,
+        Look::Gone => gone(desired, observed, id, now),
+    }
+}
+
+/// Brings the Secret to its declared name and looks; `None` when it is as declared.
+fn store_as_declared(
+    desired: &Desired,
+    observed: &Observed,
+    secret: &HeldSecret,
+    at: At<'_>,
+) -> Option<Step> {
+    if let At::Former(name) = at {
+        return Some(match observed.secret {
+            SecretState::Absent | SecretState::Held(_) => {
+                Step::Act(Action::CopySecret { from: name.to_owned(), shape: desired.secret.clone() })
+            }
+            SecretState::Foreign => Step::End(create::secret_not_ours(desired)),
+            SecretState::OfFormerResource => Step::End(create::secret_of_former_resource(desired)),
+        });
+    }
+    if let Some(name) = observed.former_secrets.keys().next() {
+        return Some(Step::Act(Action::DeleteSecret { name: name.clone() }));
+    }
+    if secret.labels != desired.secret.labels || secret.annotations != desired.secret.annotations {
+        return Some(Step::Act(Action::SyncSecretMetadata(desired.secret.clone())));
+    }
+    None
+}
+
+/// Corrects, or reports, what differs in the endpoint.
+fn correct(desired: &Desired, observed: &Observed, endpoint: &Endpoint, now: Timestamp) -> Step {
+    let wanted = &desired.endpoint;
+    let events = (endpoint.enabled_events != wanted.enabled_events).then(|| wanted.enabled_events.clone());
+    let status = (endpoint.status != wanted.status).then(|| wanted.status.clone());
+    if events.is_none() && status.is_none() {
+        return Step::End(available(endpoint));
+    }
+    let applied = observed.is_applied();
+    if applied && desired.drift == Drift::Report {
+        return Step::End(drifted(endpoint));
+    }
+    let reactivates = applied && status == Some(EndpointStatus::Active);
+    let patient_until = if reactivates { patience(observed).filter(|until| now < *until) } else { None };
+    let cause = if reactivates && patient_until.is_none() {
+        PatchCause::Reactivation
+    } else {
+        PatchCause::Difference
+    };
+    let patch = EndpointPatch { enabled_events: events, status: status.filter(|_| patient_until.is_none()) };
+    match patient_until {
+        Some(until) if patch.enabled_events.is_none() => Step::End(deactivated(endpoint, until)),
+        _ => Step::Act(Action::Patch { id: endpoint.id.clone(), patch, cause }),
+    }
+}
+
+/// How long to leave an endpoint inactive that was reactivated before: somebody, perhaps the API
+/// itself, keeps setting it inactive.
+const PATIENCE: [Duration; 6] = [
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(6),
+    Duration::from_hours(24),
+];
+
+fn patience(observed: &Observed) -> Option<Timestamp> {
+    let earlier = observed.reactivation?;
+    let step = (earlier.count as usize).checked_sub(1)?.min(PATIENCE.len() - 1);
+    Some(later(earlier.at, PATIENCE[step]))
+}
+
+fn available(endpoint: &Endpoint) -> Outcome {
+    Outcome::ready(format!("endpoint {} is as declared and its secret is stored", endpoint.id))
+}
+
+fn drifted(endpoint: &Endpoint) -> Outcome {
+    Outcome::drifted(
+        Reason::Drifted,
+        format!(
+            "endpoint {} differs from what is declared, and driftPolicy is Report: set it to Correct to undo the \
+             change",
+            endpoint.id
+        ),
+        None,
+    )
+}
+
+fn deactivated(endpoint: &Endpoint, until: Timestamp) -> Outcome {
+    Outcome::drifted(
+        Reason::Deactivated,
+        format!(
+            "endpoint {} was set inactive again by somebody else, or by the API for want of successful deliveries: \
+             check the receiver; it is reactivated at {until}",
+            endpoint.id
+        ),
+        Some(until),
+    )
+}
+
+fn deleted_remotely(id: &EndpointId) -> Outcome {
+    Outcome::drifted(
+        Reason::DeletedRemotely,
+        format!(
+            "endpoint {id} was deleted remotely, and driftPolicy is Report: set it to Correct to create it again"
+        ),
+        None,
+    )
+}
+
+fn contested(id: &EndpointId) -> Outcome {
+    Outcome::stalled(
+        Reason::EndpointContested,
+        format!(
+            "endpoint {id} is held by another WebhookEndpoint too: delete one of the two with deletionPolicy Retain"
+        ),
+    )
+}
+
+fn secret_lost(desired: &Desired, id: &EndpointId) -> Outcome {
+    Outcome::stalled(
+        Reason::SecretLost,
+        format!(
+            "endpoint {id} exists, but Secret {:?} with its signing secret is gone, and the API shows a secret only \
+             once: restore the Secret, or delete the endpoint from the network to have a new one created",
+            desired.secret.name
+        ),
+    )
+}
+
+fn secret_outdated(desired: &Desired, stored: &EndpointId, recorded: &EndpointId) -> Outcome {
+    Outcome::stalled(
+        Reason::SecretLost,
+        format!(
+            "Secret {:?} holds the signing secret of endpoint {stored}, but the live endpoint is {recorded}: restore \
+             the newer Secret, or delete {recorded} from the network",
+            desired.secret.name
+        ),
+    )
+}
+
+fn replacement_not_supported(endpoint: &Endpoint) -> Outcome {
+    Outcome::stalled(
+        Reason::ReplacementNotSupported,
+        format!(
+            "endpoint {} delivers to {:?}, the API can't change a URL, and replacing an endpoint is not supported \
+             yet: set spec.url back, or create a second WebhookEndpoint with the new URL and delete this one",
+            endpoint.id,
+            endpoint.url.as_str()
+        ),
+    )
+}
+
+fn adoption_not_supported(id: &EndpointId) -> Outcome {
+    Outcome::stalled(
+        Reason::AdoptionNotSupported,
+        format!(
+            "adopting endpoint {id} is not supported yet: remove spec.endpointId to have an endpoint created"
+        ),
+    )
+}

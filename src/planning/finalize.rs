@@ -1,0 +1,93 @@
+//! The way out: what must be gone before the finalizer is.
+
+use jiff::Timestamp;
+
+use super::attempt::InHand;
+use super::create;
+use super::deadline::Reach;
+use super::intent::Removal;
+use super::observed::{Finalizer, Observed, Presence, SecretState};
+use super::outcome::{Outcome, Reason};
+use super::step::{Action, DeleteCause, Leftover, Step};
+
+pub(super) fn plan(removal: Removal, observed: &Observed, now: Timestamp) -> Step {
+    if observed.finalizer == Finalizer::Absent {
+        return Step::End(Outcome::gone());
+    }
+    // Its secret is stored nowhere, so nobody can verify what it signs: it goes, whatever the policy.
+    if let Some(hand) = unstored(observed)
+        && !gives_up(removal, observed)
+    {
+        return Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
+    }
+    match removal {
+        Removal::Retain => retain(observed, now),
+        Removal::Delete => delete(observed, now),
+    }
+}
+
+/// The endpoint in hand, unless its secret is stored after all: the answer to that write may have been lost.
+fn unstored(observed: &Observed) -> Option<&InHand> {
+    let hand = observed.in_hand.as_ref().filter(|hand| hand.attempt > observed.recorded.resolved_attempt)?;
+    observed.stored().all(|id| *id != hand.id).then_some(hand)
+}
+
+/// Whether what the network can't be asked is left open: a resource that is to be retained is let go in the end.
+fn gives_up(removal: Removal, observed: &Observed) -> bool {
+    removal == Removal::Retain && observed.reach == Reach::Shut
+}
+
+/// Lets go of the endpoint and its Secret. What a lost answer may have left is found first, as if it were to
+/// be deleted; where that can't be told, it is named instead.
+fn retain(observed: &Observed, now: Timestamp) -> Step {
+    let Some(attempt) = observed.open_attempt() else { return release(observed, Leftover::Nothing) };
+    if unstored(observed).is_none() {
+        match create::resolve(attempt, observed, now) {
+            None => return release(observed, Leftover::Nothing),
+            Some(step) if !gives_up(Removal::Retain, observed) && !is_uncertain(&step) => return step,
+            Some(_) => {}
+        }
+    }
+    release(observed, Leftover::OfAttempt(Box::new(attempt.clone())))
+}
+
+fn is_uncertain(step: &Step) -> bool {
+    matches!(step, Step::End(outcome) if outcome.reason == Reason::CreateUncertain)
+}
+
+fn release(observed: &Observed, leftover: Leftover) -> Step {
+    // Without the Secret that shows its answer, the attempt would look unanswered, and its endpoint like the
+    // trace of a lost create.
+    if let Some(number) = answered(observed) {
+        return Step::Act(Action::RecordAnswered(number));
+    }
+    if let SecretState::Held(_) = observed.secret {
+        return Step::Act(Action::ReleaseSecret { name: observed.secret_name.clone() });
+    }
+    if let Some(name) = observed.former_secrets.keys().next() {
+        return Step::Act(Action::ReleaseSecret { name: name.clone() });
+    }
+    Step::Act(Action::RemoveFinalizer(leftover))
+}
+
+/// The number of the recorded attempt, while nothing but a Secret shows that it was answered.
+fn answered(observed: &Observed) -> Option<u64> {
+    let number = observed.attempt.as_ref()?.number;
+    let shown = observed.held_secrets().any(|secret| secret.attempt >= number);
+    (shown && number > observed.recorded.resolved_attempt).then_some(number)
+}
+
+fn delete(observed: &Observed, now: Timestamp) -> Step {
+    if let Some(attempt) = observed.open_attempt()
+        && let Some(step) = create::resolve(attempt, observed, now)
+    {
+        return step;
+    }
+    let left = observed
+        .held()
+        .find(|id| !observed.is_contested(id) && observed.presence(id) != Some(&Presence::Gone));
+    match left {
+        Some(id) => Step::Act(Action::Delete { id: id.clone(), cause: DeleteCause::Removed }),
+        None => Step::Act(Action::RemoveFinalizer(Leftover::Nothing)),
+    }
+}

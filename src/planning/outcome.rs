@@ -1,0 +1,177 @@
+//! How a resource stands when there is nothing to do for it now.
+
+use jiff::Timestamp;
+
+use super::intent::Paused;
+
+/// How a resource stands, in words for its conditions.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// How it stands.
+    pub state: State,
+    /// Why, for machines.
+    pub reason: Reason,
+    /// Why, for people, and what to do about it.
+    pub message: String,
+    /// When to look again.
+    pub again: Again,
+}
+
+/// How a resource stands.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum State {
+    /// As declared, and its secret is stored.
+    Ready,
+    /// On its way.
+    Reconciling,
+    /// Only a change by a person helps.
+    Stalled,
+    /// Usable and stored, but not as declared, and left so.
+    Drifted,
+    /// To be left as it is.
+    Paused,
+    /// The finalizer is off: nothing is left to report on.
+    Gone,
+}
+
+/// When to look again, beside when something changes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Again {
+    /// Not before that.
+    OnChange,
+    /// At this time, by the API's clock.
+    At(Timestamp),
+    /// After each list of the network, and at this time, if any, by the API's clock.
+    AfterList(Option<Timestamp>),
+    /// After pauses that grow: no watch would show that it has changed.
+    WithBackoff,
+}
+
+impl Outcome {
+    /// As declared, and its secret is stored.
+    #[must_use]
+    pub fn ready(message: String) -> Self {
+        Self { state: State::Ready, reason: Reason::Available, message, again: Again::OnChange }
+    }
+
+    /// On its way.
+    #[must_use]
+    pub fn reconciling(reason: Reason, message: String, at: Option<Timestamp>) -> Self {
+        Self { state: State::Reconciling, reason, message, again: Again::AfterList(at) }
+    }
+
+    /// Only a change by a person helps.
+    #[must_use]
+    pub fn stalled(reason: Reason, message: String) -> Self {
+        Self { state: State::Stalled, reason, message, again: Again::AfterList(None) }
+    }
+
+    /// Only a change by a person helps, and no watch would show it.
+    #[must_use]
+    pub fn stalled_unseen(reason: Reason, message: String) -> Self {
+        Self { state: State::Stalled, reason, message, again: Again::WithBackoff }
+    }
+
+    /// Not as declared, and left so, until this time if any.
+    #[must_use]
+    pub fn drifted(reason: Reason, message: String, until: Option<Timestamp>) -> Self {
+        Self { state: State::Drifted, reason, message, again: until.map_or(Again::OnChange, Again::At) }
+    }
+
+    /// To be left as it is.
+    #[must_use]
+    pub fn paused(paused: Paused) -> Self {
+        let message = match paused {
+            Paused::Convergence => "spec.paused is true, so nothing is changed: set it to false to go on",
+            Paused::Finalization => "spec.paused is true, so the deletion waits: set it to false to go on",
+        };
+        let message = message.to_owned();
+        Self { state: State::Paused, reason: Reason::Paused, message, again: Again::OnChange }
+    }
+
+    /// Let go.
+    #[must_use]
+    pub fn gone() -> Self {
+        let message = "let go".to_owned();
+        Self { state: State::Gone, reason: Reason::Deleted, message, again: Again::OnChange }
+    }
+}
+
+impl Reason {
+    /// Whether what was last seen of the endpoint still holds, as far as is known.
+    pub(super) fn leaves_what_was_seen(self) -> bool {
+        matches!(
+            self,
+            Self::Paused
+                | Self::AwaitingList
+                | Self::NetworkNotReady
+                | Self::ProviderError
+                | Self::KubernetesError
+        )
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// Why a resource stands as it does; the `reason` of its conditions.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        pub enum Reason { $($(#[$doc])* $name),* }
+
+        impl Reason {
+            /// The reason as conditions and events spell it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The remote endpoint is as declared and its secret is stored.
+    Available,
+    /// Nobody may change this endpoint while it is paused.
+    Paused,
+    /// The network was not listed yet.
+    AwaitingList,
+    /// A create was not answered; whether it took effect is being found out.
+    ResolvingCreate,
+    /// A create was not answered, and which endpoint it made can't be told.
+    CreateUncertain,
+    /// The API refused a call as wrong.
+    Refused,
+    /// The endpoint was changed by somebody else.
+    Drifted,
+    /// The endpoint was deleted by somebody else.
+    DeletedRemotely,
+    /// The endpoint was set inactive by somebody else and will be reactivated.
+    Deactivated,
+    /// The URL changed, and replacing an endpoint is not supported yet.
+    ReplacementNotSupported,
+    /// Adopting an endpoint is not supported yet.
+    AdoptionNotSupported,
+    /// The Secret under the declared name is somebody else's.
+    SecretNotOurs,
+    /// The Secret of an earlier resource of the same name is still there.
+    SecretOfFormerResource,
+    /// The Secret is gone or outdated, and the API shows a secret only once.
+    SecretLost,
+    /// Two resources hold the same endpoint.
+    EndpointContested,
+    /// The Secret can't be written.
+    SecretRefused,
+    /// A Kubernetes write failed.
+    KubernetesError,
+    /// The network does not exist.
+    NetworkNotFound,
+    /// The network is not ready.
+    NetworkNotReady,
+    /// The network does not allow this namespace.
+    NamespaceNotAllowed,
+    /// The network does not allow this URL.
+    UrlNotAllowed,
+    /// The API could not be reached or refused a call.
+    ProviderError,
+    /// The resource was let go.
+    Deleted,
+}

@@ -1,0 +1,107 @@
+//! What the status is to say of how an activation ended.
+
+use super::observed::Observed;
+use super::outcome::{Again, Outcome, Reason, State};
+use crate::provider::{Endpoint, EndpointId};
+
+/// What the status is to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report<'a> {
+    /// Whether the endpoint was as declared when it was last seen, and usable.
+    pub ready: Condition<'a>,
+    /// Whether the latest reconciliation left nothing to do.
+    pub synced: Condition<'a>,
+    /// What is told only while it holds, for the same reason as `synced`.
+    pub abnormal: Option<Abnormal>,
+    /// The endpoint that counts, as last seen; the status keeps the one that it names when `None`.
+    pub endpoint: Option<&'a Endpoint>,
+    /// Where the secret is stored; the status keeps what it says when `None`.
+    pub secret: Option<StoredNote<'a>>,
+    /// The number of the latest attempt whose outcome is on record; 0 when there was none.
+    pub resolved_attempt: u64,
+    /// The latest generation that was reached.
+    pub applied_generation: Option<i64>,
+}
+
+/// A condition that always is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Condition<'a> {
+    /// Whether it holds.
+    pub holds: bool,
+    /// Why, for machines.
+    pub reason: Reason,
+    /// Why, for people.
+    pub message: &'a str,
+}
+
+/// A condition that is there only while it holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Abnormal {
+    /// Work is under way.
+    Reconciling,
+    /// Only a change by a person helps.
+    Stalled,
+}
+
+/// Where a secret is stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StoredNote<'a> {
+    /// The Secret's name.
+    pub name: &'a str,
+    /// Whose secret it holds.
+    pub endpoint: &'a EndpointId,
+}
+
+/// What the status is to say of an outcome; `None` when there is nothing to tell that it does not say better.
+#[must_use]
+pub fn report<'a>(outcome: &'a Outcome, observed: &'a Observed) -> Option<Report<'a>> {
+    // After a start, and while a network's client is replaced: a fleet that is as declared stays unwritten.
+    if outcome.reason == Reason::AwaitingList && observed.recorded.generation == observed.generation {
+        return None;
+    }
+    let Outcome { state, reason, message, again } = outcome;
+    let condition = |holds| Condition { holds, reason: *reason, message };
+    let (ready, abnormal) = match state {
+        State::Ready => (true, None),
+        State::Paused | State::Gone => (false, None),
+        State::Reconciling => (false, Some(Abnormal::Reconciling)),
+        State::Drifted if matches!(again, Again::At(_)) => (false, Some(Abnormal::Reconciling)),
+        State::Drifted | State::Stalled => (false, Some(Abnormal::Stalled)),
+    };
+    let keeps_ready = matches!(state, State::Reconciling | State::Paused)
+        && reason.leaves_what_was_seen()
+        && observed.generation.is_some()
+        && observed.recorded.ready_generation == observed.generation;
+    let reached = matches!(state, State::Ready | State::Drifted);
+    Some(Report {
+        ready: if keeps_ready { last_seen_ready() } else { condition(ready) },
+        synced: condition(ready),
+        abnormal: abnormal.filter(|_| !keeps_ready),
+        endpoint: counting(*state, observed).and_then(|id| observed.present(id)),
+        secret: observed
+            .held_secret()
+            .and_then(|secret| secret.endpoint.as_ref())
+            .map(|endpoint| StoredNote { name: &observed.secret_name, endpoint }),
+        resolved_attempt: observed.resolved(),
+        applied_generation: if reached { observed.generation } else { observed.recorded.applied_generation },
+    })
+}
+
+fn last_seen_ready() -> Condition<'static> {
+    Condition {
+        holds: true,
+        reason: Reason::Available,
+        message: "the endpoint was as declared when it was last seen, and its secret is stored",
+    }
+}
+
+/// The endpoint that counts. Where the Secret and the status name two, the status keeps its own until it is
+/// settled which one it is.
+fn counting(state: State, observed: &Observed) -> Option<&EndpointId> {
+    let recorded = observed.recorded.current();
+    let stored = observed.stored().next();
+    match state {
+        State::Ready | State::Drifted => stored.or(recorded),
+        _ => recorded.or(stored),
+    }
+}

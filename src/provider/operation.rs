@@ -1,0 +1,37 @@
+//! What is asked of the API.
+
+use std::fmt;
+
+/// What the call was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Create,
+    Get,
+    Patch,
+    Delete,
+    List,
+    Authenticate,
+}
+
+impl Operation {
+    pub(super) fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::List | Self::Authenticate)
+    }
+
+    pub(super) fn names_an_endpoint(self) -> bool {
+        matches!(self, Self::Get | Self::Patch | Self::Delete)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create the endpoint",
+            Self::Get => "read the endpoint",
+            Self::Patch => "update the endpoint",
+            Self::Delete => "delete the endpoint",
+            Self::List => "list the endpoints",
+            Self::Authenticate => "obtain a token",
+        })
+    }
+}

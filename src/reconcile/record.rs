@@ -1,0 +1,178 @@
+//! Writes of the resource itself: the attempt, the finalizer, the status.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::EventType;
+use kube::{Api, ResourceExt as _};
+use serde_json::{Value, json};
+use tracing::debug;
+
+use super::Activation;
+use super::failure::Failure;
+use super::remote::warn_of_loss;
+use super::status::status;
+use crate::conditions::{Type, find};
+use crate::index::{Mark, Resource};
+use crate::planning::{Attempt, Leftover, Outcome, State, report};
+use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, WebhookEndpoint, WebhookEndpointStatus};
+
+impl Activation<'_> {
+    fn resources(&self) -> Api<WebhookEndpoint> {
+        Api::namespaced(self.context.client.clone(), &self.key.namespace)
+    }
+
+    /// Reads the resource again, past the cache: it must be as planned with.
+    pub(super) async fn refuse_outdated_view(&self) -> Result<(), Failure> {
+        let live = self.resources().get_metadata(&self.key.name).await;
+        let live = live.map_err(Failure::kubernetes("read the resource"))?;
+        let same_version = live.resource_version() == self.resource.resource_version;
+        if same_version && live.uid().as_ref() == Some(&self.resource.uid) {
+            return Ok(());
+        }
+        Err(Failure::Outdated)
+    }
+
+    /// Reads the resource again, past the cache, and goes by that until the cache shows something newer.
+    pub(super) async fn fetch(&mut self) {
+        match self.resources().get(&self.key.name).await {
+            Ok(live) => self.wrote(&live),
+            Err(error) => debug!("can't read the resource: {error}"),
+        }
+    }
+
+    /// Sets the finalizer and records the attempt, in one write that an outdated view loses.
+    pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
+        self.local(|local| local.memory.recording(attempt));
+        let text = serde_json::to_string(attempt).unwrap_or_default();
+        self.change_metadata(
+            "record the create",
+            json!({ "finalizers": self.with_finalizer(), "annotations": { ATTEMPT_ANNOTATION: text } }),
+        )
+        .await
+    }
+
+    /// Gives the finalizer back to a resource that has lost it.
+    pub(super) async fn set_finalizer(&mut self) -> Result<(), Failure> {
+        self.change_metadata("set the finalizer", json!({ "finalizers": self.with_finalizer() })).await
+    }
+
+    fn with_finalizer(&self) -> Vec<String> {
+        self.other_finalizers().chain([FINALIZER.to_owned()]).collect()
+    }
+
+    fn other_finalizers(&self) -> impl Iterator<Item = String> {
+        self.resource.finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).cloned()
+    }
+
+    async fn change_metadata(&mut self, what: &'static str, metadata: Value) -> Result<(), Failure> {
+        let body = self.guarded(json!({ "metadata": metadata }));
+        let written =
+            self.resources().patch(&self.key.name, &PatchParams::default(), &Patch::Merge(body)).await;
+        self.wrote(&written.map_err(Failure::kubernetes(what))?);
+        Ok(())
+    }
+
+    /// Has a change lose when the resource has changed since it was observed.
+    fn guarded(&self, mut change: Value) -> Value {
+        change["metadata"]["uid"] = self.resource.uid.as_str().into();
+        change["metadata"]["resourceVersion"] = self.resource.resource_version.clone().into();
+        change
+    }
+
+    async fn change_status(&mut self, change: Value) -> Result<(), Failure> {
+        let body = Patch::Merge(self.guarded(json!({ "status": change })));
+        let written = self.resources().patch_status(&self.key.name, &PatchParams::default(), &body).await;
+        self.wrote(&written.map_err(Failure::kubernetes("write the status"))?);
+        Ok(())
+    }
+
+    /// Puts on record that the recorded attempt was answered.
+    pub(super) async fn record_answered(&mut self, number: u64) -> Result<(), Failure> {
+        self.change_status(json!({ "resolvedAttempt": number })).await
+    }
+
+    /// Lets the resource go, and warns first of what that leaves.
+    pub(super) async fn remove_finalizer(&mut self, leftover: &Leftover) -> Result<(), Failure> {
+        if let Leftover::OfAttempt(attempt) = leftover {
+            let note = format!(
+                "create attempt {} for {}, begun at {}, is unresolved, and what it made could not be found out or \
+                 undone: an endpoint whose secret is stored nowhere may be left in the network, where it counts as \
+                 unmanaged; delete it from there if nobody uses it",
+                attempt.number, attempt.url, attempt.started_at
+            );
+            self.publish(EventType::Warning, "CreateUnresolved", "Release", note).await;
+        }
+        let finalizers = self.other_finalizers().collect::<Vec<_>>();
+        let body = Patch::Merge(self.guarded(json!({ "metadata": { "finalizers": finalizers } })));
+        match self.resources().patch(&self.key.name, &PatchParams::default(), &body).await {
+            // With the last finalizer goes the resource.
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => {
+                other.map_err(Failure::kubernetes("remove the finalizer"))?;
+            }
+        }
+        let lost = self.context.index().let_go(&self.key, &self.resource.uid);
+        if let (Some(id), Leftover::Nothing) = (lost, leftover) {
+            warn_of_loss(&id);
+        }
+        Ok(())
+    }
+
+    /// Writes the status, unless it says so already.
+    pub(super) async fn report(&mut self, outcome: &Outcome) -> Result<(), Failure> {
+        let drifted = if outcome.state == State::Drifted { Mark::Set } else { Mark::Clear };
+        self.context.index().set_drifted(&self.key, &self.resource.uid, drifted);
+        let Some((resource, observed, now)) = self.look() else { return Ok(()) };
+        // What somebody has changed since was not planned for, so nothing is said of it.
+        if resource.resource_version != self.version {
+            return Err(Failure::Outdated);
+        }
+        self.resource = resource;
+        let Some(report) = report(outcome, &observed) else { return Ok(()) };
+        let before = &self.resource.status;
+        let after = status(before, &report, self.resource.generation, now);
+        if after == *before {
+            return Ok(());
+        }
+        let turned = turned_bad(&before.conditions, &after.conditions).cloned();
+        self.change_status(merge_patch(before, &after)).await?;
+        if let Some(condition) = turned {
+            self.publish(EventType::Warning, &condition.reason, "Reconcile", condition.message).await;
+        }
+        Ok(())
+    }
+
+    /// Takes in the resource as a call of ours returned it.
+    fn wrote(&mut self, resource: &WebhookEndpoint) {
+        self.version = resource.resource_version();
+        // Something newer may be known, or it may be gone.
+        let _ = self.context.index().wrote(Resource::of(resource));
+    }
+}
+
+/// The `Stalled` condition, if it is new or has a new reason: that is worth an event.
+fn turned_bad<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
+    let now = find(after, Type::Stalled)?;
+    let earlier = find(before, Type::Stalled).map(|condition| condition.reason.as_str());
+    (earlier != Some(now.reason.as_str())).then_some(now)
+}
+
+/// The status as a merge patch: what is not there any more has to be named.
+fn merge_patch(before: &WebhookEndpointStatus, after: &WebhookEndpointStatus) -> Value {
+    let mut patch = serde_json::to_value(after).unwrap_or_default();
+    let before = serde_json::to_value(before).unwrap_or_default();
+    remove_missing(&before, &mut patch);
+    patch
+}
+
+fn remove_missing(before: &Value, patch: &mut Value) {
+    let (Value::Object(before), Value::Object(patch)) = (before, patch) else { return };
+    for (field, earlier) in before {
+        match patch.get_mut(field) {
+            Some(later) => remove_missing(earlier, later),
+            None => {
+                patch.insert(field.clone(), Value::Null);
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The Secret to be: pure.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Resource as _;
+use serde_json::Value;
+
+use crate::index::{Resource, StoredMeta, TemplateKeys};
+use crate::planning::{InHand, SecretShape};
+use crate::resources::{
+    ENDPOINT_ID_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE, TEMPLATE_ANNOTATION, WebhookEndpoint,
+};
+
+/// The key of the signing secret.
+pub(super) const SECRET_KEY: &str = "secret";
+/// The key of the endpoint's id.
+pub(super) const ENDPOINT_ID_KEY: &str = "endpointId";
+/// The key of the URL that the endpoint delivers to.
+pub(super) const URL_KEY: &str = "url";
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "webhook-operator");
+
+/// The Secret of a resource, with this data, and with the secret of `hand`, if any.
+pub(super) fn secret<'d>(
+    owner: &Resource,
+    shape: &SecretShape,
+    hand: Option<&InHand>,
+    data: impl IntoIterator<Item = (&'d str, &'d str)>,
+) -> Secret {
+    let data = data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())));
+    Secret {
+        metadata: metadata(owner, shape, hand),
+        type_: Some(SECRET_TYPE.to_owned()),
+        data: Some(data.collect()),
+        ..Secret::default()
+    }
+}
+
+/// Its metadata.
+pub(super) fn metadata(owner: &Resource, shape: &SecretShape, hand: Option<&InHand>) -> ObjectMeta {
+    let keys = TemplateKeys {
+        labels: shape.labels.keys().cloned().collect(),
+        annotations: shape.annotations.keys().cloned().collect(),
+    };
+    let mut labels = shape.labels.clone();
+    labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
+    let mut annotations = shape.annotations.clone();
+    annotations.insert(TEMPLATE_ANNOTATION.to_owned(), serde_json::to_string(&keys).unwrap_or_default());
+    if let Some(hand) = hand {
+        annotations.insert(ENDPOINT_ID_ANNOTATION.to_owned(), hand.id.to_string());
+        annotations.insert(SECRET_ATTEMPT_ANNOTATION.to_owned(), hand.attempt.to_string());
+    }
+    ObjectMeta {
+        name: Some(shape.name.clone()),
+        namespace: Some(owner.key.namespace.clone()),
+        labels: Some(labels),
+        annotations: Some(annotations),
+        owner_references: Some(vec![OwnerReference {
+            api_version: WebhookEndpoint::api_version(&()).into_owned(),
+            kind: WebhookEndpoint::kind(&()).into_owned(),
+            name: owner.key.name.clone(),
+            uid: owner.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        }]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Has a merge patch lose against a Secret that changed since it was seen, and remove what was declared
+/// before and is not now. What others added to the Secret stays.
+pub(super) fn change(metadata: &mut Value, before: &StoredMeta) {
+    metadata["resourceVersion"] = before.resource_version.clone().into();
+    let mut remove = |field: &str, declared: &BTreeMap<String, String>| {
+        for key in declared.keys() {
+            if metadata[field].get(key).is_none() {
+                metadata[field][key] = Value::Null;
+            }
+        }
+    };
+    remove("labels", &before.labels);
+    remove("annotations", &before.annotations);
+}

@@ -1,0 +1,286 @@
+//! What a process would do next: its knowledge goes into the operator's own index, and from there through the
+//! operator's own two functions.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use webhook_operator::index::{
+    Access, Api, Clocks, Entry, Index, LocalState, NetworkKey, Resource, ResourceKey, SecretWrite,
+};
+use webhook_operator::planning::{
+    Desired, Drift, Intent, NetworkState, Observed, Reach, Removal, RetainDeadline, SecretShape,
+    SecretWrites, Step, plan,
+};
+use webhook_operator::resources::{
+    ENDPOINT_ID_ANNOTATION, FINALIZER, GROUP, RemoteEndpoint, SECRET_ATTEMPT_ANNOTATION,
+    WebhookEndpointStatus,
+};
+
+use super::api::endpoint_id;
+use super::cluster::{self, Generation, Secret, View, uid};
+use super::mutation::Mutation;
+use super::process::{Process, Sight};
+use super::time::{TIMING, Tick};
+
+const NAMESPACE: &str = "model";
+
+/// A step, and what it was planned from.
+#[derive(Debug)]
+pub struct Planned {
+    pub step: Step,
+    pub intent: Intent,
+    pub observed: Observed,
+}
+
+/// What one process knows of each resource.
+type Observations = Vec<Option<(Arc<Resource>, Observed)>>;
+
+/// Plans are asked for again and again, and most events change nothing that they depend on.
+#[derive(Default)]
+struct Known {
+    observations: HashMap<u64, Arc<Observations>>,
+    /// The process that was asked about last, and its plans.
+    latest: Option<Process>,
+    plans: HashMap<(usize, Tick, Option<Mutation>), Option<Arc<Planned>>>,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::default();
+}
+
+/// More would take the memory that the states need.
+const MOST_KNOWN: usize = 20_000;
+
+/// What resource `who`'s next activation would do; `None` when this process knows of no such resource.
+pub fn planned(process: &Process, who: usize, now: Tick, mutation: Option<Mutation>) -> Option<Arc<Planned>> {
+    process.views[who].resource.as_ref()?;
+    KNOWN.with_borrow_mut(|known| known.planned(process, who, now, mutation))
+}
+
+impl Known {
+    fn planned(
+        &mut self,
+        process: &Process,
+        who: usize,
+        now: Tick,
+        mutation: Option<Mutation>,
+    ) -> Option<Arc<Planned>> {
+        if self.latest.as_ref() != Some(process) {
+            self.latest = Some(process.clone());
+            self.plans.clear();
+        }
+        let asked = (who, now, mutation);
+        if let Some(planned) = self.plans.get(&asked) {
+            return planned.clone();
+        }
+        let observations = self.observe(process);
+        let planned = observations[who].as_ref().map(|(resource, observed)| {
+            Arc::new(think(process, resource, observed.clone(), process.instant(now), mutation))
+        });
+        self.plans.insert(asked, planned.clone());
+        planned
+    }
+
+    fn observe(&mut self, process: &Process) -> Arc<Observations> {
+        let mut hasher = DefaultHasher::new();
+        process.hash(&mut hasher);
+        let asked = hasher.finish();
+        if let Some(known) = self.observations.get(&asked) {
+            return Arc::clone(known);
+        }
+        if self.observations.len() >= MOST_KNOWN {
+            self.observations.clear();
+        }
+        // Whatever is known was known by then.
+        let at = process.instant(Tick::MAX);
+        let clocks = Clocks { api: at, cluster: at, monotonic: *START };
+        let mut index = index(process);
+        let everybody = 0..process.views.len();
+        let observed = everybody.map(|who| index.observe(&key(who), clocks, TIMING.settle)).collect();
+        let observed: Arc<Observations> = Arc::new(observed);
+        self.observations.insert(asked, Arc::clone(&observed));
+        observed
+    }
+}
+
+fn think(
+    process: &Process,
+    resource: &Resource,
+    mut observed: Observed,
+    now: Timestamp,
+    mutation: Option<Mutation>,
+) -> Planned {
+    let intent = resource.intent.clone();
+    let step = match mutation {
+        None => plan(&intent, &observed, now),
+        Some(mutation) => mutation.plan(&intent, &mut observed, now, process),
+    };
+    Planned { step, intent, observed }
+}
+
+/// The moment of all plans, by the clock that is never set: what is waited for by it is told otherwise.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// What the process knows, as the operator keeps it.
+fn index(process: &Process) -> Index<()> {
+    let mut index = Index::default();
+    let network = network();
+    index.put_network(
+        &network,
+        Entry {
+            access: Access::default(),
+            api: Api::At(Arc::from("https://api.example.com")),
+            fingerprint: String::new(),
+            timeout: TIMING.call,
+            handle: Ok(()),
+        },
+    );
+    for (who, view) in process.views.iter().enumerate() {
+        for (name, secret) in view.secrets.all() {
+            if let Some(shown) = meta(who, name, secret) {
+                index.see_secret(&shown);
+            }
+        }
+        if let Some(shown) = &view.resource {
+            let _ = index.see(resource(who, shown));
+        }
+        if let Some(local) = index.local(&key(who), &uid(who)) {
+            *local = local_state(process, who, view);
+        }
+    }
+    for (id, who) in &process.created {
+        index.created(&key(*who), &uid(*who), &endpoint_id(*id));
+    }
+    index.note_proven(NAMESPACE, if process.proven { SecretWrites::Proven } else { SecretWrites::Unproven });
+    if let Some(listed_at) = process.listed_at
+        && let Some(token) = index
+            .incarnation(&network)
+            .and_then(|one| index.begin_list(&network, one, process.instant(listed_at)))
+    {
+        let listed = process.present().map(|(id, shown)| shown.endpoint(id)).collect();
+        index.end_list(&network, token, listed);
+    }
+    if let Some(through) = index.incarnation(&network) {
+        for (id, _) in process.seen.iter().filter(|(_, sight)| **sight == Sight::Gone) {
+            index.saw_gone(&network, through, &endpoint_id(*id));
+        }
+    }
+    index
+}
+
+fn network() -> NetworkKey {
+    NetworkKey::Cluster { name: "default".to_owned() }
+}
+
+fn key(who: usize) -> ResourceKey {
+    ResourceKey { namespace: NAMESPACE.to_owned(), name: format!("resource-{who}") }
+}
+
+fn resource(who: usize, shown: &cluster::Resource) -> Resource {
+    let cluster::Resource {
+        request,
+        name,
+        policy,
+        deleting,
+        finalizer,
+        attempt,
+        recorded,
+        resolved,
+        generation,
+        condition: _,
+    } = shown;
+    let desired = request.endpoint();
+    let endpoint = recorded.map(|id| RemoteEndpoint {
+        id: endpoint_id(id).to_string(),
+        network_id: None,
+        url: String::new(),
+        enabled_events: Vec::new(),
+        status: String::new(),
+        created_at: None,
+    });
+    let now = 1;
+    Resource {
+        key: key(who),
+        uid: uid(who),
+        resource_version: None,
+        generation: Some(now),
+        created_at: None,
+        finalizers: finalizer.then(|| FINALIZER.to_owned()).into_iter().collect(),
+        network: network(),
+        url: desired.url.clone(),
+        secret_name: name.text(who),
+        attempt: attempt.as_deref().cloned(),
+        status: WebhookEndpointStatus {
+            observed_generation: (*generation != Generation::New).then_some(now),
+            endpoint,
+            resolved_attempt: i64::try_from(*resolved).ok().filter(|number| *number > 0),
+            applied_generation: (*generation == Generation::Applied).then_some(now),
+            ..WebhookEndpointStatus::default()
+        },
+        intent: if *deleting {
+            Intent::Finalize(*policy)
+        } else {
+            Intent::Converge(Desired {
+                endpoint: desired,
+                secret: SecretShape { name: name.text(who), ..SecretShape::default() },
+                drift: Drift::Correct,
+                adopt: None,
+            })
+        },
+    }
+}
+
+/// The metadata of a Secret of ours; the watch shows no others.
+fn meta(who: usize, name: cluster::Name, secret: &Secret) -> Option<ObjectMeta> {
+    let (endpoint, attempt, is_owned) = match secret {
+        Secret::Absent | Secret::Foreign => return None,
+        Secret::Held { endpoint, attempt, genuine: _ } => (*endpoint, *attempt, true),
+        Secret::Released { endpoint } => (*endpoint, 0, false),
+    };
+    let owner = OwnerReference {
+        api_version: format!("{GROUP}/v1alpha1"),
+        kind: "WebhookEndpoint".to_owned(),
+        name: key(who).name,
+        uid: uid(who),
+        ..OwnerReference::default()
+    };
+    Some(ObjectMeta {
+        namespace: Some(NAMESPACE.to_owned()),
+        name: Some(name.text(who)),
+        annotations: Some(BTreeMap::from([
+            (ENDPOINT_ID_ANNOTATION.to_owned(), endpoint_id(endpoint).to_string()),
+            (SECRET_ATTEMPT_ANNOTATION.to_owned(), attempt.to_string()),
+        ])),
+        owner_references: is_owned.then(|| vec![owner]),
+        ..ObjectMeta::default()
+    })
+}
+
+fn local_state(process: &Process, who: usize, view: &View) -> LocalState {
+    // That a Secret is somebody else's shows when it is written.
+    let foreign = *view.declared_secret() == Secret::Foreign;
+    let declared = view.resource.as_ref().map(|resource| resource.name.text(who));
+    LocalState {
+        memory: process.memories[who].clone(),
+        secret_write: declared.filter(|_| foreign).map_or(SecretWrite::Usual, SecretWrite::Foreign),
+        retain_deadline: match process.reach {
+            Reach::Open => RetainDeadline::default(),
+            Reach::Shut => passed(),
+        },
+        ..LocalState::default()
+    }
+}
+
+/// A network that has failed for long.
+fn passed() -> RetainDeadline {
+    let mut deadline = RetainDeadline::default();
+    deadline.observe(&Intent::Finalize(Removal::Retain), &NetworkState::default(), *START);
+    deadline.failed(*START);
+    deadline.failed(*START + Duration::from_mins(1));
+    deadline
+}
