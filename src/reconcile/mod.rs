@@ -15,7 +15,7 @@ mod secrets;
 mod slots;
 mod status;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 pub use context::{Context, Settings};
 pub use remote::warn_of_loss;
 
-use crate::index::{Api, Clocks, Incarnation, LocalState, Resource, ResourceKey};
+use crate::index::{Api, Clocks, Incarnation, LocalState, Resource, ResourceKey, StoredMeta};
 use crate::network::Network;
 use crate::planning::{Observed, Outcome, Step, Timing, plan};
 use crate::provider::EndpointUrl;
@@ -105,7 +105,8 @@ async fn in_slot(context: &Context, resource: Arc<Resource>, locks: Option<Held<
     let key = resource.key.clone();
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let version = resource.resource_version.clone();
-    let mut activation = Activation { context, key, resource, version, network: None, locks };
+    let owned = BTreeMap::new();
+    let mut activation = Activation { context, key, resource, version, owned, network: None, locks };
     activation.local(LocalState::begin);
     let done = tokio::time::timeout(LIMIT, activation.run().instrument(span)).await;
     done.unwrap_or_else(|_| {
@@ -122,6 +123,8 @@ struct Activation<'a> {
     resource: Arc<Resource>,
     /// Its resource version then, or after a write of ours since.
     version: Option<String>,
+    /// Its Secrets as they were observed last: a write loses against one that has changed since.
+    owned: BTreeMap<String, StoredMeta>,
     /// Its network, if it could be asked when the resource was observed last.
     network: Option<Reached>,
     /// The locks of the URLs that it creates endpoints with.
@@ -198,6 +201,8 @@ impl Activation<'_> {
             network.zip(incarnation).map(|(network, incarnation)| Reached { network, incarnation });
         let clocks = Clocks { api: self.now(), cluster: Timestamp::now(), monotonic: Instant::now() };
         let (resource, observed) = index.observe(&self.key, clocks, self.context.settings.settle)?;
+        let secrets = index.owned_secrets(&self.key.namespace, &resource.uid);
+        self.owned = secrets.map(|(name, meta)| (name.to_owned(), meta.clone())).collect();
         Some((resource, observed, clocks.api))
     }
 

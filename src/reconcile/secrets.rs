@@ -94,7 +94,7 @@ impl Activation<'_> {
         let secret = secret(&self.resource, shape, Some(hand), data);
         let outcome = if let Some(before) = self.known(&shape.name) {
             let mut body = serde_json::to_value(secret).unwrap_or_default();
-            change(&mut body["metadata"], &before);
+            change(&mut body["metadata"], before);
             self.secrets().patch(&shape.name, &PatchParams::default(), &Patch::Merge(body)).await
         } else {
             self.secrets().create(&PostParams::default(), &secret).await
@@ -153,7 +153,7 @@ impl Activation<'_> {
     pub(super) async fn sync_secret_metadata(&mut self, shape: &SecretShape) -> Result<(), Failure> {
         let mut metadata = serde_json::to_value(metadata(&self.resource, shape, None)).unwrap_or_default();
         let Some(known) = self.known(&shape.name) else { return Err(Failure::Outdated) };
-        change(&mut metadata, &known);
+        change(&mut metadata, known);
         let body = Patch::Merge(json!({ "metadata": metadata }));
         match self.secrets().patch_metadata(&shape.name, &PatchParams::default(), &body).await {
             Ok(stored) => {
@@ -168,7 +168,7 @@ impl Activation<'_> {
     pub(super) async fn delete_secret(&mut self, name: &str) -> Result<(), Failure> {
         // Only what was seen to be ours, and has not changed since, is deleted.
         let Some(known) = self.known(name) else { return Err(Failure::Outdated) };
-        let preconditions = Preconditions { resource_version: known.resource_version, uid: None };
+        let preconditions = Preconditions { resource_version: known.resource_version.clone(), uid: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.secrets().delete(name, &params).await {
             Err(error) if !is_code(&error, 404) => {
@@ -244,17 +244,17 @@ impl Activation<'_> {
         }
     }
 
-    /// A Secret of this resource, as last seen.
-    fn known(&self, name: &str) -> Option<StoredMeta> {
-        let index = self.context.index();
-        let known = index.secret(&self.key.namespace, name)?;
-        known.owner.as_ref().is_some_and(|(_, uid)| *uid == self.resource.uid).then(|| known.clone())
+    /// A Secret of this resource, as it was observed.
+    fn known(&self, name: &str) -> Option<&StoredMeta> {
+        self.owned.get(name)
     }
 
     /// Forgets that a Secret was this resource's. What is known of another's of that name stays.
     fn drop_own(&self, name: &str) {
-        if self.known(name).is_some() {
-            self.context.index().drop_secret(&self.key.namespace, name);
+        let mut index = self.context.index();
+        let known = index.secret(&self.key.namespace, name).and_then(|known| known.owner.as_ref());
+        if known.is_some_and(|(_, uid)| *uid == self.resource.uid) {
+            index.drop_secret(&self.key.namespace, name);
         }
     }
 }

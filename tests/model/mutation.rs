@@ -94,6 +94,8 @@ mutations! {
     LeaveFormerSecret,
     /// Performs what was planned from a view that is outdated by now.
     TrustOldView,
+    /// Writes over a Secret that has come since what was planned was.
+    OverwriteUnseen,
     /// Sends a create whose time was up while it waited.
     SendOverdue,
 }

@@ -209,8 +209,8 @@ impl World {
         }
     }
 
-    /// Writes a Secret: creates it when the process sees none, and replaces it under its resource version when
-    /// it sees one. Tells whether it was answered that it is written.
+    /// Writes a Secret: creates it when none was observed, and replaces it under its resource version when one
+    /// was. Tells whether it was answered that it is written.
     fn write_secret(&mut self, act: Act<'_>, name: Name, secret: Secret) -> bool {
         let Act { who, outcome, .. } = act;
         if self.denied {
@@ -219,8 +219,9 @@ impl World {
         }
         let live = self.places[who].now.secrets.of(name);
         let seizes = act.mutation == Some(Mutation::SeizeSecret);
-        let seen = self.process.views[who].secrets.of(name);
-        if outcome == Outcome::RequestLost || live != seen {
+        let unseen = act.mutation == Some(Mutation::OverwriteUnseen);
+        let view = if unseen { &self.process.views[who] } else { act.view };
+        if outcome == Outcome::RequestLost || live != view.secrets.of(name) {
             return false;
         }
         if let Secret::Foreign | Secret::Released { .. } = live {
@@ -238,11 +239,11 @@ impl World {
         true
     }
 
-    /// Deletes a Secret of the resource under the version that the process has seen.
+    /// Deletes a Secret of the resource under the version that was observed.
     fn delete_secret(&mut self, act: Act<'_>, name: Name) {
         let Act { who, outcome, .. } = act;
         let live = self.places[who].now.secrets.of(name);
-        if outcome == Outcome::RequestLost || live != self.process.views[who].secrets.of(name) {
+        if outcome == Outcome::RequestLost || live != act.view.secrets.of(name) {
             return;
         }
         self.places[who].write_secret(name, Secret::Absent);

@@ -37,15 +37,21 @@ pub struct Planned {
     pub observed: Observed,
 }
 
-/// What one process knows of each resource.
-type Observations = Vec<Option<(Arc<Resource>, Observed)>>;
+/// What a process knows of one resource.
+type Observation = Option<(Arc<Resource>, Observed)>;
 
 /// Plans are asked for again and again, and most events change nothing that they depend on.
 #[derive(Default)]
 struct Known {
-    observations: HashMap<u64, Arc<Observations>>,
-    /// The process that was asked about last, and its plans.
-    latest: Option<Process>,
+    observations: HashMap<(u64, usize), Arc<Observation>>,
+    latest: Option<Latest>,
+}
+
+/// The process that was asked about last.
+struct Latest {
+    process: Process,
+    fingerprint: u64,
+    index: Option<Index<()>>,
     plans: HashMap<(usize, Tick, Option<Mutation>), Option<Arc<Planned>>>,
 }
 
@@ -70,41 +76,42 @@ impl Known {
         now: Tick,
         mutation: Option<Mutation>,
     ) -> Option<Arc<Planned>> {
-        if self.latest.as_ref() != Some(process) {
-            self.latest = Some(process.clone());
-            self.plans.clear();
-        }
+        let Self { observations, latest } = self;
+        let latest = match latest.take() {
+            Some(same) if same.process == *process => latest.insert(same),
+            _ => latest.insert(Latest::of(process)),
+        };
         let asked = (who, now, mutation);
-        if let Some(planned) = self.plans.get(&asked) {
+        if let Some(planned) = latest.plans.get(&asked) {
             return planned.clone();
         }
-        let observations = self.observe(process);
-        let planned = observations[who].as_ref().map(|(resource, observed)| {
+        if observations.len() >= MOST_KNOWN {
+            observations.clear();
+        }
+        let observation = observations.entry((latest.fingerprint, who));
+        let observation = Arc::clone(observation.or_insert_with(|| Arc::new(latest.observe(who))));
+        let planned = observation.as_ref().as_ref().map(|(resource, observed)| {
             Arc::new(think(process, resource, observed.clone(), process.instant(now), mutation))
         });
-        self.plans.insert(asked, planned.clone());
+        latest.plans.insert(asked, planned.clone());
         planned
     }
+}
 
-    fn observe(&mut self, process: &Process) -> Arc<Observations> {
+impl Latest {
+    fn of(process: &Process) -> Self {
         let mut hasher = DefaultHasher::new();
         process.hash(&mut hasher);
-        let asked = hasher.finish();
-        if let Some(known) = self.observations.get(&asked) {
-            return Arc::clone(known);
-        }
-        if self.observations.len() >= MOST_KNOWN {
-            self.observations.clear();
-        }
+        let fingerprint = hasher.finish();
+        Self { process: process.clone(), fingerprint, index: None, plans: HashMap::new() }
+    }
+
+    fn observe(&mut self, who: usize) -> Observation {
         // Whatever is known was known by then.
-        let at = process.instant(Tick::MAX);
+        let at = self.process.instant(Tick::MAX);
         let clocks = Clocks { api: at, cluster: at, monotonic: *START };
-        let mut index = index(process);
-        let everybody = 0..process.views.len();
-        let observed = everybody.map(|who| index.observe(&key(who), clocks, TIMING.settle)).collect();
-        let observed: Arc<Observations> = Arc::new(observed);
-        self.observations.insert(asked, Arc::clone(&observed));
-        observed
+        let index = self.index.get_or_insert_with(|| index(&self.process));
+        index.observe(&key(who), clocks, TIMING.settle)
     }
 }
 

@@ -57,7 +57,10 @@ pub fn of(mutation: Mutation) -> Scenario {
         Mutation::ForgetOldUrl => two_urls(),
         Mutation::DropBeforeCopy | Mutation::LeaveFormerSecret => moved_secret(),
         Mutation::TrustOldView | Mutation::SendOverdue => in_between(),
-        Mutation::OverwriteStored | Mutation::IgnoreContest | Mutation::LeaveUnguarded => restored(),
+        Mutation::OverwriteUnseen
+        | Mutation::OverwriteStored
+        | Mutation::IgnoreContest
+        | Mutation::LeaveUnguarded => restored(),
         _ => one_create(),
     }
 }
@@ -209,7 +212,7 @@ pub fn restored() -> Scenario {
         purpose: Purpose::First,
     };
     let restored = Resource { attempt: Some(Arc::new(former)), ..declared() };
-    let starts = vec![
+    let mut starts = vec![
         made(Maker::Resource(0), vec![view(declared(), secret.clone())], &[Deed::DeleteResource(0)]),
         made(
             Maker::Resource(0),
@@ -224,6 +227,12 @@ pub fn restored() -> Scenario {
         // The Secret comes back at any time after the resource: until then nothing tells whose it is.
         made(Maker::Hand, vec![view(restored, Secret::Absent)], &[Deed::RestoreSecret(0)]),
     ];
+    // Also between a plan and its performance.
+    let between = starts.last().cloned().map(|mut world| {
+        world.budget = Budget { between: 1, deeds: world.budget.deeds, ..Budget::default() };
+        world
+    });
+    starts.extend(between);
     Scenario { name: "restored", starts, horizon: 6, depth: 11 }
 }
 
