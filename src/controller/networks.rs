@@ -263,7 +263,10 @@ impl Shared {
             Err(error @ CredentialsError::NoSecret { .. }) if self.works(key) => {
                 return Ok(self.withdraw(key, &error));
             }
-            Err(error) => return Ok(self.fail(key, &declared, "CredentialsNotFound", &error)),
+            Err(error) => {
+                self.fail(key, &declared, &error);
+                return Ok(no_credentials(error.to_string()));
+            }
         };
         let fingerprint = fingerprint(&declared, &versions);
         self.credentials.end_read(key, reading, versions);
@@ -273,7 +276,11 @@ impl Shared {
         let exceptions = &self.parts.context.settings.address_exceptions;
         let client = match client(&declared, auth, exceptions, self.parts.fence.clone()) {
             Ok(client) => client,
-            Err(error) => return Ok(self.fail(key, &declared, "InvalidConfiguration", &error)),
+            Err(error) => {
+                self.fail(key, &declared, &error);
+                let reason = "InvalidConfiguration".to_owned();
+                return Ok(Verdict::Failed { reason, message: error.to_string(), stalled: true });
+            }
         };
         let timeout = declared.settings.timeout.into();
         let interval = declared.settings.resync_interval.into();
@@ -306,16 +313,10 @@ impl Shared {
         if changed {
             self.parts.wake_resources(key);
         }
-        Verdict::Failed { reason: "CredentialsNotFound".to_owned(), message, stalled: true }
+        no_credentials(message)
     }
 
-    fn fail(
-        &self,
-        key: &NetworkKey,
-        declared: &Declared,
-        reason: &str,
-        error: &dyn std::error::Error,
-    ) -> Verdict {
+    fn fail(&self, key: &NetworkKey, declared: &Declared, error: &dyn std::error::Error) {
         let access = declared.access(Openness::Open);
         let message = error.to_string();
         let entry = Entry {
@@ -328,7 +329,6 @@ impl Shared {
         if self.put(key, entry).news {
             self.parts.wake_resources(key);
         }
-        Verdict::Failed { reason: reason.to_owned(), message, stalled: true }
     }
 
     /// Registers a network, and ends the one before.
@@ -362,6 +362,11 @@ impl Shared {
             },
         )
     }
+}
+
+/// They may come with another commit, or from a vault: then this goes on by itself.
+fn no_credentials(message: String) -> Verdict {
+    Verdict::Failed { reason: "CredentialsNotFound".to_owned(), message, stalled: false }
 }
 
 fn unavailable(key: &NetworkKey, message: &str) -> Unavailable {

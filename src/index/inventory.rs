@@ -20,6 +20,8 @@ pub struct Inventory {
     incarnation: Incarnation,
     sequence: u64,
     listed_at: Option<Timestamp>,
+    /// Where in the sequence that list was begun.
+    listed: u64,
     entries: HashMap<EndpointId, Entry>,
     by_url: HashMap<EndpointUrl, BTreeSet<EndpointId>>,
 }
@@ -28,6 +30,13 @@ pub struct Inventory {
 struct Entry {
     presence: Presence,
     seen: u64,
+}
+
+/// A point in the sequence of one incarnation's observations.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Point {
+    incarnation: Incarnation,
+    sequence: u64,
 }
 
 /// Marks where in the sequence a list was begun.
@@ -103,6 +112,7 @@ impl Inventory {
             }
         }
         self.listed_at = Some(token.at);
+        self.listed = token.sequence;
         news
     }
 
@@ -140,6 +150,16 @@ impl Inventory {
                 self.by_url.remove(&endpoint.url);
             }
         }
+    }
+
+    /// The point that has been reached in the sequence.
+    pub(super) fn point(&self) -> Point {
+        Point { incarnation: self.incarnation, sequence: self.sequence }
+    }
+
+    /// Whether a complete list was begun after this point. What another incarnation lists comes after it.
+    pub(super) fn is_listed_since(&self, point: Point) -> bool {
+        self.listed_at.is_some() && (self.incarnation != point.incarnation || self.listed > point.sequence)
     }
 
     /// When the latest complete list was begun, by the API's clock.

@@ -11,13 +11,16 @@ use super::inventory::Inventory;
 use super::key::ResourceKey;
 use super::local::{LocalState, SecretWrite};
 use super::resource::Resource;
+use super::resources::ListRequest;
 use super::secret_meta::StoredMeta;
 use crate::planning::{
-    Admission, Attempt, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Remote, SecretState,
-    SecretWrites, Timing,
+    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Remote,
+    SecretState, SecretWrites, Timing,
 };
 use crate::provider::{Endpoint, EndpointId};
 
+/// How long requests for a fresh list are collected, so that those of many resources are answered by one.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(1);
 /// How far the clocks of the cluster's machines may disagree.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
@@ -49,7 +52,12 @@ impl<N> Index<N> {
             Err(unavailable) => NetworkState::Unavailable(unavailable.clone()),
         };
         let timing = Timing { settle, call };
-        let local = &mut self.record_mut(key)?.local;
+        let record = self.record_mut(key)?;
+        if let Some(request) = &mut record.list_requested {
+            let due = clocks.api.checked_add(TOGETHER).unwrap_or(Timestamp::MAX);
+            request.due.get_or_insert(due);
+        }
+        let local = &mut record.local;
         local.retain_deadline.observe(&resource.intent, &network, clocks.monotonic);
         let reach = local.retain_deadline.reach(timing.settling(), clocks.monotonic);
 
@@ -83,6 +91,10 @@ impl<N> Index<N> {
             // A list that seems to lie ahead was begun before the API's clock was set back, and it can't be
             // told any more what came after it.
             observed.listed_at = inventory.listed_at().filter(|at| *at <= clocks.api);
+            let request = self.record(key)?.list_requested;
+            let request = request.filter(|request| !inventory.is_listed_since(request.since));
+            let due = |request: ListRequest| FreshList::Requested(request.due.unwrap_or(clocks.api));
+            observed.fresh_list = request.map_or(FreshList::NotRequested, due);
             observed.remote = self.remote(&resource, inventory, &observed);
             observed.candidates = self.candidates(&resource, inventory, observed.attempt.as_ref());
         }

@@ -13,8 +13,8 @@ use crate::planning::{
 };
 use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 use crate::resources::{
-    ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER, SecretTemplate,
-    WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
+    ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER,
+    RECONCILE_ANNOTATION, SecretTemplate, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
 };
 
 /// A `WebhookEndpoint`, read into what the operator goes by: as a watch, or an answer to one of our own writes,
@@ -43,6 +43,8 @@ pub struct Resource {
     pub secret_name: String,
     /// The latest recorded attempt.
     pub attempt: Option<Attempt>,
+    /// What asks for a fresh list, by having changed.
+    pub list_request: Option<String>,
     /// Its status.
     pub status: WebhookEndpointStatus,
 }
@@ -65,6 +67,7 @@ impl Resource {
             url: resource.spec.url.as_str().into(),
             secret_name: secret_name(resource),
             attempt: attempt.and_then(|text| serde_json::from_str(text).ok()),
+            list_request: resource.annotations().get(RECONCILE_ANNOTATION).cloned(),
             status: resource.status.clone().unwrap_or_default(),
         }
     }

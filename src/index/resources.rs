@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::endpoints::Holding;
+use super::inventory::{Inventory, Point};
 use super::key::{NetworkKey, ResourceKey};
 use super::local::LocalState;
 use super::lookup::Lookup;
@@ -41,6 +44,17 @@ pub(super) struct Record {
     pub(super) holding: Holding,
     /// Whether something happened to it since it was reconciled last.
     woken: bool,
+    /// The latest request for a fresh list of its network.
+    pub(super) list_requested: Option<ListRequest>,
+}
+
+/// A request for a fresh list.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ListRequest {
+    /// What was listed before says nothing.
+    pub(super) since: Point,
+    /// When it is answered, by the API's clock; none before it was looked at.
+    pub(super) due: Option<Timestamp>,
 }
 
 /// What became of a resource that was shown.
@@ -100,6 +114,7 @@ impl<N> Index<N> {
             created: Vec::new(),
             holding: Holding::default(),
             woken: false,
+            list_requested: None,
         };
         self.resources.records.insert(key.clone(), record);
         self.refresh(&key);
@@ -120,7 +135,12 @@ impl<N> Index<N> {
 
     fn replace(&mut self, resource: Resource) {
         let key = resource.key.clone();
+        let point = self.inventory(&resource.network).map(Inventory::point).unwrap_or_default();
         let Some(record) = self.resources.records.get_mut(&key) else { return };
+        let requested = resource.list_request.is_some();
+        if requested && resource.list_request != record.resource.list_request {
+            record.list_requested = Some(ListRequest { since: point, due: None });
+        }
         let before = std::mem::replace(&mut record.resource, Arc::new(resource));
         if before.network != record.resource.network {
             self.resources.by_network.insert(record.resource.network.clone(), &key);

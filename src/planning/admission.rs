@@ -49,10 +49,8 @@ fn without_network(intent: &Intent, unavailable: &Unavailable) -> Outcome {
             "; a create that was not answered can't be looked into, so the resource is let go soon all the same"
         }
     };
-    match reason {
-        Reason::NetworkNotFound => Outcome::stalled(reason, message),
-        _ => Outcome::reconciling(reason, message, None),
-    }
+    // It may come with another commit, and then this goes on by itself.
+    Outcome::reconciling(reason, message, None)
 }
 
 /// Why a network that is being deleted makes nothing new, if so.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::attempt::Answer;
 use super::create;
 use super::intent::{Desired, Drift};
-use super::observed::{Finalizer, HeldSecret, Observed, Presence, SecretState};
+use super::observed::{Finalizer, FreshList, HeldSecret, Observed, Presence, SecretState};
 use super::outcome::{Outcome, Reason};
 use super::step::{Action, DeleteCause, PatchCause, Step};
 use super::timing::later;
@@ -27,6 +27,11 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
         if !is_stored(observed, &hand.id) {
             return Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
         }
+    }
+    match observed.fresh_list {
+        FreshList::NotRequested => {}
+        FreshList::Requested(due) if now < due => return Step::End(list_requested(due)),
+        FreshList::Requested(_) => return Step::Act(Action::List),
     }
     if observed.finalizer == Finalizer::Absent && has_something_to_lose(observed) {
         return Step::Act(Action::SetFinalizer);
@@ -241,6 +246,11 @@ fn patience(observed: &Observed) -> Option<Timestamp> {
     let earlier = observed.reactivation?;
     let step = (earlier.count as usize).checked_sub(1)?.min(PATIENCE.len() - 1);
     Some(later(earlier.at, PATIENCE[step]))
+}
+
+fn list_requested(due: Timestamp) -> Outcome {
+    let message = "a fresh list was asked for, and is begun in a moment".to_owned();
+    Outcome::reconciling(Reason::AwaitingList, message, Some(due))
 }
 
 fn available(endpoint: &Endpoint) -> Outcome {

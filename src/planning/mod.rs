@@ -36,8 +36,8 @@ pub use intent::{Desired, Drift, Intent, Paused, Removal, SecretShape};
 pub use memory::Memory;
 pub use network::{Admission, NetworkState, Openness, Refusal, Unavailable};
 pub use observed::{
-    Finalizer, HeldSecret, Holders, Observed, Presence, Reactivation, Recorded, Remote, Role, SecretState,
-    SecretWrites,
+    Finalizer, FreshList, HeldSecret, Holders, Observed, Presence, Reactivation, Recorded, Remote, Role,
+    SecretState, SecretWrites,
 };
 pub use outcome::{Again, Outcome, Reason, State};
 pub use report::{Abnormal, Condition, Report, StoredNote, report};

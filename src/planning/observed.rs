@@ -44,6 +44,8 @@ pub struct Observed {
     pub timing: Timing,
     /// When the latest complete list of the network began, by the API's clock.
     pub listed_at: Option<Timestamp>,
+    /// Whether somebody asks for another list.
+    pub fresh_list: FreshList,
     /// The endpoints that this resource may hold, as last seen; none before the first list.
     pub remote: BTreeMap<EndpointId, Remote>,
     /// Endpoints with the attempt's or the declared URL that no other resource holds and whose secrets are in
@@ -92,6 +94,16 @@ impl Recorded {
     pub fn current(&self) -> Option<&EndpointId> {
         self.endpoints.iter().find_map(|(id, role)| (*role == Role::Current).then_some(id))
     }
+}
+
+/// Whether somebody asks for a fresh list of the network.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum FreshList {
+    /// Nobody does, or there was one since.
+    #[default]
+    NotRequested,
+    /// Somebody does, and there was none since; it is due at this time, by the API's clock.
+    Requested(Timestamp),
 }
 
 /// Whether our finalizer is set.

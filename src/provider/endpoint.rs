@@ -169,8 +169,7 @@ pub struct EndpointPatch {
 }
 
 /// One page of the list.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The endpoints of this page, in the API's order.
     pub items: Vec<Endpoint>,

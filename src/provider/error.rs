@@ -152,7 +152,7 @@ pub(super) enum Failure {
     Forbidden { detail: Detail },
     #[error("the API does not know it ({status}); if this persists, check the network's apiUrl")]
     NotFound { status: StatusCode },
-    #[error("the API limits the rate (429); the network pauses and carries on by itself")]
+    #[error("the API limits the rate; the network pauses and carries on by itself")]
     RateLimited { retry_after: Option<Duration> },
     #[error("the network's request budget is spent; it carries on by itself")]
     BudgetSpent { retry_after: Duration },
@@ -310,6 +310,15 @@ impl Detail {
     /// Takes text that has been through [`super::excerpt`] or is our own.
     pub(super) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+}
+
+impl Detail {
+    /// Whether the API speaks of a limit to the rate of calls: some refuse them with 403, as GitHub's secondary
+    /// limits do (<https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
+    pub(super) fn tells_of_a_rate(&self) -> bool {
+        let text = self.0.to_ascii_lowercase();
+        ["rate limit", "ratelimit", "too many requests", "throttl"].iter().any(|words| text.contains(words))
     }
 }
 

@@ -125,14 +125,15 @@ impl Exchange {
         if response.status() != StatusCode::UNAUTHORIZED {
             self.tokens.accepted(token);
         }
-        if response.status() == StatusCode::FORBIDDEN {
-            self.tokens.lacks_scope(token);
-        }
         if response.status().is_success() {
             let body = body::read(response, call.cap).await.map_err(|error| self.unread(&error));
             return Ok(Success { body });
         }
-        Err(self.refusal(response, token).await)
+        let refusal = self.refusal(response, token).await;
+        if matches!(refusal, Failure::Forbidden { .. }) {
+            self.tokens.lacks_scope(token);
+        }
+        Err(refusal)
     }
 
     fn unread(&self, error: &BodyError) -> Failure {
@@ -158,6 +159,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, detail: Detail, now: Timesta
     let retry_after = clock::retry_after(headers, now);
     match status.as_u16() {
         401 => Failure::Unauthorized { detail },
+        403 if retry_after.is_some() || detail.tells_of_a_rate() => Failure::RateLimited { retry_after },
         403 => Failure::Forbidden { detail },
         404 | 410 => Failure::NotFound { status },
         429 => Failure::RateLimited { retry_after },

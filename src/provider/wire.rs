@@ -12,6 +12,8 @@ use super::endpoint_url::EndpointUrl;
 use super::error::{Detail, Failure};
 use super::ids::{EndpointId, NetworkId};
 
+/// How many items a page has when more may follow: what is asked for.
+const FULL_PAGE: usize = 100;
 /// The longest id that is believed, in bytes.
 const MAX_ID_BYTES: usize = 512;
 
@@ -29,9 +31,19 @@ pub(super) fn endpoint(body: &[u8], id: &EndpointId) -> Result<Endpoint, Failure
     Ok(endpoint)
 }
 
-/// One page of the list.
+/// A page as the API may send it: a network without endpoints is `null` to some.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListAnswer {
+    items: Option<Vec<Endpoint>>,
+    has_more: Option<bool>,
+}
+
+/// One page of the list. Whether more follow after one that does not say so is asked for when it is full.
 pub(super) fn page(body: &[u8]) -> Result<Page, Failure> {
-    let page: Page = data(body)?;
+    let ListAnswer { items, has_more } = data(body)?;
+    let items = items.unwrap_or_default();
+    let page = Page { has_more: has_more.unwrap_or(items.len() >= FULL_PAGE), items };
     if !page.items.iter().all(|endpoint| is_credible(&endpoint.id)) {
         return Err(invalid("an item's id is empty, too long or not printable"));
     }
@@ -181,7 +193,7 @@ mod tests {
 
         let read = endpoint(body.as_bytes(), &"wh_1".into()).unwrap();
 
-        assert_eq!(read.network_id, None);
+        assert_eq!(read.network_id, Some("7".into()));
         assert_eq!(read.created_at, None);
         assert_eq!(read.status, EndpointStatus::Other("suspended".into()));
         assert_eq!(
@@ -208,12 +220,35 @@ mod tests {
             assert!(failure.contains(expected), "{body}: {failure}");
         }
         for body in [
-            r#"{"data": {"items": []}}"#,
             r#"{"data": {"items": [], "hasMore": true}}"#,
+            r#"{"data": null}"#,
             r#"{"data": {"items": [{"id": "wh_1"}], "hasMore": false}}"#,
             r#"{"data": {"items": [{"id": "", "url": "u", "status": "active", "enabledEvents": []}], "hasMore": false}}"#,
         ] {
             assert!(page(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn case_10_a_list_of_null_is_an_empty_list() {
+        for data in [
+            r#"{"items": null, "hasMore": false}"#,
+            r#"{"hasMore": false}"#,
+            r#"{"items": []}"#,
+            r#"{"items": null, "hasMore": null}"#,
+            "{}",
+        ] {
+            let body = format!(r#"{{"data": {data}}}"#);
+            assert_eq!(page(body.as_bytes()).unwrap(), Page { items: Vec::new(), has_more: false }, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_does_not_say_whether_more_follow_is_the_last_unless_it_is_full() {
+        for (items, has_more) in [(1, false), (99, false), (100, true)] {
+            let item = r#"{"id": "wh_1", "url": "u", "status": "active", "enabledEvents": []}"#;
+            let body = format!(r#"{{"data": {{"items": [{}]}}}}"#, vec![item; items].join(","));
+            assert_eq!(page(body.as_bytes()).unwrap().has_more, has_more, "{items} items");
         }
     }
 
@@ -244,7 +279,7 @@ mod tests {
                 "{body}"
             );
         }
-        for id in [r#""""#, "7", r#""a\nb""#] {
+        for id in [r#""""#, "1.5", r#""a\nb""#] {
             let body = format!(r#"{{"data": {{"id": {id}, "secret": "whsec_1"}}}}"#);
             let failure = created(body.as_bytes(), &new_example()).unwrap_err();
             assert!(matches!(failure, Failure::InvalidResponse { .. }), "{body}");

@@ -30,6 +30,9 @@ pub(super) enum Failure {
         /// Why it failed.
         source: Box<kube::Error>,
     },
+    /// Create after create is answered with nothing that can be used.
+    #[error(transparent)]
+    Unusable(provider::Error),
     /// A call to the remote API failed.
     #[error(transparent)]
     Provider(#[from] provider::Error),
@@ -72,7 +75,7 @@ impl Failure {
             Self::SecretRefused { .. } => Reason::SecretRefused,
             Self::NothingToCopy { .. } => Reason::SecretLost,
             Self::Provider(error) if error.class() == ErrorClass::Permanent => Reason::Refused,
-            Self::Provider(_) => Reason::ProviderError,
+            Self::Provider(_) | Self::Unusable(_) => Reason::ProviderError,
         }
     }
 
@@ -84,7 +87,7 @@ impl Failure {
             | Self::NothingToCopy { .. }
             | Self::NotMade { .. }
             | Self::Restless => Outcome::stalled(self.reason(), message),
-            Self::Provider(error) => match error.class() {
+            Self::Provider(error) | Self::Unusable(error) => match error.class() {
                 ErrorClass::Permanent | ErrorClass::Unauthorized | ErrorClass::Forbidden => {
                     Outcome::stalled(self.reason(), message)
                 }
@@ -107,7 +110,7 @@ impl Failure {
     /// How long to wait at least before the next try.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Provider(error) => error.retry_after(),
+            Self::Provider(error) | Self::Unusable(error) => error.retry_after(),
             _ => None,
         }
     }

@@ -79,13 +79,13 @@ impl Activation<'_> {
         }
     }
 
-    /// The first may be an accident; an API that keeps answering so is not asked in a loop.
+    /// The first may be an accident; an API that keeps answering so is not asked in a loop, whatever its lists show.
     fn lost_answer(&self, error: Error) -> Result<(), Failure> {
         let lost = self.local(|local| {
             local.lost_answers += 1;
             local.lost_answers
         });
-        if lost > Some(1) { Err(error.into()) } else { Ok(()) }
+        if lost > Some(1) { Err(Failure::Unusable(error)) } else { Ok(()) }
     }
 
     fn created(&self, id: &EndpointId, answer: Answer) {
@@ -117,11 +117,20 @@ impl Activation<'_> {
                 self.publish(EventType::Normal, reason, "Patch", format!("updated endpoint {id}")).await;
                 Ok(())
             }
-            Err(error) if error.class() == ErrorClass::NotFound => {
-                self.saw_gone(&remote, id);
-                Ok(())
-            }
+            Err(error) if error.class() == ErrorClass::NotFound => self.unless_gone(id, error).await,
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// That a change was answered 404 says nothing, a gateway may have done so: a GET decides.
+    async fn unless_gone(&mut self, id: &EndpointId, error: Error) -> Result<(), Failure> {
+        self.confirm(id).await?;
+        let index = self.context.index();
+        let inventory = index.inventory(&self.resource.network);
+        if inventory.is_some_and(|inventory| inventory.present(id).is_some()) {
+            Err(error.into())
+        } else {
+            Ok(())
         }
     }
 

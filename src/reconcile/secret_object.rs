@@ -45,7 +45,8 @@ pub(super) fn metadata(owner: &Resource, shape: &SecretShape, hand: Option<&InHa
         annotations: shape.annotations.keys().cloned().collect(),
     };
     let mut labels = shape.labels.clone();
-    labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
+    // It says who looks after the Secret, and decides nothing: whoever declares it otherwise may.
+    labels.entry(MANAGED_BY.0.to_owned()).or_insert_with(|| MANAGED_BY.1.to_owned());
     let mut annotations = shape.annotations.clone();
     annotations.insert(TEMPLATE_ANNOTATION.to_owned(), serde_json::to_string(&keys).unwrap_or_default());
     if let Some(hand) = hand {

@@ -47,11 +47,10 @@ fn wanted<'a>(kind: Type, condition: &Condition<'a>) -> Wanted<'a> {
 fn stored(before: &WebhookEndpointStatus, note: StoredNote<'_>, now: Timestamp) -> StoredSecret {
     let same =
         |earlier: &&StoredSecret| earlier.name == note.name && earlier.endpoint_id == note.endpoint.as_str();
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     before.secret.as_ref().filter(same).cloned().unwrap_or_else(|| StoredSecret {
         name: note.name.to_owned(),
         endpoint_id: note.endpoint.to_string(),
-        stored_at: Some(Time(now)),
+        stored_at: Some(whole_seconds(now)),
     })
 }
 
@@ -62,6 +61,11 @@ fn remote(endpoint: &Endpoint) -> RemoteEndpoint {
         url: endpoint.url.to_string(),
         enabled_events: endpoint.enabled_events.iter().map(ToString::to_string).collect(),
         status: endpoint.status.to_string(),
-        created_at: endpoint.created_at.map(Time),
+        // Kubernetes stores times to the second: what the API shows more precisely is no news each time.
+        created_at: endpoint.created_at.map(whole_seconds),
     }
+}
+
+fn whole_seconds(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }

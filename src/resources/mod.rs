@@ -9,8 +9,9 @@ mod network;
 mod secret_reference;
 mod text;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt as _;
+use serde_json::json;
 
 pub use duration::{Duration, DurationError};
 pub use endpoint::{
@@ -50,4 +51,20 @@ pub const TEMPLATE_ANNOTATION: &str = "webhookoperator.dev/template";
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![WebhookEndpoint::crd(), ClusterWebhookNetwork::crd(), WebhookNetwork::crd()]
+        .into_iter()
+        .map(in_progress_until_seen)
+        .collect()
+}
+
+/// To kstatus, and so to Flux, an object without a status is current. One that the operator has not seen yet is
+/// not: its status speaks of a generation that never was, as in Flux's own resources.
+fn in_progress_until_seen(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let status = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("status"));
+        if let Some(status) = status {
+            status.default = Some(JSON(json!({ "observedGeneration": -1 })));
+        }
+    }
+    crd
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use webhook_operator::planning::{
     self, Action, Answer, Attempt, DeleteCause, InHand, Intent, Leftover, Observed, PatchCause, Reach, State,
     Step, report,
@@ -17,7 +18,7 @@ use super::cluster::{Condition, Generation, Name, Resource, Secret, View};
 use super::mutation::Mutation;
 use super::planned::Planned;
 use super::process::Sight;
-use super::time::{TIMING, Tick};
+use super::time::Tick;
 use super::world::{Flaw, World};
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -71,7 +72,7 @@ impl World {
         match action {
             Action::ProveSecretWritable(_) => self.process.proven = !self.denied,
             Action::RecordAttempt(attempt) => self.record(act, attempt),
-            Action::Create { attempt, .. } => self.create(act, attempt),
+            Action::Create { attempt, no_later_than } => self.create(act, attempt, *no_later_than),
             Action::StoreSecret { hand, shape, .. } => self.store(act, hand, Name::parse(&shape.name)),
             Action::CopySecret { from, shape } => {
                 self.copy_secret(act, Name::parse(from), Name::parse(&shape.name));
@@ -159,18 +160,17 @@ impl World {
         });
     }
 
-    fn create(&mut self, act: Act<'_>, attempt: &Attempt) {
+    fn create(&mut self, act: Act<'_>, attempt: &Attempt, no_later_than: Timestamp) {
         let Act { who, outcome, mutation, .. } = act;
         let request = Request::of(attempt);
         let (now, instant) = (self.now, self.instant());
-        // It may have waited for its turn.
-        let is_overdue = instant > TIMING.sendable_until(attempt.started_at);
-        if is_overdue && !matches!(mutation, Some(Mutation::SendLate | Mutation::SendOverdue)) {
-            return;
-        }
         let memory = &mut self.process.memories[who];
         if mutation != Some(Mutation::SendUnannounced) {
             memory.sending(instant);
+        }
+        // It may have waited for its turn.
+        if instant > no_later_than && mutation != Some(Mutation::SendOverdue) {
+            return memory.refused();
         }
         match outcome {
             Outcome::Refused => memory.refused(),

@@ -221,6 +221,7 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
         network: network(),
         url: desired.url.clone(),
         secret_name: name.text(who),
+        list_request: None,
         attempt: attempt.as_deref().cloned(),
         status: WebhookEndpointStatus {
             observed_generation: (*generation != Generation::New).then_some(now),

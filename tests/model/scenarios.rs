@@ -34,7 +34,7 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (restored(), 28_000),
         (undated(), 22_000),
         (two_urls(), 75_000),
-        (moved_secret(), 65_000),
+        (moved_secret(), 55_000),
         (skewed(), 65_000),
         (in_between(), 38_000),
     ]

@@ -117,14 +117,17 @@ async fn each_way_a_network_can_fail_is_told_on_it_and_on_its_endpoints() {
         let network = format!("ClusterWebhookNetwork {:?} is not ready: ", world.named(name));
         assert!(told.starts_with(&network), "{name}: {told:?}");
     }
-    // What a person has to put right is Stalled, what passes by itself is not.
-    for (name, kind) in
-        [("no-secret", "Stalled"), ("refused", "Stalled"), ("no-scope", "Stalled"), ("no-api", "Reconciling")]
-    {
+    // What a person has to put right here is Stalled; what passes by itself, or comes with another commit, is not.
+    for (name, kind) in [
+        ("no-secret", "Reconciling"),
+        ("refused", "Stalled"),
+        ("no-scope", "Stalled"),
+        ("no-api", "Reconciling"),
+    ] {
         let reason = cases.iter().find(|case| case.0 == name).expect("a case").3;
         world.cluster_network(name, kind, "True", reason).await;
     }
-    let resource = world.condition("missing", "Stalled", "True", "NetworkNotFound").await;
+    let resource = world.condition("missing", "Reconciling", "True", "NetworkNotFound").await;
     let told = format!(
         "ClusterWebhookNetwork {:?} does not exist: create it, or correct spec.networkRef",
         world.named("missing")
@@ -156,7 +159,7 @@ async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
             *fastest = took.min(*fastest);
         };
         world.endpoint_of(round, round, json!({})).await;
-        world.condition(round, "Stalled", "True", "NetworkNotFound").await;
+        world.condition(round, "Reconciling", "True", "NetworkNotFound").await;
         world.add_cluster_network(round, json!({})).await;
         took(
             "a network without credentials",

@@ -211,7 +211,7 @@ async fn a_network_in_use_does_not_vanish_under_its_endpoints() {
     // The newcomer has begun nothing and holds nothing up.
     world.delete("user").await;
     world.until_gone(networks, &name).await;
-    world.condition("newcomer", "Stalled", "True", "NetworkNotFound").await;
+    world.condition("newcomer", "Reconciling", "True", "NetworkNotFound").await;
     world.delete("newcomer").await;
     assert!(world.endpoints().is_empty());
     assert_eq!(world.simulator.ledger().effects(Operation::Create), 1);
@@ -232,7 +232,7 @@ async fn a_tenant_can_not_hold_up_the_deletion_of_a_network() {
     let networks = world.cluster_api::<ClusterWebhookNetwork>();
     delete(&networks, &world.named("net")).await;
     world.until_gone(networks, &world.named("net")).await;
-    world.condition("squatter", "Stalled", "True", "NetworkNotFound").await;
+    world.condition("squatter", "Reconciling", "True", "NetworkNotFound").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

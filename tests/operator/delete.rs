@@ -47,7 +47,7 @@ async fn an_endpoint_that_is_gone_already_counts_as_deleted() {
 async fn a_resource_that_never_had_an_endpoint_goes_at_once() {
     let world = World::without_network("never").await;
     world.endpoint("charge-events", json!({})).await;
-    world.condition("charge-events", "Stalled", "True", "NetworkNotFound").await;
+    world.condition("charge-events", "Reconciling", "True", "NetworkNotFound").await;
     world.delete("charge-events").await;
 }
 

@@ -14,6 +14,7 @@
 
 mod answers;
 mod awkward;
+mod cases;
 mod change;
 mod cli;
 mod counts;

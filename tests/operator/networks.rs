@@ -62,7 +62,7 @@ async fn a_network_may_allow_certain_namespaces_only() {
 async fn a_resource_waits_for_its_network() {
     let world = World::without_network("later").await;
     world.endpoint("charge-events", json!({})).await;
-    let resource = world.condition("charge-events", "Stalled", "True", "NetworkNotFound").await;
+    let resource = world.condition("charge-events", "Reconciling", "True", "NetworkNotFound").await;
     assert!(message(&resource, "Ready").contains("does not exist: create it, or correct spec.networkRef"));
     world.add_network(json!({})).await;
     world.ready("charge-events").await;

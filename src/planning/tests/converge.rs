@@ -1,7 +1,7 @@
 //! Keeping what is held as declared.
 
 use super::given::{Given, REWRITTEN, at, attempt, both, check, endpoint, holding, new, ready, rewritten};
-use crate::planning::{Answer, Presence, Recorded, SecretState};
+use crate::planning::{Answer, FreshList, Presence, Recorded, SecretState};
 use crate::provider::{Endpoint, EndpointStatus};
 
 const AS_DECLARED: &str = "Ready: Available";
@@ -260,4 +260,18 @@ fn messages_name_what_a_person_has_to_look_at() {
             assert!(outcome.message.contains(name), "{name} is missing in {:?}", outcome.message);
         }
     }
+}
+
+#[test]
+fn case_13_a_list_that_somebody_asked_for_comes_first() {
+    let asked = || ready().with(|observed| observed.fresh_list = FreshList::Requested(at(101)));
+    check([
+        ("others may ask in a moment, too", asked(), "Reconciling: AwaitingList until 101s"),
+        ("it is due", asked().at(101), "list"),
+        ("a secret in hand is stored before", hand_of(asked().at(101)), "store the secret"),
+    ]);
+}
+
+fn hand_of(given: Given) -> Given {
+    given.attempt(attempt(2, 90)).in_hand("wh_2", 2, Answer::WithSecret).misses("wh_1", Presence::Gone)
 }

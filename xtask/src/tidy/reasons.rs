@@ -97,7 +97,7 @@ mod tests {
 
     const SOURCES: [(&str, &str); 4] = [
         (
-            "src/planning/rest.rs",
+            "src/planning/outcome.rs",
             "macro_rules! reasons { ($x:ident) => {} }\nreasons! { /// Well.\n Available, Paused }",
         ),
         ("src/network/status.rs", "fn f() { g(\"InUse\", \"WebhookNetworks\", \"a Text\") }"),
