@@ -20,6 +20,7 @@ mod planned;
 mod process;
 mod properties;
 mod recovery;
+mod reporting;
 mod scenarios;
 mod time;
 mod world;

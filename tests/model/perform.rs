@@ -3,18 +3,16 @@
 //! A call and what is remembered of it are one step here: the executor holds a lock per URL across a
 //! create or a resolution, so nothing of the same URL happens in between in one process.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use webhook_operator::planning::{
-    self, Action, Answer, Attempt, DeleteCause, InHand, Intent, Leftover, Observed, PatchCause, Reach, State,
-    Step, report,
+    Action, Answer, Attempt, DeleteCause, InHand, Leftover, Observed, PatchCause, Reach, Step,
 };
 use webhook_operator::provider::{EndpointPatch, EndpointStatus};
 
-use super::api::{Events, Id, Lag, Maker, Request, Url, concerns, endpoint_id, parse_id};
-use super::cluster::{Condition, Generation, Name, Resource, Secret, View};
+use super::api::{Events, Id, Lag, Maker, Request, concerns, endpoint_id, parse_id};
+use super::cluster::{Name, Resource, Secret, View};
 use super::mutation::Mutation;
 use super::planned::Planned;
 use super::process::Sight;
@@ -40,10 +38,10 @@ pub enum Outcome {
 
 /// Who acts, from which view of its resource, and how it turns out.
 #[derive(Clone, Copy)]
-struct Act<'a> {
-    who: usize,
-    view: &'a View,
-    observed: &'a Observed,
+pub struct Act<'a> {
+    pub who: usize,
+    pub view: &'a View,
+    pub observed: &'a Observed,
     outcome: Outcome,
     mutation: Option<Mutation>,
 }
@@ -133,7 +131,7 @@ impl World {
     }
 
     /// Writes the resource, unless the activation's view of it is outdated.
-    fn write(&mut self, act: Act<'_>, change: impl FnOnce(&mut Resource)) {
+    pub fn write(&mut self, act: Act<'_>, change: impl FnOnce(&mut Resource)) {
         if !self.is_present(act) {
             return;
         }
@@ -363,58 +361,5 @@ impl World {
             Outcome::Lagging(lag) => self.process.list(&self.api, self.now, lag),
             _ => {}
         }
-    }
-
-    /// Writes how an activation ended to the status, unless it says so already.
-    fn report(&mut self, act: Act<'_>, intent: &Intent, end: &planning::Outcome) {
-        let Act { view, observed, .. } = act;
-        let Some(resource) = view.resource.as_deref() else { return };
-        let Some(told) = report(end, observed) else { return };
-        let reported = Resource {
-            condition: self.condition(end),
-            generation: if told.applied_generation == observed.generation {
-                Generation::Applied
-            } else {
-                Generation::Observed
-            },
-            recorded: told.endpoint.map(|endpoint| parse_id(&endpoint.id)).or(resource.recorded),
-            resolved: told.resolved_attempt,
-            ..resource.clone()
-        };
-        if end.state == State::Ready && !self.is_true(act, intent) {
-            self.flaws.insert(Flaw::UntrueReady);
-        }
-        if reported != *resource {
-            self.write(act, |resource| *resource = reported);
-        }
-    }
-
-    fn condition(&self, end: &planning::Outcome) -> Condition {
-        match end.state {
-            State::Ready => Condition::Ready,
-            State::Drifted => Condition::Drifted,
-            State::Reconciling | State::Paused | State::Gone => Condition::UnderWay,
-            State::Stalled => {
-                let named = (0..).zip(&self.api.endpoints).map(|(id, _)| id);
-                let named = named.filter(|id| end.message.contains(endpoint_id(*id).as_str()));
-                Condition::Stalled(end.reason, named.collect::<BTreeSet<Id>>())
-            }
-        }
-    }
-
-    /// Whether `Ready` is true of what this process can see of its resource: the secret of its own endpoint is
-    /// stored under the declared name, and the endpoint was as declared when it was last seen.
-    fn is_true(&self, act: Act<'_>, intent: &Intent) -> bool {
-        let Act { who, view, .. } = act;
-        let Intent::Converge(desired) = intent else { return false };
-        let Secret::Held { endpoint, genuine: true, .. } = *view.declared_secret() else { return false };
-        let live = self.api.get(endpoint).is_some() || self.removed_by_hand.contains(&endpoint);
-        let own = self.api.endpoints[usize::from(endpoint)].maker == Maker::Resource(who);
-        let Some(Sight::Present(seen)) = self.process.seen.get(&endpoint) else { return false };
-        let declared = &desired.endpoint;
-        let equal = seen.url == Url::of(&declared.url)
-            && seen.events.set() == declared.enabled_events
-            && seen.active == (declared.status == EndpointStatus::Active);
-        live && own && equal
     }
 }

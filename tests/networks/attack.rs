@@ -1,10 +1,6 @@
-//! What a tenant may try with every field of every resource: a table, and each reference in it put to the
-//! test across namespaces.
-//!
-//! The fields are found by walking the schemas, so that a new one fails here until it is classed, and
-//! tried if it refers to something.
+//! What a tenant may try with every reference of every resource, put to the test across namespaces.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kube::api::{DeleteParams, DynamicObject, ListParams};
 use kube::{Api, ResourceExt as _};
@@ -12,126 +8,10 @@ use serde_json::{Value, json};
 use simulator::{NetworkConfig, Operation, Simulator};
 use testkit::audit::Mark;
 use testkit::{OperatorOptions, World, control_plane, merge};
-use webhook_operator::resources::{self, WebhookNetwork};
+use webhook_operator::resources::WebhookNetwork;
 
+use crate::fields::{FIELDS, Field};
 use crate::user::{User, everything_of_ours_and_secrets, of_kind, refusal, resource};
-
-/// What a field is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Field {
-    /// It names, or leads to, something that may be somebody else's.
-    Reference,
-    /// It is a number, a switch, or a text that names nothing.
-    Value,
-}
-use Field::{Reference, Value as Plain};
-
-/// Every field of every `spec`.
-const FIELDS: [(&str, &str, Field); 60] = [
-    ("ClusterWebhookNetwork", "allowHttp", Plain),
-    ("ClusterWebhookNetwork", "allowedNamespaces.names[]", Reference),
-    ("ClusterWebhookNetwork", "allowedNamespaces.selector.matchExpressions[].key", Reference),
-    ("ClusterWebhookNetwork", "allowedNamespaces.selector.matchExpressions[].operator", Reference),
-    ("ClusterWebhookNetwork", "allowedNamespaces.selector.matchExpressions[].values[]", Reference),
-    ("ClusterWebhookNetwork", "allowedNamespaces.selector.matchLabels{}", Reference),
-    ("ClusterWebhookNetwork", "allowedUrlHosts[]", Plain),
-    ("ClusterWebhookNetwork", "apiUrl", Reference),
-    ("ClusterWebhookNetwork", "auth.bearerToken.secretKeyRef.key", Reference),
-    ("ClusterWebhookNetwork", "auth.bearerToken.secretKeyRef.name", Reference),
-    ("ClusterWebhookNetwork", "auth.bearerToken.secretKeyRef.namespace", Reference),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.audience", Plain),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.key", Reference),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.name", Reference),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.namespace", Reference),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.key", Reference),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.name", Reference),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.namespace", Reference),
-    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.tokenUrl", Reference),
-    ("ClusterWebhookNetwork", "caBundle", Plain),
-    ("ClusterWebhookNetwork", "limits.burst", Plain),
-    ("ClusterWebhookNetwork", "limits.inFlight", Plain),
-    ("ClusterWebhookNetwork", "limits.requestsPerSecond", Plain),
-    ("ClusterWebhookNetwork", "resyncInterval", Plain),
-    ("ClusterWebhookNetwork", "timeout", Plain),
-    ("WebhookEndpoint", "deletionPolicy", Plain),
-    ("WebhookEndpoint", "driftPolicy", Plain),
-    ("WebhookEndpoint", "enabledEvents[]", Plain),
-    ("WebhookEndpoint", "endpointId", Reference),
-    ("WebhookEndpoint", "networkRef.kind", Reference),
-    ("WebhookEndpoint", "networkRef.name", Reference),
-    ("WebhookEndpoint", "paused", Plain),
-    ("WebhookEndpoint", "rotation.activateAfter", Plain),
-    ("WebhookEndpoint", "rotation.interval", Plain),
-    ("WebhookEndpoint", "rotation.retireAfter", Plain),
-    ("WebhookEndpoint", "secret.annotations{}", Reference),
-    ("WebhookEndpoint", "secret.labels{}", Reference),
-    ("WebhookEndpoint", "secret.name", Reference),
-    ("WebhookEndpoint", "status", Plain),
-    ("WebhookEndpoint", "url", Reference),
-    ("WebhookNetwork", "allowHttp", Plain),
-    ("WebhookNetwork", "allowedUrlHosts[]", Plain),
-    ("WebhookNetwork", "apiUrl", Reference),
-    ("WebhookNetwork", "auth.bearerToken.secretKeyRef.key", Reference),
-    ("WebhookNetwork", "auth.bearerToken.secretKeyRef.name", Reference),
-    ("WebhookNetwork", "auth.oauth2ClientCredentials.audience", Plain),
-    ("WebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.key", Reference),
-    ("WebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.name", Reference),
-    ("WebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.key", Reference),
-    ("WebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.name", Reference),
-    ("WebhookNetwork", "auth.oauth2ClientCredentials.tokenUrl", Reference),
-    ("WebhookNetwork", "caBundle", Plain),
-    ("WebhookNetwork", "limits.burst", Plain),
-    ("WebhookNetwork", "limits.inFlight", Plain),
-    ("WebhookNetwork", "limits.requestsPerSecond", Plain),
-    ("WebhookNetwork", "resyncInterval", Plain),
-    ("WebhookNetwork", "timeout", Plain),
-    // Fields that do not exist, and that somebody may expect to be obeyed.
-    ("WebhookEndpoint", "networkRef.namespace", Reference),
-    ("WebhookEndpoint", "secret.namespace", Reference),
-    ("WebhookNetwork", "auth.bearerToken.secretKeyRef.namespace", Reference),
-];
-/// How many of the last ones do not exist.
-const IMAGINED: usize = 3;
-
-#[test]
-fn every_field_of_the_schemas_is_in_the_table() {
-    let crds = serde_json::to_value(resources::crds()).expect("they are JSON");
-    let mut found = BTreeSet::new();
-    for crd in crds.as_array().expect("a list") {
-        let kind = crd["spec"]["names"]["kind"].as_str().expect("a kind");
-        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-        walk(schema, "", &mut |path| {
-            found.insert((kind.to_owned(), path.to_owned()));
-        });
-    }
-    let real = &FIELDS[..FIELDS.len() - IMAGINED];
-    let table =
-        real.iter().map(|(kind, path, _)| ((*kind).to_owned(), (*path).to_owned())).collect::<BTreeSet<_>>();
-    let new = found.difference(&table).collect::<Vec<_>>();
-    let gone = table.difference(&found).collect::<Vec<_>>();
-    assert!(new.is_empty(), "class these fields, and try those that refer to something: {new:#?}");
-    assert!(gone.is_empty(), "these fields are gone: {gone:#?}");
-    assert_eq!(table.len(), real.len(), "each field once");
-    for (kind, path, _) in &FIELDS[real.len()..] {
-        assert!(!found.contains(&((*kind).to_owned(), (*path).to_owned())), "{kind} {path} exists now");
-    }
-}
-
-/// Tells every leaf of a schema: `a.b`, `list[]`, `map{}`.
-fn walk(schema: &Value, path: &str, tell: &mut impl FnMut(&str)) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    if let Some(properties) = schema["properties"].as_object() {
-        for (name, schema) in properties {
-            walk(schema, &below(name), tell);
-        }
-    } else if schema["items"].is_object() {
-        walk(&schema["items"], &format!("{path}[]"), tell);
-    } else if schema["additionalProperties"].is_object() {
-        walk(&schema["additionalProperties"], &format!("{path}{{}}"), tell);
-    } else {
-        tell(path);
-    }
-}
 
 /// A victim and an attacker, each in a namespace of their own, and the same operator for both.
 struct Scene {
@@ -398,7 +278,7 @@ async fn no_reference_leads_out_of_the_tenants_namespace() {
     let mark = Mark::now();
     let writes = scene.victim.simulator.ledger().last_sequence();
 
-    let references = FIELDS.iter().filter(|(_, _, field)| *field == Reference);
+    let references = FIELDS.iter().filter(|(_, _, field)| *field == Field::Reference);
     let (mut accepted, mut refused) = (Vec::new(), 0);
     for (index, (kind, path, _)) in references.enumerate() {
         let attempts = scene.attempts(kind, path);

@@ -21,6 +21,7 @@ mod canary;
 mod conditions;
 mod credentials;
 mod document;
+mod fields;
 mod search;
 mod tenancy;
 mod user;

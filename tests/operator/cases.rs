@@ -34,7 +34,7 @@ async fn case_02_a_created_at_with_microseconds_costs_no_write() {
     let mark = Mark::now();
     world.start_operator();
     world.lists(3).await;
-    let again = mark.requests(world.operator()).into_iter().filter(|request| request.is_write());
+    let again = mark.requests(world.operator()).into_iter().filter(testkit::audit::Request::is_write);
     assert_eq!(again.count(), 0, "a restart rewrites nothing");
 }
 

@@ -55,9 +55,6 @@ const ROOT: [&str; 27] = [
 /// A longer file holds more than one idea.
 const MOST_LINES: usize = 400;
 
-/// Files that are longer and have still to be split.
-const LONG: [&str; 1] = ["tests/networks/attack.rs"];
-
 /// Checks the repository at `root`.
 pub(crate) fn run(root: &Path) -> Result<(), TidyError> {
     let findings = findings(&Tree::read(root)?);
@@ -75,18 +72,9 @@ fn strays(tree: &Tree) -> Vec<String> {
 }
 
 fn long_files(tree: &Tree) -> Vec<String> {
-    tree.texts(".rs")
-        .filter_map(|(path, text)| {
-            let lines = text.lines().count();
-            match (lines > MOST_LINES, LONG.contains(&path)) {
-                (true, false) => Some(format!("{path} has {lines} lines: split it, {MOST_LINES} are enough")),
-                (false, true) => {
-                    Some(format!("{path} is short enough now: take it off the list of long files"))
-                }
-                (true, true) | (false, false) => None,
-            }
-        })
-        .collect()
+    let lengths = tree.texts(".rs").map(|(path, text)| (path, text.lines().count()));
+    let long = lengths.filter(|(_, lines)| *lines > MOST_LINES);
+    long.map(|(path, lines)| format!("{path} has {lines} lines: split it, {MOST_LINES} are enough")).collect()
 }
 
 #[cfg(test)]
@@ -107,13 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_is_named_unless_it_is_known() {
+    fn a_long_file_is_named() {
         let (long, short) = ("x\n".repeat(MOST_LINES + 1), "x\n".repeat(MOST_LINES));
         let tree = Tree::of([("src/a.rs", &*long), ("src/b.rs", &*short), ("docs/c.md", &*long)]);
         assert_eq!(long_files(&tree), ["src/a.rs has 401 lines: split it, 400 are enough"]);
-        for path in LONG {
-            assert!(long_files(&Tree::of([(path, &*long)])).is_empty());
-            assert_eq!(long_files(&Tree::of([(path, &*short)])).len(), 1);
-        }
     }
 }
