@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
 use kube::Client;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::Controller;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
@@ -14,14 +13,14 @@ use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predic
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
+use super::dispatch::dispatch;
 use super::relist::with_unseen_deletes;
 use super::streams::{readable, selected, steady};
 use crate::index::{Index, Resource, ResourceKey, Seen};
 use crate::network::Network;
 use crate::provider::EndpointId;
-use crate::reconcile::{Context, on_error, reconcile, warn_of_loss};
+use crate::reconcile::{Context, reconcile, warn_of_loss};
 use crate::resources::WebhookEndpoint;
 
 /// Watches the resources: feeds what is known, and yields those to reconcile.
@@ -47,14 +46,14 @@ pub(super) fn watch(
     )
 }
 
-/// Takes in an event. Those that a later list brings anew are `fresh`, until it ends: the cache, in which the
-/// controller looks them up, takes in a list as a whole, and only then can they be reconciled.
+/// Takes in an event. Those that a list brings anew are `fresh` until it ends: only then can it be told of each how
+/// it stands to the others.
 fn feed(context: &Context, event: &Event<WebhookEndpoint>, fresh: &mut Vec<ResourceKey>) {
     let lost = match event {
         Event::InitApply(resource) => {
             let mut index = context.index();
             let key = ResourceKey::of(resource);
-            if index.all_seen() && index.resource(&key).is_none() {
+            if index.resource(&key).is_none() {
                 fresh.push(key);
             }
             see(&mut index, resource)
@@ -90,25 +89,26 @@ fn see(index: &mut Index<Arc<Network>>, resource: &WebhookEndpoint) -> Option<En
 /// Reconciles until `shutdown`, and then what is under way.
 pub(super) async fn run(
     changed: impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + 'static,
-    store: Store<WebhookEndpoint>,
     woken: UnboundedReceiver<ResourceKey>,
     context: Arc<Context>,
     shutdown: CancellationToken,
 ) {
-    let woken = UnboundedReceiverStream::new(woken).map(|key| key.reference());
+    let seen = Arc::clone(&context);
+    // Before all are seen, each would look like the only one: those of the first list are woken at its end.
+    let changed = changed.filter_map(move |resource| {
+        let key = resource.ok().map(|resource| ResourceKey::of(&resource));
+        future::ready(key.filter(|_| seen.index().all_seen()))
+    });
+    let due = stream::select(changed, UnboundedReceiverStream::new(woken));
     let stopping = Arc::clone(&context);
+    let stopped = shutdown.clone();
     let stop = async move {
-        shutdown.cancelled_owned().await;
+        stopped.cancelled().await;
         stopping.stop();
     };
-    Controller::for_stream(changed, store)
-        .reconcile_on(woken)
-        .graceful_shutdown_on(stop)
-        .run(reconcile, on_error, context)
-        .for_each(|outcome| async move {
-            if let Err(error) = outcome {
-                debug!("not reconciled: {error}");
-            }
-        })
-        .await;
+    let reconcile = move |key: ResourceKey| {
+        let context = Arc::clone(&context);
+        async move { reconcile(&key, &context).await }
+    };
+    future::join(stop, dispatch(due, reconcile, shutdown)).await;
 }

@@ -1,5 +1,6 @@
 //! The wiring: watches feed what is known, what changes wakes a resource, shutdown drains.
 
+mod dispatch;
 mod endpoints;
 mod health;
 mod namespaces;

@@ -66,7 +66,7 @@ impl Term {
                 let seen = draining.run_until_cancelled(secrets_seen.wait_for(|seen| *seen)).await;
                 let seen = seen.is_some_and(|seen| seen.is_ok());
                 if seen {
-                    endpoints::run(endpoints, store, woken, context, draining.clone()).await;
+                    endpoints::run(endpoints, woken, context, draining.clone()).await;
                 }
             }
         };

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use kube::runtime::controller::Action as Requeue;
 use tracing::{Instrument as _, debug, info_span, warn};
 
 pub use context::{Context, Settings};
@@ -30,7 +29,6 @@ use crate::index::{Api, Clocks, Incarnation, LocalState, Resource, ResourceKey, 
 use crate::network::Network;
 use crate::planning::{Observed, Outcome, Step, Timing, plan};
 use crate::provider::EndpointUrl;
-use crate::resources::WebhookEndpoint;
 use failure::Failure;
 use locks::Held;
 
@@ -50,28 +48,11 @@ enum Ended {
     NeedsLocks(BTreeSet<RemoteUrl>),
 }
 
-/// Reconciles one resource; says when to do so again.
+/// Reconciles one resource; says when to do so again, if nothing happens before. What goes wrong is reported on the
+/// resource and tried again in its own time.
 ///
-/// # Errors
-///
-/// Never: what goes wrong is reported on the resource and tried again in its own time.
-pub async fn reconcile(
-    object: Arc<WebhookEndpoint>,
-    context: Arc<Context>,
-) -> Result<Requeue, std::convert::Infallible> {
-    let key = ResourceKey::of(&object);
-    let again = activate(&key, &context).await;
-    Ok(again.map_or_else(Requeue::await_change, Requeue::requeue))
-}
-
-/// The controller's answer to an error that can't happen.
-#[must_use]
-pub fn on_error(_: Arc<WebhookEndpoint>, never: &std::convert::Infallible, _: Arc<Context>) -> Requeue {
-    match *never {}
-}
-
-/// Reconciles one resource. Nobody holds a slot while waiting for a lock: it is given up meanwhile.
-async fn activate(key: &ResourceKey, context: &Context) -> Option<Duration> {
+/// Nobody holds a slot while waiting for a lock: it is given up meanwhile.
+pub async fn reconcile(key: &ResourceKey, context: &Context) -> Option<Duration> {
     let mut held = None;
     loop {
         let network = context.index().resource(key)?.network.clone();

@@ -31,7 +31,8 @@ pub async fn stands(scene: &Scene) -> Vec<String> {
 async fn network_line(scene: &Scene) -> String {
     let api = Api::<ClusterWebhookNetwork>::all(scene.world.client.clone());
     let network = api.get(&scene.world.namespace).await.expect("the network can be read");
-    let Some(status) = network.status else { return "network: no status".to_owned() };
+    let spoken = network.status.filter(|status| !status.conditions.is_empty());
+    let Some(status) = spoken else { return "network: no status".to_owned() };
     let mut line = "network:".to_owned();
     for condition in &status.conditions {
         let _ = write!(line, " {}={}/{}", condition.type_, condition.status, condition.reason);
@@ -48,7 +49,9 @@ fn resource_line(resource: &WebhookEndpoint, live: &[Endpoint]) -> String {
         line.push_str(" deleting");
     }
     let generation = resource.metadata.generation;
-    let Some(status) = &resource.status else { return line + " no status" };
+    // The API server gives it one by default, in which nothing is said.
+    let spoken = resource.status.as_ref().filter(|status| !status.conditions.is_empty());
+    let Some(status) = spoken else { return line + " no status" };
     for condition in &status.conditions {
         let stale = if condition.observed_generation == generation { "" } else { " (stale)" };
         let _ = write!(line, " {}={}/{}{stale}", condition.type_, condition.status, condition.reason);

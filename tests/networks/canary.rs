@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
 use kube::ResourceExt as _;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, PostParams};
 use secrecy::SecretString;
 use serde_json::json;
 use simulator::{Fault, FaultKind, NetworkConfig, Operation, Point, RetryAfter};
-use testkit::{OPERATORS, OperatorOptions, World, control_plane, delete, has_condition};
+use testkit::{OPERATORS, OperatorOptions, World, control_plane, delete, eventually, has_condition};
 use webhook_operator::resources::WebhookEndpoint;
 
 use crate::search::Canaries;
@@ -152,9 +152,13 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
     world.endpoint_of("limit", "unstorable", json!({})).await;
     world.condition("unstorable", "Stalled", "True", "SecretRefused").await;
     delete(&world.api::<ResourceQuota>(), "none").await;
-    world
-        .create::<Secret>(json!({ "metadata": { "name": "foreign" }, "stringData": { "secret": "theirs" } }))
-        .await;
+    let foreign = json!({ "metadata": { "name": "foreign" }, "stringData": { "secret": "theirs" } });
+    let foreign = serde_json::from_value::<Secret>(foreign).expect("a Secret");
+    // The API server goes by the quota for a moment yet.
+    eventually("the end of the quota", || async {
+        world.api::<Secret>().create(&PostParams::default(), &foreign).await.ok()
+    })
+    .await;
     world.endpoint_of("limit", "foreign", json!({})).await;
     world.condition("foreign", "Stalled", "True", "SecretNotOurs").await;
     world
