@@ -43,6 +43,11 @@ pub(crate) fn run_with<const N: usize>(
         command.arg("--workspace");
     }
     command.args(arguments).env(SHARED_VARIABLE, info).envs(variables);
+    // Tests of the operator mostly wait: two share a processor.
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env("RUST_TEST_THREADS", (2 * processors).to_string());
+    }
     as_on_a_terminal(&mut command);
     let mut times = Times::new(io::stdout(), Instant::now());
     let outcome = cargo::run_shown(&mut command, |said| times.show(said, Instant::now()));
