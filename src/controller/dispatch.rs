@@ -27,6 +27,8 @@ pub(super) async fn dispatch<R>(
         Work { reconcile, running: HashMap::new(), tasks: JoinSet::new(), later: Later::default() };
     loop {
         tokio::select! {
+            // Nothing is begun once it is to stop, whatever else there is to do.
+            biased;
             () = stop.cancelled() => break,
             Some(done) = work.tasks.join_next_with_id() => work.end(done),
             Some(key) = due.next() => work.begin(key),
