@@ -120,7 +120,7 @@ impl Resource {
     /// The number of the latest attempt that its status calls resolved.
     #[must_use]
     pub fn resolved_attempt(&self) -> u64 {
-        self.status.resolved_attempt.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+        self.status.resolved_attempt.and_then(|number| u32::try_from(number).ok()).map_or(0, u64::from)
     }
 }
 

@@ -57,7 +57,9 @@ impl StoredMeta {
             resource_version: meta.resource_version.clone(),
             endpoint: endpoint(ENDPOINT_ID_ANNOTATION),
             previous: endpoint(PREVIOUS_ENDPOINT_ID_ANNOTATION),
-            attempt: annotation(SECRET_ATTEMPT_ANNOTATION).and_then(|text| text.parse().ok()).unwrap_or(0),
+            attempt: annotation(SECRET_ATTEMPT_ANNOTATION)
+                .and_then(|text| text.parse::<u32>().ok())
+                .map_or(0, u64::from),
             labels: pick(meta.labels.as_ref(), &keys.labels),
             annotations: pick(meta.annotations.as_ref(), &keys.annotations),
         }

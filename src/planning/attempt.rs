@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::provider::{Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 
@@ -17,7 +17,8 @@ use crate::provider::{Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventTy
 pub struct Attempt {
     /// The resource it was made for: a copy on another resource means nothing.
     pub uid: String,
-    /// Counts up for the life of the resource.
+    /// Counts up for the life of the resource; no record of a higher one than 2³² - 1 is believed.
+    #[serde(deserialize_with = "believable")]
     pub number: u64,
     /// When the first attempt of the series began, by the API's clock.
     pub since: Timestamp,
@@ -56,6 +57,11 @@ pub enum Purpose {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 fn is_first(purpose: &Purpose) -> bool {
     *purpose == Purpose::First
+}
+
+/// No resource makes more creates than that, and one can always be added to it.
+fn believable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    u32::deserialize(deserializer).map(u64::from)
 }
 
 impl Attempt {

@@ -83,14 +83,16 @@ enum Holding<'a> {
 }
 
 /// The Secret counts: it was written before the status. The status alone names an endpoint whose
-/// secret is gone.
+/// secret is gone. Of several, one whose endpoint is not gone: its secret is the only copy.
 fn holding(observed: &Observed) -> Holding<'_> {
     let declared = observed.held_secret().map(|secret| (secret, At::Declared));
     let former = observed.former_secrets.iter().map(|(name, secret)| (secret, At::Former(name)));
-    let latest = declared
-        .into_iter()
-        .chain(former)
-        .max_by_key(|(secret, at)| (secret.endpoint.is_some(), secret.attempt, matches!(at, At::Declared)));
+    let is_live = |secret: &HeldSecret| {
+        secret.endpoint.as_ref().is_some_and(|id| observed.presence(id) != Some(&Presence::Gone))
+    };
+    let latest = declared.into_iter().chain(former).max_by_key(|(secret, at)| {
+        (is_live(secret), secret.endpoint.is_some(), secret.attempt, matches!(at, At::Declared))
+    });
     match (latest, observed.recorded.current()) {
         (Some((secret, at)), _) if let Some(id) = &secret.endpoint => Holding::Endpoint { id, secret, at },
         (_, Some(id)) => Holding::WithoutSecret(id),

@@ -66,7 +66,7 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
             Progress::Unsent => attempt.until,
             Progress::Unknown | Progress::Unanswered(_) => Some(attempt.started_at),
         }),
-        posts: posts + 1,
+        posts: posts.saturating_add(1),
         url: desired.endpoint.url.clone(),
         enabled_events: desired.endpoint.enabled_events.clone(),
         status: desired.endpoint.status.clone(),

@@ -77,7 +77,7 @@ impl Memory {
     pub fn reactivated(&mut self, now: Timestamp) {
         let quiet = jiff::SignedDuration::from_hours(48);
         let earlier = self.reactivation.filter(|last| now.duration_since(last.at) < quiet);
-        let count = earlier.map_or(0, |last| last.count) + 1;
+        let count = earlier.map_or(0, |last| last.count).saturating_add(1);
         self.reactivation = Some(Reactivation { count, at: now });
     }
 

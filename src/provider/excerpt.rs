@@ -3,6 +3,8 @@
 //! Error bodies are undocumented and end up in conditions, events and logs, which more people read
 //! than may know a secret. So whatever looks like a secret goes, even when it is none.
 
+use std::cmp::Reverse;
+
 use secrecy::{ExposeSecret, SecretString};
 
 /// The longest excerpt, in characters.
@@ -22,11 +24,11 @@ const SECRET_NAMES: [&str; 8] =
 /// `known` secrets, removed.
 pub(super) fn excerpt(text: &str, known: &[&SecretString]) -> String {
     let mut text = text.to_owned();
-    for secret in known {
-        let secret = secret.expose_secret();
-        if !secret.is_empty() {
-            text = text.replace(secret, REDACTED);
-        }
+    let mut known: Vec<_> = known.iter().map(|secret| secret.expose_secret()).collect();
+    // One may begin with another, of which nothing would be found any more.
+    known.sort_by_key(|secret| Reverse(secret.len()));
+    for secret in known.into_iter().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret, REDACTED);
     }
     let text = redact(&one_line(&text));
     match text.char_indices().nth(MAX_CHARS) {
@@ -161,6 +163,13 @@ mod tests {
         let secret = SecretString::from("plain words");
 
         assert_eq!(excerpt("not 'plain words' again", &[&secret]), "not '[redacted]' again");
+    }
+
+    #[test]
+    fn removes_a_known_secret_that_begins_with_another() {
+        let known = [&SecretString::from("client"), &SecretString::from("client of ours")];
+
+        assert_eq!(excerpt("no client of ours", &known), "no [redacted]");
     }
 
     #[test]

@@ -202,6 +202,14 @@ fn the_secret_follows_its_declaration() {
         ("then the old one goes", ready().former("old", holding("wh_1", 1)), "delete Secret old"),
         ("an older one goes too", ready().former("old", holding("wh_0", 0)), "delete Secret old"),
         (
+            "one whose endpoint is gone counts less than one whose endpoint is there",
+            ready()
+                .secret(holding("wh_2", 2))
+                .former("old", holding("wh_1", 1))
+                .misses("wh_2", Presence::Gone),
+            "copy Secret old",
+        ),
+        (
             "one that does not tell whose it is counts less",
             moved().secret(crate::planning::HeldSecret { endpoint: None, ..holding("", 9) }),
             "copy Secret old",

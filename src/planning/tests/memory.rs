@@ -12,6 +12,13 @@ fn after(happens: impl FnOnce(&mut Memory, &Attempt)) -> Memory {
     memory
 }
 
+#[test]
+fn a_number_that_nothing_could_be_added_to_is_not_believed() {
+    let mut written = serde_json::to_value(attempt(1, 0)).unwrap();
+    written["number"] = u64::MAX.into();
+    assert!(serde_json::from_value::<Attempt>(written).is_err());
+}
+
 fn orphan(attempt: &Attempt, remainder: Remainder) -> DeleteCause {
     DeleteCause::Orphan { attempt: Box::new(attempt.clone()), rival_posts: 0, remainder }
 }
