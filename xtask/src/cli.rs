@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::cargo::CargoError;
 use crate::codegen::{self, CodegenError, Mode};
 use crate::controlplane::{self, ControlPlaneError};
 use crate::crash_matrix;
 use crate::demo::{self, Afterwards, DemoError};
 use crate::deny::{self, DenyError};
+use crate::fuzz;
 use crate::lint::{self, LintError};
 use crate::test::{self, TestError};
 
@@ -43,6 +45,15 @@ enum Chore {
         #[arg(value_name = "SCENARIO")]
         scenarios: Vec<String>,
     },
+    /// Run the fuzz targets for longer than `test` does
+    Fuzz {
+        /// What a target's name begins with, such as `answers` [default: all]
+        #[arg(value_name = "TARGET", default_value = "")]
+        wanted: String,
+        /// How long each of them runs, in seconds
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Write the generated files, or check that they are up to date
     Codegen {
         /// Change nothing, and fail when a file differs
@@ -69,6 +80,8 @@ pub(crate) enum XtaskError {
     #[error(transparent)]
     Test(#[from] TestError),
     #[error(transparent)]
+    Fuzz(#[from] CargoError),
+    #[error(transparent)]
     Codegen(#[from] CodegenError),
     #[error(transparent)]
     ControlPlane(#[from] ControlPlaneError),
@@ -84,6 +97,7 @@ pub(crate) fn run() -> Result<(), XtaskError> {
         Chore::Lint => Ok(lint::run()?),
         Chore::Test { .. } => Ok(test::run(&raw_arguments_of("test"))?),
         Chore::CrashMatrix { scenarios } => Ok(crash_matrix::run(&scenarios)?),
+        Chore::Fuzz { wanted, seconds } => Ok(fuzz::fuzz(&wanted, seconds)?),
         Chore::Codegen { check: true } => Ok(codegen::run(Mode::Check)?),
         Chore::Codegen { check: false } => Ok(codegen::run(Mode::Write)?),
         Chore::Controlplane { state_dir } => Ok(controlplane::run(state_dir)?),

@@ -7,6 +7,7 @@ mod controlplane;
 mod crash_matrix;
 mod demo;
 mod deny;
+mod fuzz;
 mod lint;
 mod test;
 mod tidy;

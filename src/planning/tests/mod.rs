@@ -1,5 +1,6 @@
 //! The planner in tables, and in golden traces of whole stories.
 
+mod arbitrary;
 mod converge;
 mod create;
 mod finalize;

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use super::given::{Given, URL, at};
 use super::show::{long, time};
 use crate::planning::{
-    Action, Answer, DeleteCause, Finalizer, HeldSecret, Holders, InHand, Memory, PatchCause, Presence,
-    Progress, Remote, Role, SecretShape, SecretState, SecretWrites, State, Step, plan,
+    Action, Answer, DeleteCause, Finalizer, FreshList, HeldSecret, Holders, InHand, Memory, PatchCause,
+    Presence, Progress, Remote, Role, SecretShape, SecretState, SecretWrites, State, Step, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointPatch};
 
@@ -253,6 +253,7 @@ impl Stage {
     pub(super) fn list(&mut self) {
         let observed = &mut self.given.observed;
         observed.listed_at = Some(self.given.now);
+        observed.fresh_list = FreshList::NotRequested;
         observed.candidates =
             self.network.iter().filter(|endpoint| endpoint.url.as_str() == URL).cloned().collect();
         let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
