@@ -15,7 +15,7 @@ use criterion::{BenchmarkId, Criterion};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
-use webhook_operator::index::{Access, Api, Clocks, Entry, Index, NetworkKey, Resource, ResourceKey};
+use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource, ResourceKey};
 use webhook_operator::planning::{Attempt, Purpose, SecretWrites, plan};
 use webhook_operator::provider::{Endpoint, EndpointId, EndpointStatus, EventType};
 
@@ -72,6 +72,7 @@ fn entry() -> Entry<()> {
         api: Api::At(Arc::from("https://api.example.com")),
         fingerprint: String::new(),
         timeout: Duration::from_secs(10),
+        claim: Claim::default(),
         handle: Ok(()),
     }
 }

@@ -10,14 +10,14 @@ use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::dispatch;
 use super::relist::with_unseen_deletes;
 use super::streams::{readable, selected, steady};
-use crate::index::{Index, Resource, ResourceKey, Seen};
+use crate::index::{Index, NetworkKey, Resource, ResourceKey, Seen};
 use crate::network::Network;
 use crate::provider::EndpointId;
 use crate::reconcile::{Context, reconcile, warn_of_loss};
@@ -29,6 +29,7 @@ pub(super) fn watch(
     store: &Store<WebhookEndpoint>,
     writer: Writer<WebhookEndpoint>,
     context: &Arc<Context>,
+    wake_network: UnboundedSender<NetworkKey>,
 ) -> impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + use<> {
     let api = Api::<DeserializeGuard<WebhookEndpoint>>::all(client.clone());
     let context = Arc::clone(context);
@@ -39,7 +40,8 @@ pub(super) fn watch(
     let events = with_unseen_deletes(store.clone(), events).map(Ok);
     // What is reconciled is looked up in the index, so that has to know it first.
     let mut fresh = Vec::new();
-    let events = events.inspect_ok(move |event| feed(&context, event, &mut fresh)).reflect(writer);
+    let events =
+        events.inspect_ok(move |event| feed(&context, event, &mut fresh, &wake_network)).reflect(writer);
     events.touched_objects().predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),
@@ -48,7 +50,12 @@ pub(super) fn watch(
 
 /// Takes in an event. Those that a list brings anew are `fresh` until it ends: only then can it be told of each how
 /// it stands to the others.
-fn feed(context: &Context, event: &Event<WebhookEndpoint>, fresh: &mut Vec<ResourceKey>) {
+fn feed(
+    context: &Context,
+    event: &Event<WebhookEndpoint>,
+    fresh: &mut Vec<ResourceKey>,
+    wake_network: &UnboundedSender<NetworkKey>,
+) {
     let lost = match event {
         Event::InitApply(resource) => {
             let mut index = context.index();
@@ -64,7 +71,9 @@ fn feed(context: &Context, event: &Event<WebhookEndpoint>, fresh: &mut Vec<Resou
             context.index().gone(&ResourceKey::of(resource), uid)
         }
         Event::InitDone => {
-            context.index().note_all_seen();
+            let networks = context.index().note_all_seen();
+            // The receiver ends with the controllers.
+            networks.into_iter().for_each(|network| drop(wake_network.send(network)));
             context.wake(fresh.drain(..));
             None
         }

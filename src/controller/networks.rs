@@ -33,7 +33,8 @@ use super::streams::{readable, selected, steady};
 use super::tasks::Tasks;
 use crate::index::{Access, Entry, Incarnation, Kept, NetworkKey, Replaced};
 use crate::network::{
-    CredentialsError, Declared, Network, NetworkResource, Verdict, credential_secrets, read_credentials,
+    Credentials, CredentialsError, Declared, Network, NetworkResource, Verdict, credential_secrets,
+    read_credentials,
 };
 use crate::planning::{Openness, Reason, Unavailable};
 use crate::provider::Fence;
@@ -252,25 +253,26 @@ impl Shared {
         self.credentials.watch(key, credential_secrets(&declared.auth));
         let access = declared.access(openness);
         if let Some(versions) = self.credentials.versions(key)
-            && let Some(verdict) = self.keep(key, &fingerprint(&declared, &versions), &access)
+            && let Some(verdict) = self.keep(key, &declared, &fingerprint(&declared, &versions), &access)
         {
             return Ok(verdict);
         }
         let reading = self.credentials.begin_read(key);
-        let (auth, versions) = match read_credentials(&self.parts.context.client, &declared.auth).await {
-            Ok(read) => read,
-            Err(CredentialsError::Kubernetes { source, .. }) if self.works(key) => return Err(*source),
-            Err(error @ CredentialsError::NoSecret { .. }) if self.works(key) => {
-                return Ok(self.withdraw(key, &error));
-            }
-            Err(error) => {
-                self.fail(key, &declared, &error);
-                return Ok(no_credentials(error.to_string()));
-            }
-        };
+        let Credentials { auth, versions, origin } =
+            match read_credentials(&self.parts.context.client, &declared.auth).await {
+                Ok(read) => read,
+                Err(CredentialsError::Kubernetes { source, .. }) if self.works(key) => return Err(*source),
+                Err(error @ CredentialsError::NoSecret { .. }) if self.works(key) => {
+                    return Ok(self.withdraw(key, &error));
+                }
+                Err(error) => {
+                    self.fail(key, &declared, &error);
+                    return Ok(no_credentials(error.to_string()));
+                }
+            };
         let fingerprint = fingerprint(&declared, &versions);
         self.credentials.end_read(key, reading, versions);
-        if let Some(verdict) = self.keep(key, &fingerprint, &access) {
+        if let Some(verdict) = self.keep(key, &declared, &fingerprint, &access) {
             return Ok(verdict);
         }
         let exceptions = &self.parts.context.settings.address_exceptions;
@@ -286,7 +288,8 @@ impl Shared {
         let interval = declared.settings.resync_interval.into();
         let network = Arc::new(Network::new(key.clone(), client, timeout, interval));
         let handle = Ok(Arc::clone(&network));
-        let put = self.put(key, Entry { access, api: declared.api(), fingerprint, timeout, handle });
+        let (api, claim) = (declared.api(), declared.claim(origin));
+        let put = self.put(key, Entry { access, api, fingerprint, timeout, claim, handle });
         self.parts.tasks.spawn(self.keep_listing(network, put.incarnation));
         Ok(self.verdict(key))
     }
@@ -296,8 +299,15 @@ impl Shared {
     }
 
     /// How the network stands that is there already, if the declaration needs no other client.
-    fn keep(&self, key: &NetworkKey, fingerprint: &str, access: &Access) -> Option<Verdict> {
-        let kept = self.parts.context.index().keep_network(key, fingerprint, access);
+    fn keep(
+        &self,
+        key: &NetworkKey,
+        declared: &Declared,
+        fingerprint: &str,
+        access: &Access,
+    ) -> Option<Verdict> {
+        let id = declared.network_id();
+        let kept = self.parts.context.index().keep_network(key, fingerprint, access, id);
         match kept {
             Kept::Same => {}
             Kept::NewAccess => self.parts.wake_resources(key),
@@ -324,6 +334,7 @@ impl Shared {
             api: declared.api(),
             fingerprint: String::new(),
             timeout: Duration::ZERO,
+            claim: declared.claim(String::new()),
             handle: Err(unavailable(key, &message)),
         };
         if self.put(key, entry).news {

@@ -49,11 +49,11 @@ impl Term {
         let parts = networks::Parts {
             context: Arc::clone(&context),
             watches: clients.watches.clone(),
-            wake: wake_network,
+            wake: wake_network.clone(),
             tasks: tasks.clone(),
             fence: fence.clone(),
         };
-        let endpoints = endpoints::watch(&clients.watches, &store, writer, &context);
+        let endpoints = endpoints::watch(&clients.watches, &store, writer, &context, wake_network);
         tasks.spawn(secrets::watch(clients.watches.clone(), Arc::clone(&context), seen));
         tasks.spawn(namespaces::watch(clients.watches, Arc::clone(&context)));
 

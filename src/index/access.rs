@@ -32,7 +32,7 @@ impl Access {
         url: &str,
     ) -> Admission {
         let allowed = self.check_namespace(namespace, labels).and_then(|()| self.check_url(url));
-        Admission { refusal: allowed.err(), openness: self.openness }
+        Admission { refusal: allowed.err(), openness: self.openness, ..Admission::default() }
     }
 
     /// Checks that endpoints of a namespace, with these labels, may use the network.

@@ -55,6 +55,11 @@ impl Holdings {
 }
 
 impl Holding {
+    /// Whether nothing is held, and nothing may have been made.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.url.is_none()
+    }
+
     fn ids(&self) -> impl Iterator<Item = (Api, EndpointId)> {
         self.api.iter().flat_map(|api| self.ids.iter().map(move |id| (api.clone(), id.clone())))
     }

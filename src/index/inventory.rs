@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::planning::Presence;
-use crate::provider::{Endpoint, EndpointId, EndpointUrl, NetworkId};
+use crate::planning::{Identity, Presence, Timing};
+use crate::provider::{Endpoint, EndpointId, EndpointUrl};
 
 /// Tells the handles of one network apart: what was asked through an earlier one says nothing of a later one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -79,11 +79,13 @@ impl Inventory {
 
     /// Takes in a complete list; names the endpoints of which it showed something new.
     ///
-    /// `is_held` tells whether a resource cares for an endpoint that is not there any more.
+    /// `identity` tells whether what it does not show counts; `is_held` whether a resource cares for an endpoint
+    /// that is not there any more.
     pub(super) fn end_list(
         &mut self,
         token: ListToken,
         items: Vec<Endpoint>,
+        identity: Identity,
         is_held: impl Fn(&EndpointId) -> bool,
     ) -> BTreeSet<EndpointId> {
         let mut news = BTreeSet::new();
@@ -101,13 +103,12 @@ impl Inventory {
             .entries
             .iter()
             .filter(|(id, entry)| entry.seen <= token.sequence && !listed.contains(*id))
-            .map(|(id, _)| id.clone())
+            .map(|(id, entry)| (id.clone(), unlisted(&entry.presence, token.at, identity)))
             .collect::<Vec<_>>();
-        for id in missed {
-            let gone = matches!(self.entries.get(&id), Some(Entry { presence: Presence::Gone, .. }));
+        for (id, presence) in missed {
             if !is_held(&id) {
                 self.drop_entry(&id);
-            } else if !gone && self.set(Presence::Unlisted, &id, token.sequence) {
+            } else if self.set(presence, &id, token.sequence) {
                 news.insert(id);
             }
         }
@@ -123,7 +124,18 @@ impl Inventory {
         self.set(Presence::Present(endpoint), &id, self.sequence);
     }
 
-    /// Takes in that a call by its id did not find an endpoint, or deleted it.
+    /// Takes in that an endpoint was not found by its id at `now`, by the API's clock. The first time counts.
+    pub(super) fn saw_missing(&mut self, id: &EndpointId, now: Timestamp) {
+        self.sequence += 1;
+        let before = self.entries.get(id).map(|entry| &entry.presence);
+        let presence = match before {
+            Some(known @ (Presence::Missing { .. } | Presence::Gone)) => known.clone(),
+            Some(Presence::Present(_) | Presence::Unlisted) | None => Presence::Missing { since: now },
+        };
+        self.set(presence, id, self.sequence);
+    }
+
+    /// Takes in that a call deleted an endpoint.
     pub(super) fn saw_gone(&mut self, id: &EndpointId) {
         self.sequence += 1;
         self.set(Presence::Gone, id, self.sequence);
@@ -195,14 +207,23 @@ impl Inventory {
     pub fn all_present(&self) -> impl Iterator<Item = &Endpoint> {
         self.entries.values().filter_map(|entry| match &entry.presence {
             Presence::Present(endpoint) => Some(endpoint),
-            Presence::Unlisted | Presence::Gone => None,
+            Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
         })
     }
+}
 
-    /// The API's id of the network, as its endpoints name it.
-    #[must_use]
-    pub fn network_id(&self) -> Option<&NetworkId> {
-        self.all_present().find_map(|endpoint| endpoint.network_id.as_ref())
+/// How an endpoint stands that was last seen so, and that a list begun at `listed` did not show.
+fn unlisted(before: &Presence, listed: Timestamp, identity: Identity) -> Presence {
+    match before {
+        Presence::Present(_) | Presence::Unlisted => Presence::Unlisted,
+        Presence::Gone => Presence::Gone,
+        Presence::Missing { since } => {
+            if identity == Identity::Confirmed && listed >= Timing::believed_from(*since) {
+                return Presence::Gone;
+            }
+            // The API's clock may have been set back.
+            Presence::Missing { since: listed.min(*since) }
+        }
     }
 }
 
@@ -224,7 +245,8 @@ mod tests {
 
     fn listed(inventory: &mut Inventory, items: &[&str]) -> BTreeSet<EndpointId> {
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
-        inventory.end_list(token, items.iter().map(|id| endpoint(id)).collect(), |_| true)
+        let items = items.iter().map(|id| endpoint(id)).collect();
+        inventory.end_list(token, items, Identity::Confirmed, |_| true)
     }
 
     #[test]
@@ -251,9 +273,37 @@ mod tests {
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
         inventory.saw(endpoint("wh_2"));
         inventory.saw_gone(&"wh_1".into());
-        inventory.end_list(token, vec![endpoint("wh_1")], |_| true);
+        inventory.end_list(token, vec![endpoint("wh_1")], Identity::Confirmed, |_| true);
         assert_eq!(inventory.presence(&"wh_1".into()), Some(Presence::Gone));
         assert!(inventory.present(&"wh_2".into()).is_some());
+    }
+
+    #[test]
+    fn case_22_what_was_not_found_is_gone_once_a_later_list_does_not_show_it_either() {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let missing = |since| Presence::Missing { since: second(since) };
+        for (listed, shown, identity, expected) in [
+            (104, None, Identity::Confirmed, missing(100)),
+            (105, None, Identity::Confirmed, Presence::Gone),
+            (105, None, Identity::Unconfirmed, missing(100)),
+            (90, None, Identity::Confirmed, missing(90)),
+            (105, Some("wh_1"), Identity::Confirmed, Presence::Present(endpoint("wh_1"))),
+        ] {
+            let mut inventory = Inventory::default();
+            self::listed(&mut inventory, &["wh_1"]);
+            let under_way = inventory.begin_list(second(200));
+            inventory.saw_missing(&"wh_1".into(), second(100));
+            inventory.saw_missing(&"wh_1".into(), second(103));
+            inventory.end_list(under_way, Vec::new(), identity, |_| true);
+            assert_eq!(
+                inventory.presence(&"wh_1".into()),
+                Some(missing(100)),
+                "begun before it was asked for"
+            );
+            let token = inventory.begin_list(second(listed));
+            inventory.end_list(token, shown.map(endpoint).into_iter().collect(), identity, |_| true);
+            assert_eq!(inventory.presence(&"wh_1".into()), Some(expected), "{listed} {shown:?} {identity:?}");
+        }
     }
 
     #[test]
@@ -262,7 +312,7 @@ mod tests {
         for (shown, corrected, listed) in [(100, 40, 40), (40, 100, 40)] {
             let mut inventory = Inventory::default();
             let token = inventory.begin_list(second(shown));
-            inventory.end_list(token.begun_by(second(corrected)), Vec::new(), |_| true);
+            inventory.end_list(token.begun_by(second(corrected)), Vec::new(), Identity::Confirmed, |_| true);
             assert_eq!(inventory.listed_at(), Some(second(listed)));
         }
     }
@@ -273,7 +323,7 @@ mod tests {
         let spelt = |url: &str, id| Endpoint { url: url.into(), ..endpoint(id) };
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
         let items = vec![spelt("https://example.com", "wh_1"), spelt("https://EXAMPLE.com:443/", "wh_2")];
-        inventory.end_list(token, items, |_| true);
+        inventory.end_list(token, items, Identity::Confirmed, |_| true);
         let found = |inventory: &Inventory| inventory.with_url(&"https://example.com/".into()).count();
         assert_eq!(found(&inventory), 2);
         inventory.saw_gone(&"wh_1".into());
@@ -287,7 +337,7 @@ mod tests {
         let mut inventory = Inventory::default();
         listed(&mut inventory, &["wh_1"]);
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
-        assert!(inventory.end_list(token, vec![], |_| false).is_empty());
+        assert!(inventory.end_list(token, vec![], Identity::Confirmed, |_| false).is_empty());
         assert_eq!(inventory.all_present().count(), 0);
         assert_eq!(inventory.with_url(&"https://example.com/wh_1".into()).count(), 0);
     }

@@ -39,6 +39,10 @@ impl Lists {
     /// Takes in how a list went. Tells whether it is the first one that succeeded, or ends or begins a time
     /// without access, or shows another reason for it.
     fn note(&mut self, outcome: Result<(), Error>) -> bool {
+        // It was not sent: nothing went wrong.
+        if outcome.as_ref().is_err_and(Error::is_held_back) {
+            return false;
+        }
         let before = self.shut().map(Error::reason);
         let first = self.succeeded == Succeeded::Never && outcome.is_ok();
         match outcome {
@@ -76,11 +80,16 @@ impl<N> Index<N> {
         token: ListToken,
         items: Vec<Endpoint>,
     ) -> BTreeSet<ResourceKey> {
+        if self.networks.listed(network, token).is_none() {
+            return BTreeSet::new();
+        }
+        self.identify(network, items.iter());
+        let identity = self.identity(network);
         let Some(known) = self.networks.listed(network, token) else { return BTreeSet::new() };
         // Whether an endpoint is held is asked while it is changed.
         let mut inventory = std::mem::take(&mut known.inventory);
         let turn = known.lists.note(Ok(()));
-        let news = inventory.end_list(token, items, |id| self.is_held(network, id));
+        let news = inventory.end_list(token, items, identity, |id| self.is_held(network, id));
         if let Some(known) = self.networks.get_mut(network) {
             known.inventory = inventory;
         }
@@ -110,13 +119,29 @@ impl<N> Index<N> {
 
     /// Takes in an endpoint as a call through this incarnation of the network showed it.
     pub fn saw(&mut self, network: &NetworkKey, through: Incarnation, endpoint: Endpoint) {
+        if let Some(id) = &endpoint.network_id {
+            let _ = self.answered(network, through, Some(id));
+        }
         if let Some(inventory) = self.networks.asked(network, through) {
             inventory.saw(endpoint);
         }
     }
 
-    /// Takes in that a call by its id, through this incarnation of the network, did not find an endpoint, or
-    /// deleted it.
+    /// Takes in that an endpoint was not found by its id, asked through this incarnation of the network at `now`,
+    /// by the API's clock.
+    pub fn saw_missing(
+        &mut self,
+        network: &NetworkKey,
+        through: Incarnation,
+        id: &EndpointId,
+        now: Timestamp,
+    ) {
+        if let Some(inventory) = self.networks.asked(network, through) {
+            inventory.saw_missing(id, now);
+        }
+    }
+
+    /// Takes in that a call through this incarnation of the network deleted an endpoint.
     pub fn saw_gone(&mut self, network: &NetworkKey, through: Incarnation, id: &EndpointId) {
         if let Some(inventory) = self.networks.asked(network, through) {
             inventory.saw_gone(id);

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Access;
+use super::identity::{Claim, Standing};
 use super::inventory::{Incarnation, Inventory, ListToken};
 use super::key::NetworkKey;
 use super::lists::Lists;
 use super::{Index, ResourceKey};
-use crate::planning::{Reason, Unavailable};
+use crate::planning::{Identity, Reason, Unavailable};
+use crate::provider::NetworkId;
 use crate::resources::WebhookNetworkStatus;
 
 /// The networks that there are.
@@ -32,6 +34,7 @@ pub(super) struct Known<N> {
     withdrawn: Option<Unavailable>,
     pub(super) lists: Lists,
     pub(super) inventory: Inventory,
+    standing: Standing,
     /// The uid and the status that was last written for it.
     reported: Option<(String, WebhookNetworkStatus)>,
 }
@@ -47,6 +50,8 @@ pub struct Entry<N> {
     pub fingerprint: String,
     /// How long one call may take.
     pub timeout: Duration,
+    /// What is declared and on record of which network it is.
+    pub claim: Claim,
     /// A handle of it, or why there is none.
     pub handle: Result<N, Unavailable>,
 }
@@ -75,7 +80,7 @@ pub enum NetworkUse {
 pub enum Kept {
     /// As it is.
     Same,
-    /// With other rules for who may use it.
+    /// With other rules for who may use it, or another id.
     NewAccess,
     /// There is none, or it needs another client.
     No,
@@ -99,9 +104,18 @@ impl<N> Default for Networks<N> {
 }
 
 impl<N> Known<N> {
-    fn new(entry: Entry<N>, incarnation: Incarnation) -> Self {
+    fn new(entry: Entry<N>, incarnation: Incarnation, before: Option<Standing>) -> Self {
         let inventory = Inventory::new(incarnation);
-        Self { entry, withdrawn: None, lists: Lists::default(), inventory, reported: None }
+        let standing = Standing::succeed(before, entry.claim.clone());
+        Self { entry, withdrawn: None, lists: Lists::default(), inventory, standing, reported: None }
+    }
+
+    pub(super) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    pub(super) fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
     }
 
     pub(super) fn access(&self) -> &Access {
@@ -120,6 +134,12 @@ impl<N> Networks<N> {
 
     pub(super) fn get_mut(&mut self, key: &NetworkKey) -> Option<&mut Known<N>> {
         self.known.get_mut(key)
+    }
+
+    /// The networks of which it is not certain which they are.
+    pub(super) fn uncertain(&self) -> Vec<NetworkKey> {
+        let known = self.known.iter().filter(|(_, known)| known.standing.identity() != Identity::Confirmed);
+        known.map(|(key, _)| key.clone()).collect()
     }
 
     fn next_incarnation(&mut self) -> Incarnation {
@@ -206,10 +226,11 @@ impl<N> Index<N> {
             api: Api::Of(Arc::new(key.clone())),
             fingerprint: String::new(),
             timeout: Duration::ZERO,
+            claim: Claim::default(),
             handle: Err(not_seen(&key)),
         };
         let incarnation = self.networks.next_incarnation();
-        self.networks.known.insert(key, Known::new(entry, incarnation));
+        self.networks.known.insert(key, Known::new(entry, incarnation, None));
     }
 
     /// Takes in that every network of a kind was seen; tells whether every one of both kinds was, now for the
@@ -218,15 +239,22 @@ impl<N> Index<N> {
         self.networks.seen.insert(kind) && self.networks.seen.len() == KINDS
     }
 
-    /// Keeps the network of a declaration that needs no other client, and its new access. Tells whether there
-    /// was one to keep.
-    pub fn keep_network(&mut self, key: &NetworkKey, fingerprint: &str, access: &Access) -> Kept {
+    /// Keeps the network of a declaration that needs no other client, and its new access and id. Tells whether
+    /// there was one to keep.
+    pub fn keep_network(
+        &mut self,
+        key: &NetworkKey,
+        fingerprint: &str,
+        access: &Access,
+        declared: Option<NetworkId>,
+    ) -> Kept {
         let Some(known) = self.networks.get_mut(key) else { return Kept::No };
         if known.entry.fingerprint != fingerprint || known.entry.handle.is_err() {
             return Kept::No;
         }
         let restored = known.withdrawn.take().is_some();
-        if known.entry.access == *access && !restored {
+        let renamed = known.standing.declare(declared);
+        if known.entry.access == *access && !restored && !renamed {
             return Kept::Same;
         }
         known.entry.access = access.clone();
@@ -237,8 +265,10 @@ impl<N> Index<N> {
     pub fn put_network(&mut self, key: &NetworkKey, entry: Entry<N>) -> Replaced<N> {
         let moved = self.api(key) != entry.api;
         let incarnation = self.networks.next_incarnation();
-        let mut known = Known::new(entry, incarnation);
         let before = self.networks.known.remove(key);
+        // Of one that is merely expected nothing was on record yet.
+        let earlier = before.as_ref().filter(|before| matches!(before.entry.api, Api::At(_)));
+        let mut known = Known::new(entry, incarnation, earlier.map(|before| before.standing.clone()));
         let mut news = true;
         let mut handle = None;
         if let Some(before) = before {

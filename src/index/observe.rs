@@ -48,7 +48,10 @@ impl<N> Index<N> {
         let known = self.usable(&resource.network, resource.network_use());
         let call = known.as_ref().map_or(Duration::ZERO, |known| known.timeout());
         let network = match &known {
-            Ok(known) => NetworkState::Available(self.admission(&resource, known.access())),
+            Ok(known) => NetworkState::Available(Admission {
+                identity: known.standing().identity(),
+                ..self.admission(&resource, known.access())
+            }),
             Err(unavailable) => NetworkState::Unavailable(unavailable.clone()),
         };
         let timing = Timing { settle, call };
@@ -108,7 +111,9 @@ impl<N> Index<N> {
                 let labels = self.namespace_labels(namespace);
                 access.admission(namespace, labels, desired.endpoint.url.as_str())
             }
-            Intent::Finalize(_) | Intent::Pause(_) => Admission { refusal: None, openness: access.openness },
+            Intent::Finalize(_) | Intent::Pause(_) => {
+                Admission { openness: access.openness, ..Admission::default() }
+            }
         }
     }
 

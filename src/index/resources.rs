@@ -228,9 +228,10 @@ impl<N> Index<N> {
         records.filter(|record| record.resource.finalizer() == Finalizer::Set).count()
     }
 
-    /// Takes in that the watch has shown every resource.
-    pub fn note_all_seen(&mut self) {
+    /// Takes in that the watch has shown every resource. Names the networks of which more may be known by that.
+    pub fn note_all_seen(&mut self) -> Vec<NetworkKey> {
         self.resources.seen_all = true;
+        self.identify_all()
     }
 
     /// Whether the watch has shown every resource once.

@@ -60,15 +60,24 @@ fn keys(auth: &Auth<SecretKey>) -> impl Iterator<Item = &SecretKey> {
     pair.chain(auth.bearer_token.iter().map(|token| &token.secret_key_ref))
 }
 
-/// Reads the credentials, and a text that differs when one of their Secrets does.
+/// Credentials as read.
+#[derive(Debug)]
+pub struct Credentials {
+    /// What the client goes by.
+    pub auth: provider::Auth,
+    /// A text that differs when one of their Secrets does.
+    pub versions: String,
+    /// Where they come from, for a status: it holds nothing of what is in the Secrets.
+    pub origin: String,
+}
+
+/// Reads the credentials.
 ///
 /// # Errors
 ///
 /// When a Secret or key is missing, or can't be read.
-pub async fn read(
-    client: &Client,
-    auth: &Auth<SecretKey>,
-) -> Result<(provider::Auth, String), CredentialsError> {
+pub async fn read(client: &Client, auth: &Auth<SecretKey>) -> Result<Credentials, CredentialsError> {
+    let declared = auth;
     let mut secrets = BTreeMap::new();
     for (namespace, name) in self::secrets(auth) {
         let api = Api::<Secret>::namespaced(client.clone(), &namespace);
@@ -106,5 +115,20 @@ pub async fn read(
         (None, Some(token)) => provider::Auth::BearerToken(value(&token.secret_key_ref)?),
         _ => return Err(CredentialsError::NotOne),
     };
-    Ok((auth, versions))
+    Ok(Credentials { auth, versions, origin: origin(declared, &secrets) })
+}
+
+/// Names each key, with the Secret's uid and version, and where a token for it is had.
+fn origin(auth: &Auth<SecretKey>, secrets: &BTreeMap<(String, String), Secret>) -> String {
+    let issuer = auth.oauth2_client_credentials.iter();
+    let issuer =
+        issuer.flat_map(|oauth2| [Some(oauth2.token_url.clone()), oauth2.audience.clone()]).flatten();
+    let keys = keys(auth).map(|key| {
+        let SecretKey { namespace, name, key } = key;
+        let secret = secrets.get(&(namespace.clone(), name.clone()));
+        let uid = secret.and_then(Secret::uid).unwrap_or_default();
+        let version = secret.and_then(Secret::resource_version).unwrap_or_default();
+        format!("{namespace}/{name}/{key} {uid}@{version}")
+    });
+    issuer.chain(keys).collect::<Vec<_>>().join(", ")
 }

@@ -5,7 +5,9 @@ mod lister;
 mod resource;
 mod status;
 
-pub use credentials::{CredentialsError, read as read_credentials, secrets as credential_secrets};
+pub use credentials::{
+    Credentials, CredentialsError, read as read_credentials, secrets as credential_secrets,
+};
 pub use lister::Network;
 pub use resource::{Declared, NetworkResource};
 pub use status::{Verdict, report};

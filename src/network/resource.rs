@@ -3,11 +3,12 @@
 use kube::ResourceExt as _;
 use kube::core::object::HasStatus;
 
-use crate::index::{Access, Api, NetworkKey};
+use crate::index::{Access, Api, Claim, NetworkKey, Origin};
 use crate::planning::Openness;
+use crate::provider::NetworkId;
 use crate::resources::{
-    AllowedNamespaces, Auth, ClusterWebhookNetwork, NetworkSettings, OAuth2ClientCredentials, SecretKey,
-    SecretSource, WebhookNetwork, WebhookNetworkStatus,
+    AllowedNamespaces, Auth, ClusterWebhookNetwork, NetworkConfirmation, NetworkSettings,
+    OAuth2ClientCredentials, SecretKey, SecretSource, WebhookNetwork, WebhookNetworkStatus,
 };
 
 /// A network as declared, whichever its kind.
@@ -21,6 +22,10 @@ pub struct Declared {
     pub namespaces: Option<AllowedNamespaces>,
     /// Whether it may lead to any address, or to public ones only.
     pub confined: bool,
+    /// The id by which it was known, as its status says.
+    pub known_id: Option<NetworkId>,
+    /// How it was when it was last certain which network it is, as its status says.
+    pub confirmation: Option<NetworkConfirmation>,
 }
 
 impl Declared {
@@ -35,12 +40,34 @@ impl Declared {
         }
     }
 
+    /// The id that it is declared to have.
+    #[must_use]
+    pub fn network_id(&self) -> Option<NetworkId> {
+        self.settings.network_id.as_deref().map(Into::into)
+    }
+
+    /// What is declared and on record of which network it is; its credentials come from `credentials`.
+    #[must_use]
+    pub fn claim(&self, credentials: String) -> Claim {
+        let api_url = self.api_url();
+        Claim {
+            declared: self.network_id(),
+            recorded: self.known_id.clone(),
+            confirmation: self.confirmation.clone(),
+            origin: Origin { api_url, credentials },
+        }
+    }
+
     /// The API that it leads to: its base URL, in the spelling that all its spellings have in common.
     #[must_use]
     pub fn api(&self) -> Api {
+        Api::At(self.api_url().into())
+    }
+
+    fn api_url(&self) -> String {
         let text = &self.settings.api_url;
         let text = url::Url::parse(text).map_or_else(|_| text.clone(), String::from);
-        Api::At(text.trim_end_matches('/').into())
+        text.trim_end_matches('/').to_owned()
     }
 }
 
@@ -63,6 +90,8 @@ impl NetworkResource for ClusterWebhookNetwork {
             auth: self.spec.auth.clone(),
             namespaces: self.spec.allowed_namespaces.clone(),
             confined: false,
+            known_id: known_id(self.status.as_ref()),
+            confirmation: confirmation(self.status.as_ref()),
         }
     }
 }
@@ -93,6 +122,16 @@ impl NetworkResource for WebhookNetwork {
             },
             namespaces: None,
             confined: true,
+            known_id: known_id(self.status.as_ref()),
+            confirmation: confirmation(self.status.as_ref()),
         }
     }
+}
+
+fn known_id(status: Option<&WebhookNetworkStatus>) -> Option<NetworkId> {
+    Some(status?.network_id.as_deref()?.into())
+}
+
+fn confirmation(status: Option<&WebhookNetworkStatus>) -> Option<NetworkConfirmation> {
+    status?.confirmation.clone()
 }

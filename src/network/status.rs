@@ -4,15 +4,17 @@ use jiff::Timestamp;
 
 use crate::conditions::{Type, Wanted, merge};
 use crate::planning::Reason;
-use crate::resources::{EndpointCounts, WebhookNetworkStatus};
+use crate::resources::{EndpointCounts, NetworkConfirmation, WebhookNetworkStatus};
 
 /// How a network stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// It was listed.
     Ready {
-        /// The API's id of it, when an endpoint named it.
+        /// The id by which it is known, if any.
         network_id: Option<String>,
+        /// How it was when that was last certain.
+        confirmation: Option<NetworkConfirmation>,
         /// What the latest list showed, once it is known which resources there are.
         counts: Option<EndpointCounts>,
         /// Whether it was listed once only: how the resources stand is still being found out.
@@ -49,11 +51,13 @@ pub fn report(
         return before.clone();
     }
     let mut network_id = before.network_id.clone();
+    let mut confirmed = before.confirmation.clone();
     let mut endpoints = before.endpoints;
     let in_use;
     let wanted = match verdict {
-        Verdict::Ready { network_id: seen, counts, is_first } => {
+        Verdict::Ready { network_id: seen, confirmation, counts, is_first } => {
             network_id = seen.clone().or(network_id);
+            confirmed = confirmation.clone().or(confirmed);
             endpoints = if *is_first { endpoints.or(*counts) } else { counts.or(endpoints) };
             let message = "credentials are accepted and the endpoints are listed";
             vec![Wanted {
@@ -92,6 +96,7 @@ pub fn report(
         observed_generation: generation,
         conditions: merge(&before.conditions, &wanted, generation, now),
         network_id,
+        confirmation: confirmed,
         endpoints,
     }
 }
@@ -105,7 +110,7 @@ mod tests {
     }
 
     fn ready(counts: Option<EndpointCounts>, is_first: bool) -> Verdict {
-        Verdict::Ready { network_id: None, counts, is_first }
+        Verdict::Ready { network_id: None, confirmation: None, counts, is_first }
     }
 
     #[test]

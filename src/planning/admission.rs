@@ -1,16 +1,19 @@
 //! What a resource may ask of its network.
 
+use super::absence;
+use super::attempt::Answer;
 use super::intent::{Intent, Removal};
-use super::network::{Admission, NetworkState, Openness, Refusal, Unavailable};
+use super::network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 use super::observed::Observed;
 use super::outcome::{Outcome, Reason, State};
-use super::step::{Action, Step};
+use super::step::{Action, DeleteCause, Step};
 
 /// What comes of a step, given what the network allows.
 pub(super) fn admit(intent: &Intent, observed: &Observed, step: Step) -> Step {
     let refused = match &step {
         Step::End(outcome) if outcome.state == State::Gone => None,
         Step::End(_) => refusal(intent, observed),
+        Step::Act(action) if undoes(action, observed) => None,
         Step::Act(action) if action.concerns_network() => {
             refusal(intent, observed).or_else(|| closed_to(action, observed))
         }
@@ -25,6 +28,9 @@ fn refusal(intent: &Intent, observed: &Observed) -> Option<Outcome> {
         NetworkState::Available(admission) => admission,
         NetworkState::Unavailable(unavailable) => return Some(without_network(intent, unavailable)),
     };
+    if admission.identity == Identity::Changed {
+        return Some(advised(intent, absence::changed()));
+    }
     // A resource that is being deleted may take its endpoint along, whoever is allowed by now.
     let Intent::Converge(_) = intent else { return None };
     let refusal = admission.refusal.as_ref()?;
@@ -38,9 +44,21 @@ fn refusal(intent: &Intent, observed: &Observed) -> Option<Outcome> {
     })
 }
 
+/// Whether it deletes an endpoint that was just made where none was to be made.
+fn undoes(action: &Action, observed: &Observed) -> bool {
+    let elsewhere = observed.in_hand.as_ref().is_some_and(|hand| hand.answer == Answer::Elsewhere);
+    let available = matches!(observed.network, NetworkState::Available(_));
+    elsewhere && available && matches!(action, Action::Delete { cause: DeleteCause::InHand, .. })
+}
+
 fn without_network(intent: &Intent, unavailable: &Unavailable) -> Outcome {
-    let (reason, mut message) = (unavailable.reason, unavailable.message.clone());
-    message += match intent {
+    // It may come with another commit, and then this goes on by itself.
+    advised(intent, Outcome::reconciling(unavailable.reason, unavailable.message.clone(), None))
+}
+
+/// Says, too, what a resource that is being deleted can do without its network.
+fn advised(intent: &Intent, mut outcome: Outcome) -> Outcome {
+    outcome.message += match intent {
         Intent::Converge(_) | Intent::Pause(_) => "",
         Intent::Finalize(Removal::Delete) => {
             "; to let go of the resource and leave its endpoint, set spec.deletionPolicy to Retain"
@@ -49,17 +67,18 @@ fn without_network(intent: &Intent, unavailable: &Unavailable) -> Outcome {
             "; a create that was not answered can't be looked into, so the resource is let go soon all the same"
         }
     };
-    // It may come with another commit, and then this goes on by itself.
-    Outcome::reconciling(reason, message, None)
+    outcome
 }
 
-/// Why a network that is being deleted makes nothing new, if so.
+/// Why a network makes nothing new, if so.
 fn closed_to(action: &Action, observed: &Observed) -> Option<Outcome> {
-    let NetworkState::Available(Admission { openness: Openness::Closing, .. }) = observed.network else {
+    let NetworkState::Available(Admission { openness, identity, .. }) = &observed.network else {
         return None;
     };
-    matches!(action, Action::RecordAttempt(_) | Action::Create { .. }).then(|| {
+    let begins = matches!(action, Action::RecordAttempt(_) | Action::Create { .. });
+    if begins && *openness == Openness::Closing {
         let message = "the network is being deleted: it takes no new endpoints".to_owned();
-        Outcome::reconciling(Reason::NetworkNotReady, message, None)
-    })
+        return Some(Outcome::reconciling(Reason::NetworkNotReady, message, None));
+    }
+    (begins && *identity == Identity::Untold).then(absence::unconfirmed)
 }

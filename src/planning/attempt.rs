@@ -147,4 +147,6 @@ pub enum Answer {
     WithSecret,
     /// No secret: what the endpoint signs can't be verified.
     WithoutSecret,
+    /// Another network than the known one, or perhaps another: the endpoint goes, and its secret is not stored.
+    Elsewhere,
 }

@@ -4,28 +4,35 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::absence::{Look, look};
 use super::attempt::Answer;
 use super::create;
 use super::intent::{Desired, Drift};
 use super::observed::{Finalizer, FreshList, HeldSecret, Observed, Presence, SecretState};
 use super::outcome::{Outcome, Reason};
-use super::step::{Action, DeleteCause, PatchCause, Step};
+use super::step::{Action, PatchCause, Step};
 use super::timing::later;
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus};
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
-    if let Some(hand) = &observed.in_hand {
+    if let Some(hand) = observed.hand() {
         let writable = matches!(observed.secret, SecretState::Absent | SecretState::Held(_));
-        if hand.answer == Answer::WithSecret && writable && !guards_another(observed, &hand.id) {
-            let made = observed.present(&hand.id).map(|endpoint| &endpoint.url);
-            return Step::Act(Action::StoreSecret {
-                hand: hand.clone(),
-                url: made.unwrap_or(&desired.endpoint.url).clone(),
-                shape: desired.secret.clone(),
-            });
+        if hand.answer == Answer::WithSecret && writable {
+            match guarded(observed, &hand.id, now) {
+                Look::Gone => {
+                    let made = observed.present(&hand.id).map(|endpoint| &endpoint.url);
+                    return Step::Act(Action::StoreSecret {
+                        hand: hand.clone(),
+                        url: made.unwrap_or(&desired.endpoint.url).clone(),
+                        shape: desired.secret.clone(),
+                    });
+                }
+                Look::Step(step) => return *step,
+                Look::Seen(_) => {}
+            }
         }
         if !is_stored(observed, &hand.id) {
-            return Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
+            return create::undo(hand, observed, now);
         }
     }
     match observed.fresh_list {
@@ -63,10 +70,12 @@ fn is_stored(observed: &Observed, in_hand: &EndpointId) -> bool {
     observed.stored().any(|id| id == in_hand)
 }
 
-/// Whether a Secret of this resource holds the secret of another endpoint, and that one is there: a Secret
-/// that came back from a backup, or that the cache showed late. It must not be overwritten.
-fn guards_another(observed: &Observed, in_hand: &EndpointId) -> bool {
-    observed.stored().any(|id| id != in_hand && observed.present(id).is_some())
+/// The endpoint whose secret a Secret of this resource holds instead: a Secret that came back from a backup, or that
+/// the cache showed late. It must not be overwritten while that endpoint may be there.
+fn guarded<'a>(observed: &'a Observed, in_hand: &EndpointId, now: Timestamp) -> Look<'a> {
+    let others = observed.stored().filter(|id| *id != in_hand);
+    let looks = others.map(|id| look(observed, id, now));
+    looks.fold(Look::Gone, |worst, look| if matches!(worst, Look::Gone) { look } else { worst })
 }
 
 /// Where the Secret that counts is.
@@ -114,14 +123,13 @@ fn held(
     // The status names another endpoint: the Secret was written and the status was not, or one of the
     // two comes from a backup.
     if let Some(recorded) = observed.recorded.current().filter(|recorded| *recorded != id) {
-        match observed.presence(recorded) {
-            None => return Step::End(create::awaiting_list()),
-            Some(Presence::Unlisted) => return Step::Act(Action::Confirm { id: recorded.clone() }),
-            Some(Presence::Present(_)) => return Step::End(secret_outdated(desired, id, recorded)),
-            Some(Presence::Gone) => {}
+        match look(observed, recorded, now) {
+            Look::Step(step) => return *step,
+            Look::Seen(_) => return Step::End(secret_outdated(desired, id, recorded)),
+            Look::Gone => {}
         }
     }
-    let endpoint = match look(observed, id, now) {
+    let endpoint = match look_once_settled(observed, id, now) {
         Look::Seen(endpoint) => endpoint,
         Look::Step(step) => return *step,
         Look::Gone => return gone(desired, observed, id, now),
@@ -135,27 +143,16 @@ fn held(
     correct(desired, observed, endpoint, now)
 }
 
-enum Look<'a> {
-    Seen(&'a Endpoint),
-    Gone,
-    Step(Box<Step>),
-}
-
 /// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An
 /// attempt that is open did not create it: it was begun because the endpoint is gone.
-fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp) -> Look<'a> {
-    let unseen = match observed.presence(id) {
-        None => return Look::Step(Box::new(Step::End(create::awaiting_list()))),
-        Some(Presence::Present(endpoint)) => return Look::Seen(endpoint),
-        Some(Presence::Unlisted) => Look::Step(Box::new(Step::Act(Action::Confirm { id: id.clone() }))),
-        Some(Presence::Gone) => Look::Gone,
-    };
+fn look_once_settled<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp) -> Look<'a> {
+    let look = look(observed, id, now);
     let Some(attempt) = observed.attempt.as_ref().filter(|_| observed.open_attempt().is_none()) else {
-        return unseen;
+        return look;
     };
     let settled = observed.timing.settled(attempt.started_at);
-    if matches!(unseen, Look::Step(_)) || observed.listed_at >= Some(settled) {
-        return unseen;
+    if !matches!(look, Look::Gone) || observed.listed_at >= Some(settled) {
+        return look;
     }
     if now >= settled {
         return Look::Step(Box::new(Step::Act(Action::List)));
@@ -175,7 +172,7 @@ fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp)
 }
 
 fn without_secret(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
-    match look(observed, id, now) {
+    match look_once_settled(observed, id, now) {
         Look::Seen(_) => Step::End(secret_lost(desired, id)),
         Look::Step(step) => *step,
         Look::Gone => gone(desired, observed, id, now),

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, Progress, Purpose};
+use super::absence::{awaiting_list, doubt, missing};
+use super::attempt::{Answer, Attempt, InHand, Progress, Purpose};
 use super::intent::Desired;
-use super::observed::{Observed, SecretState, SecretWrites};
+use super::observed::{Observed, Presence, SecretState, SecretWrites};
 use super::outcome::{Outcome, Reason};
 use super::step::{Action, DeleteCause, Remainder, Step};
 use super::timing::{Timing, later};
@@ -75,6 +76,17 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
     }
 }
 
+/// Deletes an endpoint whose secret is in memory and nowhere else.
+pub(super) fn undo(hand: &InHand, observed: &Observed, now: Timestamp) -> Step {
+    if let Some(Presence::Missing { since }) = observed.presence(&hand.id) {
+        return missing(observed, &hand.id, *since, now);
+    }
+    if let Some(doubt) = doubt(observed).filter(|_| hand.answer != Answer::Elsewhere) {
+        return doubt;
+    }
+    Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand })
+}
+
 /// What is left to do about an attempt whose outcome is not on record; `None` when nothing of it exists.
 ///
 /// An unanswered create is never repeated blindly. The network is listed: what the create made is
@@ -100,6 +112,9 @@ pub(super) fn resolve(attempt: &Attempt, observed: &Observed, now: Timestamp) ->
             ),
             Some(sent),
         )));
+    }
+    if let Some(doubt) = doubt(observed) {
+        return Some(doubt);
     }
     let listed_at = match (observed.listed_at, sent_at) {
         (None, _) => return Some(Step::End(awaiting_list())),
@@ -202,10 +217,6 @@ fn uncertain(attempt: &Attempt, traces: &Traces) -> Outcome {
             attempt.number
         ),
     )
-}
-
-pub(super) fn awaiting_list() -> Outcome {
-    Outcome::reconciling(Reason::AwaitingList, "waits for the first list of the network".to_owned(), None)
 }
 
 pub(super) fn secret_not_ours(desired: &Desired) -> Outcome {

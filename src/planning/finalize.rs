@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::absence::{doubt, missing};
 use super::attempt::InHand;
 use super::create;
 use super::deadline::Reach;
@@ -9,6 +10,7 @@ use super::intent::Removal;
 use super::observed::{Finalizer, Observed, Presence, SecretState};
 use super::outcome::{Outcome, Reason};
 use super::step::{Action, DeleteCause, Leftover, Step};
+use crate::provider::EndpointId;
 
 pub(super) fn plan(removal: Removal, observed: &Observed, now: Timestamp) -> Step {
     if observed.finalizer == Finalizer::Absent {
@@ -18,7 +20,7 @@ pub(super) fn plan(removal: Removal, observed: &Observed, now: Timestamp) -> Ste
     if let Some(hand) = unstored(observed)
         && !gives_up(removal, observed)
     {
-        return Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
+        return create::undo(hand, observed, now);
     }
     match removal {
         Removal::Retain => retain(observed, now),
@@ -28,7 +30,7 @@ pub(super) fn plan(removal: Removal, observed: &Observed, now: Timestamp) -> Ste
 
 /// The endpoint in hand, unless its secret is stored after all: the answer to that write may have been lost.
 fn unstored(observed: &Observed) -> Option<&InHand> {
-    let hand = observed.in_hand.as_ref().filter(|hand| hand.attempt > observed.recorded.resolved_attempt)?;
+    let hand = observed.hand().filter(|hand| hand.attempt > observed.recorded.resolved_attempt)?;
     observed.stored().all(|id| *id != hand.id).then_some(hand)
 }
 
@@ -83,11 +85,20 @@ fn delete(observed: &Observed, now: Timestamp) -> Step {
     {
         return step;
     }
-    let left = observed
-        .held()
-        .find(|id| !observed.is_contested(id) && observed.presence(id) != Some(&Presence::Gone));
-    match left {
-        Some(id) => Step::Act(Action::Delete { id: id.clone(), cause: DeleteCause::Removed }),
-        None => Step::Act(Action::RemoveFinalizer(Leftover::Nothing)),
-    }
+    let mut held = observed.held().filter(|id| !observed.is_contested(id));
+    held.find_map(|id| take_along(observed, id, now))
+        .unwrap_or(Step::Act(Action::RemoveFinalizer(Leftover::Nothing)))
+}
+
+/// What is left to do about an endpoint that goes with its resource.
+fn take_along(observed: &Observed, id: &EndpointId, now: Timestamp) -> Option<Step> {
+    Some(match observed.presence(id) {
+        Some(Presence::Gone) => return None,
+        Some(Presence::Missing { since }) => missing(observed, id, *since, now),
+        // In another network, this id may be somebody else's.
+        None | Some(Presence::Unlisted) if let Some(doubt) = doubt(observed) => doubt,
+        None | Some(Presence::Unlisted | Presence::Present(_)) => {
+            Step::Act(Action::Delete { id: id.clone(), cause: DeleteCause::Removed })
+        }
+    })
 }

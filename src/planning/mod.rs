@@ -4,12 +4,14 @@
 //! before the next is planned, and planning again from any point is safe: that is what makes a crash
 //! at any moment harmless. The rules live in one module each:
 //!
+//! - `absence`: when it is believed that an endpoint is not there;
 //! - `converge`: the endpoint that is held is made equal to what is declared;
 //! - `create`: the write-ahead attempt, and how an unanswered create is resolved instead of repeated;
 //! - `finalize`: the way out through the finalizer;
 //! - `admission`: what the network allows, whatever the step;
 //! - `report`: what the status says of how it ended.
 
+mod absence;
 mod admission;
 mod attempt;
 mod converge;
@@ -34,7 +36,7 @@ pub use attempt::{Answer, Attempt, InHand, Progress, Purpose};
 pub use deadline::{Reach, RetainDeadline};
 pub use intent::{Desired, Drift, Intent, Paused, Removal, SecretShape};
 pub use memory::Memory;
-pub use network::{Admission, NetworkState, Openness, Refusal, Unavailable};
+pub use network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 pub use observed::{
     Finalizer, FreshList, HeldSecret, Holders, Observed, Presence, Reactivation, Recorded, Remote, Role,
     SecretState, SecretWrites,

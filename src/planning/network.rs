@@ -24,6 +24,23 @@ pub struct Admission {
     pub refusal: Option<Refusal>,
     /// Whether it takes new endpoints.
     pub openness: Openness,
+    /// Whether it is the network that is known.
+    pub identity: Identity,
+}
+
+/// Whether the API shows the network that is known: other credentials, or another URL, may lead to another one, where
+/// every endpoint looks deleted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Identity {
+    /// It does: it was seen since the credentials or the URL changed.
+    #[default]
+    Confirmed,
+    /// Nothing was seen yet by which to tell. The answer to a create would show it.
+    Unconfirmed,
+    /// Nothing was seen yet by which to tell, and the answer to a create would not show it either.
+    Untold,
+    /// It shows another one.
+    Changed,
 }
 
 /// Whether a network takes new endpoints.

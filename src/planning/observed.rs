@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, InHand, Progress};
+use super::attempt::{Answer, Attempt, InHand, Progress};
 use super::deadline::Reach;
-use super::network::NetworkState;
+use super::network::{Identity, NetworkState};
 use super::step::Action;
 use super::timing::Timing;
 use crate::provider::{Endpoint, EndpointId};
@@ -171,7 +171,12 @@ pub enum Presence {
     Present(Endpoint),
     /// A list that should have shown it did not.
     Unlisted,
-    /// Asked for by its id, it was not there; or we deleted it.
+    /// Asked for by its id, it was not there at this time, by the API's clock.
+    Missing {
+        /// When.
+        since: Timestamp,
+    },
+    /// It was not found by its id, and another list, a moment later, did not show it either; or we deleted it.
     Gone,
 }
 
@@ -194,6 +199,20 @@ pub struct Reactivation {
 }
 
 impl Observed {
+    /// Whether it is the known network that is looked at; the known one as long as it can't be asked.
+    pub(super) fn identity(&self) -> Identity {
+        match &self.network {
+            NetworkState::Available(admission) => admission.identity,
+            NetworkState::Unavailable(_) => Identity::Confirmed,
+        }
+    }
+
+    /// The endpoint in hand. What was made in another network is not looked for in the known one.
+    pub(super) fn hand(&self) -> Option<&InHand> {
+        let here = self.identity() == Identity::Confirmed;
+        self.in_hand.as_ref().filter(|hand| hand.answer != Answer::Elsewhere || !here)
+    }
+
     /// The Secret under the declared name, when it is this resource's.
     #[must_use]
     pub fn held_secret(&self) -> Option<&HeldSecret> {
@@ -228,7 +247,7 @@ impl Observed {
     pub(super) fn present(&self, id: &EndpointId) -> Option<&Endpoint> {
         match self.presence(id)? {
             Presence::Present(endpoint) => Some(endpoint),
-            Presence::Unlisted | Presence::Gone => None,
+            Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
         }
     }
 

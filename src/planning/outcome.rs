@@ -60,6 +60,15 @@ impl Outcome {
         Self { state: State::Reconciling, reason, message, again: Again::AfterList(at) }
     }
 
+    /// On its way, as soon as the network's budget allows another request.
+    #[must_use]
+    pub fn awaits_budget() -> Self {
+        let message =
+            "waits for its turn: the network's spec.limits allow no more requests for now".to_owned();
+        let (state, reason) = (State::Reconciling, Reason::BudgetSpent);
+        Self { state, reason, message, again: Again::OnChange }
+    }
+
     /// Only a change by a person helps.
     #[must_use]
     pub fn stalled(reason: Reason, message: String) -> Self {
@@ -105,6 +114,9 @@ impl Reason {
             Self::Paused
                 | Self::AwaitingList
                 | Self::NetworkNotReady
+                | Self::NetworkChanged
+                | Self::NetworkUnconfirmed
+                | Self::BudgetSpent
                 | Self::ProviderError
                 | Self::KubernetesError
         )
@@ -166,6 +178,12 @@ reasons! {
     NetworkNotFound,
     /// The network is not ready.
     NetworkNotReady,
+    /// The API shows another network than the known one.
+    NetworkChanged,
+    /// It is not certain yet that the API shows the known network.
+    NetworkUnconfirmed,
+    /// The network's budget of requests is spent for now.
+    BudgetSpent,
     /// The network does not allow this namespace.
     NamespaceNotAllowed,
     /// The network does not allow this URL.

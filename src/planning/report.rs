@@ -55,8 +55,10 @@ pub struct StoredNote<'a> {
 /// What the status is to say of an outcome; `None` when there is nothing to tell that it does not say better.
 #[must_use]
 pub fn report<'a>(outcome: &'a Outcome, observed: &'a Observed) -> Option<Report<'a>> {
-    // After a start, and while a network's client is replaced: a fleet that is as declared stays unwritten.
-    if outcome.reason == Reason::AwaitingList && observed.recorded.generation == observed.generation {
+    // After a start, while a network's client is replaced, and while the budget is short: a fleet that is as declared
+    // stays unwritten.
+    let waits = matches!(outcome.reason, Reason::AwaitingList | Reason::BudgetSpent);
+    if waits && observed.recorded.generation == observed.generation {
         return None;
     }
     let Outcome { state, reason, message, again } = outcome;

@@ -17,6 +17,15 @@ impl Timing {
     /// How far the API's clocks may disagree with each other: `createdAt` is compared with `Date`.
     pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
+    /// How long after an endpoint was not found another list has to come that does not show it either: an API that
+    /// fails over shows an empty copy for a moment.
+    pub(crate) const MOMENT: Duration = Duration::from_secs(5);
+
+    /// From when on a list that does not show an endpoint is believed, when it was not found by its id at `since`.
+    pub(crate) fn believed_from(since: Timestamp) -> Timestamp {
+        later(since, Self::MOMENT)
+    }
+
     /// How long finding out about a create takes when all is well.
     #[must_use]
     pub fn settling(&self) -> Duration {

@@ -49,8 +49,15 @@ impl Error {
                 ErrorClass::Unauthorized
             }
             Failure::Forbidden { .. } => ErrorClass::Forbidden,
-            Failure::NotFound { .. } if self.operation.names_an_endpoint() => ErrorClass::NotFound,
-            Failure::NotFound { .. } | Failure::Rejected { .. } | Failure::InvalidId => ErrorClass::Permanent,
+            // A page tells nothing of the endpoint, so what is asked is asked again; a change had no effect.
+            Failure::PageNotFound { .. } if self.operation == Operation::Get => ErrorClass::Retry,
+            Failure::NotFound { .. } | Failure::PageNotFound { .. } if self.operation.names_an_endpoint() => {
+                ErrorClass::NotFound
+            }
+            Failure::NotFound { .. }
+            | Failure::PageNotFound { .. }
+            | Failure::Rejected { .. }
+            | Failure::InvalidId => ErrorClass::Permanent,
             Failure::RateLimited { .. }
             | Failure::BudgetSpent { .. }
             | Failure::HeldBack(_)
@@ -152,6 +159,10 @@ pub(super) enum Failure {
     Forbidden { detail: Detail },
     #[error("the API does not know it ({status}); if this persists, check the network's apiUrl")]
     NotFound { status: StatusCode },
+    #[error(
+        "a page that is not the API's says {status}; if this persists, check the network's apiUrl and the gateway before it"
+    )]
+    PageNotFound { status: StatusCode },
     #[error("the API limits the rate; the network pauses and carries on by itself")]
     RateLimited { retry_after: Option<Duration> },
     #[error("the network's request budget is spent; it carries on by itself")]
@@ -226,7 +237,7 @@ impl Failure {
             Self::Rejected { .. } => "Rejected",
             Self::Unauthorized { .. } => "Unauthorized",
             Self::Forbidden { .. } => "MissingScope",
-            Self::NotFound { .. } => "NotFound",
+            Self::NotFound { .. } | Self::PageNotFound { .. } => "NotFound",
             Self::RateLimited { .. } => "RateLimited",
             Self::BudgetSpent { .. } => "BudgetSpent",
             Self::CircuitOpen { .. } => "CircuitOpen",
@@ -319,6 +330,13 @@ impl Detail {
     pub(super) fn tells_of_a_rate(&self) -> bool {
         let text = self.0.to_ascii_lowercase();
         ["rate limit", "ratelimit", "too many requests", "throttl"].iter().any(|words| text.contains(words))
+    }
+}
+
+impl Detail {
+    /// Whether it is the beginning of a page for people: a gateway's, since the API answers in JSON.
+    pub(super) fn is_page(&self) -> bool {
+        self.0.starts_with('<')
     }
 }
 

@@ -161,6 +161,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, detail: Detail, now: Timesta
         401 => Failure::Unauthorized { detail },
         403 if retry_after.is_some() || detail.tells_of_a_rate() => Failure::RateLimited { retry_after },
         403 => Failure::Forbidden { detail },
+        404 | 410 if detail.is_page() || is_html(headers) => Failure::PageNotFound { status },
         404 | 410 => Failure::NotFound { status },
         429 => Failure::RateLimited { retry_after },
         408 | 500..=599 => Failure::ServerError { status, detail, retry_after },
@@ -168,4 +169,9 @@ fn refusal(status: StatusCode, headers: &HeaderMap, detail: Detail, now: Timesta
         400..=499 => Failure::Rejected { status, detail },
         _ => Failure::InvalidResponse { detail: Detail::new(format!("status {status}")) },
     }
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().starts_with("text/html"))
 }

@@ -74,10 +74,11 @@ impl Activation<'_> {
             }
             // A view was outdated: the watch brings the newer one. When it does not, it is fetched.
             Err(Failure::Outdated) if outdated <= OUTDATED => return Retry::after(self.next_pause()),
-            // The budget is short, or its turn came too late: nothing went wrong, and there is nothing to tell.
-            Err(Failure::Provider(error)) if error.is_held_back() => {
-                return Retry::after(error.retry_after().map(jittered).or_else(|| self.next_pause()));
-            }
+            // Nothing was sent, and nothing went wrong. That its turn came too late is not worth telling.
+            Err(Failure::Provider(error)) if error.is_held_back() => match error.retry_after() {
+                Some(after) => (Outcome::awaits_budget(), Retry::after(Some(jittered(after)))),
+                None => return Retry::after(self.next_pause()),
+            },
             Err(failure) => {
                 if matches!(failure, Failure::Outdated) {
                     self.fetch().await;

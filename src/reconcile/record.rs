@@ -13,7 +13,7 @@ use super::remote::warn_of_loss;
 use super::status::status;
 use crate::conditions::{Type, find};
 use crate::index::{Mark, Resource};
-use crate::planning::{Attempt, Leftover, Outcome, State, report};
+use crate::planning::{Attempt, Leftover, Outcome, Presence, State, report};
 use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, WebhookEndpoint, WebhookEndpointStatus};
 
 impl Activation<'_> {
@@ -48,7 +48,18 @@ impl Activation<'_> {
             "record the create",
             json!({ "finalizers": self.with_finalizer(), "annotations": { ATTEMPT_ANNOTATION: text } }),
         )
-        .await
+        .await?;
+        self.tell_why_again().await;
+        Ok(())
+    }
+
+    /// Says why an endpoint is created although there was one.
+    async fn tell_why_again(&self) {
+        let recorded = self.resource.recorded();
+        if let Some(id) = recorded.current().filter(|id| self.last_seen(id) == Some(Presence::Gone)) {
+            let note = format!("endpoint {id} was deleted remotely, and not by this operator");
+            self.publish(EventType::Warning, "DeletedRemotely", "RecordAttempt", note).await;
+        }
     }
 
     /// Gives the finalizer back to a resource that has lost it.

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::{Activation, Reached};
 use crate::index::{Resource, StoredMeta};
 use crate::kubernetes::pages;
-use crate::planning::{Answer, Attempt, DeleteCause, PatchCause};
+use crate::planning::{Answer, Attempt, DeleteCause, Identity, PatchCause, Presence};
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, Error, ErrorClass, Priority};
 use crate::resources::{SECRET_TYPE, WebhookEndpoint};
 
@@ -57,6 +57,10 @@ impl Activation<'_> {
             return Err(Failure::NotMade { id: id.clone() });
         }
         match outcome {
+            Ok(created) if !self.is_here(&remote, &created.endpoint) => {
+                self.created(&created.endpoint.id, Answer::Elsewhere);
+                Ok(())
+            }
             Ok(created) => {
                 let id = created.endpoint.id.clone();
                 self.created(&id, Answer::WithSecret);
@@ -66,7 +70,8 @@ impl Activation<'_> {
             }
             Err(error) => {
                 if let Some(id) = error.created_without_secret() {
-                    self.created(id, Answer::WithoutSecret);
+                    let here = self.context.index().identity(&self.resource.network) == Identity::Confirmed;
+                    self.created(id, if here { Answer::WithoutSecret } else { Answer::Elsewhere });
                 } else if error.class() == ErrorClass::Ambiguous {
                     self.local(|local| local.memory.unanswered(client.now()));
                 } else {
@@ -79,6 +84,12 @@ impl Activation<'_> {
         }
     }
 
+    /// Whether an endpoint that was just made is certain to be in the known network.
+    fn is_here(&self, remote: &Reached, made: &Endpoint) -> bool {
+        let id = made.network_id.as_ref();
+        self.context.index().answered(&self.resource.network, remote.incarnation, id)
+    }
+
     /// The first may be an accident; an API that keeps answering so is not asked in a loop, whatever its lists show.
     fn lost_answer(&self, error: Error) -> Result<(), Failure> {
         let lost = self.local(|local| {
@@ -89,10 +100,11 @@ impl Activation<'_> {
     }
 
     fn created(&self, id: &EndpointId, answer: Answer) {
-        let held = self.context.index().created(&self.key, &self.resource.uid, id);
-        if held {
-            self.local(|local| local.memory.created(id.clone(), answer));
-        } else {
+        // What is held shows which network it is: what was made elsewhere may not.
+        let there =
+            answer == Answer::Elsewhere || self.context.index().created(&self.key, &self.resource.uid, id);
+        let noted = self.local(|local| local.memory.created(id.clone(), answer));
+        if !there || noted.is_none() {
             warn_of_loss(id);
         }
     }
@@ -117,21 +129,24 @@ impl Activation<'_> {
                 self.publish(EventType::Normal, reason, "Patch", format!("updated endpoint {id}")).await;
                 Ok(())
             }
-            Err(error) if error.class() == ErrorClass::NotFound => self.unless_gone(id, error).await,
+            Err(error) if error.class() == ErrorClass::NotFound => self.unless_missing(id, error).await,
             Err(error) => Err(error.into()),
         }
     }
 
-    /// That a change was answered 404 says nothing, a gateway may have done so: a GET decides.
-    async fn unless_gone(&mut self, id: &EndpointId, error: Error) -> Result<(), Failure> {
+    /// That a change was answered 404 says nothing, a gateway may have done so: it is asked for by its id, and then
+    /// planning goes on from what that shows.
+    async fn unless_missing(&mut self, id: &EndpointId, error: Error) -> Result<(), Failure> {
         self.confirm(id).await?;
-        let index = self.context.index();
-        let inventory = index.inventory(&self.resource.network);
-        if inventory.is_some_and(|inventory| inventory.present(id).is_some()) {
-            Err(error.into())
-        } else {
-            Ok(())
+        match self.last_seen(id) {
+            Some(Presence::Present(_)) => Err(error.into()),
+            Some(Presence::Unlisted | Presence::Missing { .. } | Presence::Gone) | None => Ok(()),
         }
+    }
+
+    /// How an endpoint was last seen.
+    pub(super) fn last_seen(&self, id: &EndpointId) -> Option<Presence> {
+        self.context.index().inventory(&self.resource.network)?.presence(id)
     }
 
     pub(super) async fn confirm(&mut self, id: &EndpointId) -> Result<(), Failure> {
@@ -142,9 +157,8 @@ impl Activation<'_> {
                 Ok(())
             }
             Err(error) if error.class() == ErrorClass::NotFound => {
-                self.saw_gone(&remote, id);
-                let note = format!("endpoint {id} was deleted remotely, and not by this operator");
-                self.publish(EventType::Warning, "DeletedRemotely", "Confirm", note).await;
+                let now = remote.network.client.now();
+                self.context.index().saw_missing(&self.resource.network, remote.incarnation, id, now);
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -155,18 +169,22 @@ impl Activation<'_> {
         Ok(self.remote()?.network.list_afresh().await?)
     }
 
-    /// Deletes an endpoint. That it is not there any more counts as done.
+    /// Deletes an endpoint. That it is not there any more counts as done once it is known for certain.
     pub(super) async fn delete(&mut self, id: &EndpointId, cause: &DeleteCause) -> Result<(), Failure> {
         let remote = self.remote()?;
         if let DeleteCause::Orphan { attempt, rival_posts, remainder: _ } = cause {
             self.refuse_stored_endpoint(id, attempt).await?;
             self.refuse_endpoint_of_another(id, attempt, *rival_posts).await?;
         }
-        if let Err(error) = remote.network.client.delete(id).await
-            && error.class() != ErrorClass::NotFound
-        {
-            return Err(error.into());
+        if let Err(error) = remote.network.client.delete(id).await {
+            if error.class() != ErrorClass::NotFound {
+                return Err(error.into());
+            }
+            if self.last_seen(id) != Some(Presence::Gone) {
+                return self.unless_missing(id, error).await;
+            }
         }
+        let elsewhere = *cause == DeleteCause::InHand && self.is_elsewhere();
         self.saw_gone(&remote, id);
         self.context.index().deleted(&self.key, &self.resource.uid, id);
         self.local(|local| {
@@ -177,6 +195,10 @@ impl Activation<'_> {
         });
         let (reason, note) = match cause {
             DeleteCause::Removed => ("Deleted", format!("deleted endpoint {id}")),
+            DeleteCause::InHand if elsewhere => (
+                "DeletedElsewhere",
+                format!("deleted endpoint {id}, since it was made in another network than the known one"),
+            ),
             DeleteCause::InHand => {
                 ("DeletedUnstored", format!("deleted endpoint {id}, since its secret can't be stored"))
             }
@@ -188,7 +210,17 @@ impl Activation<'_> {
             ),
         };
         self.publish(EventType::Normal, reason, "Delete", note).await;
+        if elsewhere {
+            // The network's own status is written after a list.
+            self.list().await?;
+        }
         Ok(())
+    }
+
+    /// Whether the endpoint in hand was made in another network than the known one.
+    fn is_elsewhere(&self) -> bool {
+        let answer = self.local(|local| local.memory.in_hand().map(|hand| hand.answer));
+        answer.flatten() == Some(Answer::Elsewhere)
     }
 
     /// What looks like the trace of a lost create might be held by a resource, or be another's trace,

@@ -21,8 +21,8 @@ pub use endpoint::{
 };
 pub use network::{
     AllowedNamespaces, Auth, BearerToken, ClusterWebhookNetwork, ClusterWebhookNetworkSpec, EndpointCounts,
-    Limits, NetworkSettings, OAuth2ClientCredentials, WebhookNetwork, WebhookNetworkSpec,
-    WebhookNetworkStatus,
+    Limits, NetworkConfirmation, NetworkSettings, OAuth2ClientCredentials, WebhookNetwork,
+    WebhookNetworkSpec, WebhookNetworkStatus,
 };
 pub use secret_reference::{LocalSecretKey, SecretKey, SecretSource};
 

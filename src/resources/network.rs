@@ -119,6 +119,12 @@ pub struct NetworkSettings {
     #[x_kube(validation = Rule::new("!self.matches('^[^/]*//[^/?#]*@') && !self.contains('#') && !self.contains('?')").message(
         "apiUrl must not contain a user, a query or a fragment: give the base URL only"))]
     pub api_url: String,
+    /// The API's id of the network that the credentials lead to. Where they lead to another one, nothing is created,
+    /// changed or deleted (`NetworkChanged`). Setting it to another value confirms that the network that is there now is
+    /// meant, and that what it does not show is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub network_id: Option<String>,
     /// How often the remote endpoints are listed; a tenth of it, at random, is added.
     #[serde(default = "default_resync_interval")]
     #[x_kube(validation = Rule::new(duration_rule!("duration(self) >= duration('1s')")).message(
@@ -283,12 +289,29 @@ pub struct WebhookNetworkStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     pub conditions: Vec<Condition>,
-    /// The API's id of the network, once an endpoint was seen in it.
+    /// The id by which the network is known: as declared, or as its endpoints name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_id: Option<String>,
+    /// How it was when it was last certain which network it is: what is seen by other credentials, or elsewhere, says
+    /// nothing at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<NetworkConfirmation>,
     /// How many remote endpoints there are, as last listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<EndpointCounts>,
+}
+
+/// How a network was when it was last certain which one it is.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkConfirmation {
+    /// The base URL of the API.
+    pub api_url: String,
+    /// The Secrets that the credentials are in, and their versions.
+    pub credentials: String,
+    /// What `spec.networkId` was. Null in a merge patch, when it was left out, removes it.
+    #[serde(default)]
+    pub declared_network_id: Option<String>,
 }
 
 /// How many remote endpoints there are, as last listed.

@@ -7,7 +7,7 @@ use arbitrary::{Result, Unstructured};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
-use webhook_operator::index::{Access, Api, Clocks, Entry, Index, NetworkKey, Resource};
+use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource};
 use webhook_operator::planning::{Step, plan, report};
 use webhook_operator::provider::{Endpoint, EndpointStatus, EventType};
 use webhook_operator::resources::{
@@ -115,6 +115,7 @@ fn network() -> Entry<()> {
         api: Api::At(Arc::from("https://api.example.com")),
         fingerprint: "a".to_owned(),
         timeout: Duration::from_secs(10),
+        claim: Claim::default(),
         handle: Ok(()),
     }
 }

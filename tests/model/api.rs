@@ -180,6 +180,8 @@ pub struct Api {
     pub undated: bool,
     /// By how many seconds `createdAt` is ahead of the clock that `Date` shows.
     pub skew: i8,
+    /// Whether it shows an empty copy, until the next tick.
+    pub away: bool,
 }
 
 impl Api {
@@ -232,8 +234,14 @@ impl Api {
         (0..).zip(&self.endpoints).filter(|(_, remote)| remote.live)
     }
 
+    /// What it shows of an endpoint that is asked for by its id.
+    pub fn shown(&self, id: Id) -> Option<&Remote> {
+        self.get(id).filter(|_| !self.away)
+    }
+
     pub fn list(&self, now: Tick, lag: Lag) -> impl Iterator<Item = (Id, &Remote)> {
         self.live().filter(move |(id, remote)| match lag {
+            _ if self.away => false,
             Lag::None => true,
             Lag::Fresh => now >= remote.settled_at,
             Lag::One(left_out) => *id != left_out,

@@ -86,7 +86,7 @@ pub fn perform(world: &mut World, deed: Deed) {
         }
         Deed::IdenticalListed => {
             let id = world.api.by_hand(Url::Usual, Events::Ocpp, world.now, SignedDuration::ZERO);
-            world.process.see(&world.api, id);
+            world.process.see(&world.api, id, world.now);
         }
         Deed::Identical => {
             world.api.by_hand(Url::Usual, Events::Ocpp, world.now, SignedDuration::ZERO);

@@ -29,6 +29,8 @@ pub enum Event {
     TakeEffect { post: usize },
     /// The process dies and another starts.
     Crash(Crash),
+    /// The API shows an empty copy, until the next tick.
+    FailOver,
     /// Secrets can't be written from now on.
     Deny,
     /// Secrets can be written again.
@@ -84,6 +86,9 @@ impl World {
             events.push(Event::Advance);
         }
         events.extend((0..self.api.in_flight.len()).map(|post| Event::TakeEffect { post }));
+        if self.budget.failovers > 0 && !self.api.away {
+            events.push(Event::FailOver);
+        }
         if self.denied {
             events.push(Event::Allow);
         } else if self.budget.denials > 0 {
@@ -217,6 +222,10 @@ impl World {
             Event::Advance => next.advance(),
             Event::TakeEffect { post } => next.take_effect(post),
             Event::Crash(crash) => next.crash(crash, mutation),
+            Event::FailOver => {
+                next.budget.failovers -= 1;
+                next.api.away = true;
+            }
             Event::Deny => {
                 next.budget.denials -= 1;
                 next.denied = true;

@@ -60,6 +60,9 @@ impl Model for Exploration {
             Property::always("no stored endpoint is deleted", |_, world: &World| {
                 !world.flaws.contains(&Flaw::StoredEndpointDeleted)
             }),
+            Property::always("no secret of a live endpoint is overwritten", |_, world: &World| {
+                !world.flaws.contains(&Flaw::StoredSecretOverwritten)
+            }),
             Property::always("nothing outdated is brought back", |_, world: &World| {
                 !world.flaws.contains(&Flaw::OutdatedPatch)
             }),

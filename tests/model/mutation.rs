@@ -60,6 +60,8 @@ mutations! {
     TrustCachedRivals,
     /// Believes a list that an endpoint is gone, and does not ask for it.
     TrustGaps,
+    /// Takes what was not found by its id for gone, and waits for no other list.
+    BelieveAtOnce,
     /// Believes that a fresh endpoint is gone, and does not wait.
     TrustFreshAbsence,
     /// Writes over a Secret that is somebody else's.
@@ -143,6 +145,13 @@ impl Mutation {
             Self::TrustGaps => {
                 for remote in observed.remote.values_mut() {
                     if remote.presence == Presence::Unlisted {
+                        remote.presence = Presence::Gone;
+                    }
+                }
+            }
+            Self::BelieveAtOnce => {
+                for remote in observed.remote.values_mut() {
+                    if let Presence::Missing { .. } = remote.presence {
                         remote.presence = Presence::Gone;
                     }
                 }

@@ -183,7 +183,8 @@ impl World {
                     if outcome == Outcome::Done { Answer::WithSecret } else { Answer::WithoutSecret };
                 self.process.memories[who].created(endpoint_id(id), answer);
                 self.process.created.insert(id, who);
-                self.process.see(&self.api, id);
+                let shown = self.api.endpoints[usize::from(id)].shown.clone();
+                self.process.seen.insert(id, Sight::Present(shown));
             }
         }
     }
@@ -228,6 +229,12 @@ impl World {
             }
             self.flaws.insert(Flaw::ForeignSecretTouched);
         }
+        if let Secret::Held { endpoint: stored, genuine: true, .. } = live
+            && secret.endpoint() != Some(*stored)
+            && self.api.get(*stored).is_some()
+        {
+            self.flaws.insert(Flaw::StoredSecretOverwritten);
+        }
         self.places[who].write_secret(name, secret.clone());
         if outcome != Outcome::Done {
             return false;
@@ -266,11 +273,12 @@ impl World {
             return;
         }
         self.touch(who, id);
+        let away = self.api.away;
         let declared = self.places[who].now.resource.as_ref().map(|resource| resource.request.events.set());
         if patch.enabled_events.is_some() && patch.enabled_events != declared {
             self.flaws.insert(Flaw::OutdatedPatch);
         }
-        if let Some(remote) = self.api.get_mut(id) {
+        if let Some(remote) = self.api.get_mut(id).filter(|_| !away) {
             if let Some(events) = &patch.enabled_events {
                 remote.shown.events = Events::of(events);
             }
@@ -279,7 +287,7 @@ impl World {
             }
         }
         if outcome == Outcome::Done {
-            self.process.see(&self.api, id);
+            self.process.see(&self.api, id, self.now);
         }
     }
 
@@ -294,10 +302,8 @@ impl World {
 
     fn confirm(&mut self, id: Id, outcome: Outcome) {
         match outcome {
-            Outcome::Done => self.process.see(&self.api, id),
-            Outcome::Lagging(_) => {
-                self.process.seen.insert(id, Sight::Gone);
-            }
+            Outcome::Done => self.process.see(&self.api, id, self.now),
+            Outcome::Lagging(_) => self.process.miss(id, self.now),
             _ => {}
         }
     }
@@ -324,10 +330,19 @@ impl World {
         if retained || kept && place.secrets.endpoints().any(|stored| stored == id) {
             self.flaws.insert(Flaw::StoredEndpointDeleted);
         }
-        self.api.delete(id);
-        if outcome == Outcome::Done {
+        let found = self.api.shown(id).is_some();
+        if found {
+            self.api.delete(id);
+        }
+        if outcome != Outcome::Done {
+            return;
+        }
+        if found || self.process.is_gone(id) {
             self.process.memories[who].deleted(&endpoint_id(id), cause);
             self.process.seen.insert(id, Sight::Gone);
+        } else {
+            // Answered 404, and asked for.
+            self.process.miss(id, self.now);
         }
     }
 

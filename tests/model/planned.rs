@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use webhook_operator::index::{
-    Access, Api, Clocks, Entry, Index, LocalState, NetworkKey, Resource, ResourceKey, SecretWrite,
+    Access, Api, Claim, Clocks, Entry, Index, LocalState, NetworkKey, Resource, ResourceKey, SecretWrite,
 };
 use webhook_operator::planning::{
     Desired, Drift, Intent, NetworkState, Observed, Reach, Removal, RetainDeadline, SecretShape,
     SecretWrites, Step, plan,
 };
 use webhook_operator::resources::{
-    ENDPOINT_ID_ANNOTATION, FINALIZER, GROUP, RemoteEndpoint, SECRET_ATTEMPT_ANNOTATION,
+    ENDPOINT_ID_ANNOTATION, FINALIZER, GROUP, NetworkConfirmation, RemoteEndpoint, SECRET_ATTEMPT_ANNOTATION,
     WebhookEndpointStatus,
 };
 
@@ -144,6 +144,7 @@ fn index(process: &Process) -> Index<()> {
             api: Api::At(Arc::from("https://api.example.com")),
             fingerprint: String::new(),
             timeout: TIMING.call,
+            claim: Claim { confirmation: Some(NetworkConfirmation::default()), ..Claim::default() },
             handle: Ok(()),
         },
     );
@@ -164,6 +165,11 @@ fn index(process: &Process) -> Index<()> {
         index.created(&key(*who), &uid(*who), &endpoint_id(*id));
     }
     index.note_proven(NAMESPACE, if process.proven { SecretWrites::Proven } else { SecretWrites::Unproven });
+    if let Some(through) = index.incarnation(&network) {
+        for (id, since) in process.missing() {
+            index.saw_missing(&network, through, &endpoint_id(id), process.instant(since));
+        }
+    }
     if let Some(listed_at) = process.listed_at
         && let Some(token) = index
             .incarnation(&network)

@@ -7,12 +7,14 @@ use webhook_operator::planning::{Memory, Reach};
 
 use super::api::{Api, Id, Lag, Shown};
 use super::cluster::View;
-use super::time::{Tick, instant};
+use super::time::{Tick, instant, tick};
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Sight {
     Present(Shown),
-    /// Asked for, or deleted by this process.
+    /// Asked for, and not found.
+    Missing(Tick),
+    /// Deleted by this process.
     Gone,
 }
 
@@ -52,24 +54,57 @@ impl Process {
         instant(tick) + SignedDuration::from_millis(i64::from(self.incarnation))
     }
 
+    /// The first tick that shows this process that it is `at`, or later.
+    pub fn tick_by(&self, at: Timestamp) -> Tick {
+        let tick = tick(at);
+        if self.instant(tick) < at { tick + 1 } else { tick }
+    }
+
     pub fn list(&mut self, api: &Api, now: Tick, lag: Lag) {
-        self.seen.retain(|_, sight| *sight == Sight::Gone);
+        self.seen.retain(|_, sight| !matches!(sight, Sight::Present(_)));
         let shown = api.list(now, lag).map(|(id, remote)| (id, Sight::Present(remote.shown.clone())));
         self.seen.extend(shown);
         self.listed_at = Some(now);
     }
 
     /// Sees one endpoint by a call of its own.
-    pub fn see(&mut self, api: &Api, id: Id) {
-        let sight = api.get(id).map_or(Sight::Gone, |remote| Sight::Present(remote.shown.clone()));
-        self.seen.insert(id, sight);
+    pub fn see(&mut self, api: &Api, id: Id, now: Tick) {
+        match api.shown(id) {
+            Some(remote) => drop(self.seen.insert(id, Sight::Present(remote.shown.clone()))),
+            None => self.miss(id, now),
+        }
+    }
+
+    /// Does not find an endpoint by its id. The first time counts.
+    pub fn miss(&mut self, id: Id, now: Tick) {
+        let sight = self.seen.entry(id).or_insert(Sight::Missing(now));
+        if let Sight::Present(_) = sight {
+            *sight = Sight::Missing(now);
+        }
+    }
+
+    /// What was not found by its id, and when.
+    pub fn missing(&self) -> impl Iterator<Item = (Id, Tick)> {
+        self.seen.iter().filter_map(|(id, sight)| match sight {
+            Sight::Missing(since) => Some((*id, *since)),
+            Sight::Present(_) | Sight::Gone => None,
+        })
+    }
+
+    /// Whether an endpoint is gone for certain.
+    pub fn is_gone(&self, id: Id) -> bool {
+        match self.seen.get(&id) {
+            Some(Sight::Gone) => true,
+            Some(Sight::Missing(since)) => self.listed_at > Some(*since),
+            Some(Sight::Present(_)) | None => false,
+        }
     }
 
     /// What it last saw present.
     pub fn present(&self) -> impl Iterator<Item = (Id, &Shown)> {
         self.seen.iter().filter_map(|(id, sight)| match sight {
             Sight::Present(shown) => Some((*id, shown)),
-            Sight::Gone => None,
+            Sight::Missing(_) | Sight::Gone => None,
         })
     }
 }

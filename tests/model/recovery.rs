@@ -40,6 +40,7 @@ impl Recovery {
         let mut world = world.clone();
         world.budget = Budget::default();
         world.denied = false;
+        world.api.away = false;
         let mut path = Vec::new();
         for _ in 0..Self::PATIENCE {
             let fingerprint = fingerprint(&world);
@@ -71,6 +72,7 @@ pub fn narrate(world: &World, mutation: Option<Mutation>) -> Vec<String> {
     let mut world = world.clone();
     world.budget = Budget::default();
     world.denied = false;
+    world.api.away = false;
     let mut told = Vec::new();
     for _ in 0..20 {
         for who in world.everybody() {
@@ -121,7 +123,7 @@ fn go_on(world: &mut World, mutation: Option<Mutation>) -> bool {
         Step::End(planning::Outcome { again: Again::At(at) | Again::AfterList(Some(at)), .. }) => Some(*at),
         Step::End(_) | Step::Act(_) => None,
     });
-    let due = wakes.map(super::time::tick).max().unwrap_or(0).max(settled);
+    let due = wakes.map(|at| world.process.tick_by(at)).max().unwrap_or(0).max(settled);
     if world.now < due {
         world.advance();
         return true;

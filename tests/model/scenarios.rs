@@ -53,7 +53,9 @@ pub fn of(mutation: Mutation) -> Scenario {
         Mutation::RetainAttempt | Mutation::RetainHastily | Mutation::ReleaseEvidence => retained(),
         Mutation::IgnoreKnown | Mutation::DoubtfulAsOurs => by_hand(),
         Mutation::StoreNothing | Mutation::SeizeSecret => secrets(),
-        Mutation::TrustGaps | Mutation::PatchAnything | Mutation::NeverPatch => drift(),
+        Mutation::TrustGaps | Mutation::BelieveAtOnce | Mutation::PatchAnything | Mutation::NeverPatch => {
+            drift()
+        }
         Mutation::ForgetOldUrl => two_urls(),
         Mutation::DropBeforeCopy | Mutation::LeaveFormerSecret => moved_secret(),
         Mutation::TrustOldView | Mutation::SendOverdue => in_between(),
@@ -178,7 +180,8 @@ pub fn secrets() -> Scenario {
 pub fn drift() -> Scenario {
     let deeds =
         BTreeSet::from([Deed::DeleteEndpoint(0), Deed::ChangeEvents(0), Deed::Disable(0), Deed::OtherEvents]);
-    let budget = Budget { crashes: 1, lost: 1, gaps: 1, resyncs: 2, deeds, ..Budget::default() };
+    let budget =
+        Budget { crashes: 1, lost: 1, gaps: 1, failovers: 1, resyncs: 2, deeds, ..Budget::default() };
     Scenario { name: "drift", starts: vec![ready(1, budget)], horizon: 9, depth: 10 }
 }
 

@@ -26,6 +26,8 @@ pub struct Budget {
     pub lagging: u8,
     /// Lists that leave out one endpoint of any age.
     pub gaps: u8,
+    /// Ticks in which the API shows an empty copy.
+    pub failovers: u8,
     /// Starts with a cache that shows an earlier version.
     pub stale: u8,
     /// Times that Secrets can't be written for a while.
@@ -88,6 +90,8 @@ pub enum Flaw {
     ForeignEndpointTouched,
     /// A Secret that is somebody else's was written.
     ForeignSecretTouched,
+    /// The secret of a live endpoint was overwritten by another's.
+    StoredSecretOverwritten,
     /// An endpoint was deleted whose secret is stored, though its resource is to be kept.
     StoredEndpointDeleted,
     /// A resource was reported Ready without the true secret of a live endpoint, or though the endpoint was not
@@ -166,6 +170,7 @@ impl World {
     /// Time passes.
     pub fn advance(&mut self) {
         self.now += 1;
+        self.api.away = false;
         self.api.expire(self.now);
     }
 

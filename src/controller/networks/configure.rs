@@ -79,8 +79,9 @@ fn refuse_http(api_url: &Url, auth: &provider::Auth) -> Result<(), InvalidNetwor
 
 /// A text that differs when two declarations need two clients. It holds no credential.
 pub(super) fn fingerprint(declared: &Declared, versions: &str) -> String {
-    let Declared { settings, auth, namespaces: _, confined } = declared;
+    let Declared { settings, auth, namespaces: _, confined, known_id: _, confirmation: _ } = declared;
     let mut settings = settings.clone();
     settings.allowed_url_hosts.clear();
+    settings.network_id = None;
     json!([settings, auth, confined, versions]).to_string()
 }

@@ -6,9 +6,10 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::{Kind, Shared};
-use crate::index::NetworkKey;
+use crate::index::{Index, NetworkKey};
 use crate::network::{Verdict, report};
-use crate::provider::ErrorClass;
+use crate::planning::{Identity, Reason};
+use crate::provider::{ErrorClass, NetworkId};
 
 impl Shared {
     pub(super) fn verdict(&self, key: &NetworkKey) -> Verdict {
@@ -26,11 +27,7 @@ impl Shared {
         }
         match index.latest_list(key) {
             None => Verdict::Reconciling,
-            Some(Ok(())) => Verdict::Ready {
-                network_id: index.inventory(key).and_then(|seen| seen.network_id()).map(ToString::to_string),
-                counts: index.counts(key),
-                is_first: !index.was_listed_again(key),
-            },
+            Some(Ok(())) => listed(&index, key),
             Some(Err(error)) => Verdict::Failed {
                 reason: error.reason().to_owned(),
                 message: error.to_string(),
@@ -62,4 +59,58 @@ impl Shared {
         self.parts.context.index().note_reported_network(key, &uid, after);
         Ok(())
     }
+}
+
+/// How a network stands that was listed.
+fn listed<N>(index: &Index<N>, key: &NetworkKey) -> Verdict {
+    let (known, other) = index.network_ids(key);
+    match index.identity(key) {
+        Identity::Confirmed => Verdict::Ready {
+            network_id: known.map(ToString::to_string),
+            confirmation: index.confirmation(key).cloned(),
+            counts: index.counts(key),
+            is_first: !index.was_listed_again(key),
+        },
+        Identity::Changed => Verdict::Failed {
+            reason: Reason::NetworkChanged.as_str().to_owned(),
+            message: changed(known, other),
+            stalled: true,
+        },
+        // Who holds what may not be known yet.
+        Identity::Unconfirmed | Identity::Untold if !index.all_seen() => Verdict::Reconciling,
+        Identity::Unconfirmed | Identity::Untold => Verdict::Failed {
+            reason: Reason::NetworkUnconfirmed.as_str().to_owned(),
+            message: unconfirmed(known, other),
+            stalled: false,
+        },
+    }
+}
+
+fn changed(known: Option<&NetworkId>, other: Option<&NetworkId>) -> String {
+    format!(
+        "this was network {}, and the credentials and apiUrl lead to network {} now, so nothing is created, changed or \
+         deleted there: put them back, or set spec.networkId to {} if that network is meant, and all endpoints are to \
+         be created in it",
+        quoted(known),
+        quoted(other),
+        quoted(other),
+    )
+}
+
+fn unconfirmed(known: Option<&NetworkId>, other: Option<&NetworkId>) -> String {
+    let known_as = known.map_or_else(String::new, |known| format!(" network {known},"));
+    let seen = match other {
+        Some(other) => format!("it shows network {other}, and none of the endpoints that are held"),
+        None => "it shows none of the endpoints that are held".to_owned(),
+    };
+    let id = other.or(known).map_or_else(|| "its id, or any name".to_owned(), |id| quoted(Some(id)));
+    format!(
+        "the credentials or apiUrl changed, and nothing shows that this is still{known_as} the network that was known: \
+         {seen}, so none of them is taken for deleted. Put the credentials and apiUrl back, or, if this network is \
+         meant and all that it does not show is to be created in it, set spec.networkId to {id}"
+    )
+}
+
+fn quoted(id: Option<&NetworkId>) -> String {
+    format!("{:?}", id.map_or("", NetworkId::as_str))
 }

@@ -8,10 +8,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 
-use crate::index::{Access, Api, Clocks, Entry, Index, ListToken, NetworkKey, Resource, ResourceKey, Seen};
+use crate::index::{
+    Access, Api, Claim, Clocks, Entry, Index, ListToken, NetworkKey, Resource, ResourceKey, Seen,
+};
 use crate::planning::{Attempt, Purpose};
 use crate::provider::{Endpoint, EndpointStatus, EventType};
-use crate::resources::{ENDPOINT_ID_ANNOTATION, FINALIZER, RemoteEndpoint, SECRET_ATTEMPT_ANNOTATION};
+use crate::resources::{
+    ENDPOINT_ID_ANNOTATION, FINALIZER, NetworkConfirmation, RemoteEndpoint, SECRET_ATTEMPT_ANNOTATION,
+};
 
 pub(super) const URL: &str = "https://example.com/charging";
 
@@ -102,6 +106,11 @@ pub(super) fn secret(name: &str, owner: Option<&str>, id: &str, version: u64) ->
     serde_json::from_value(meta).unwrap()
 }
 
+/// That it is certain which network it is.
+pub(super) fn confirmed() -> Claim {
+    Claim { confirmation: Some(NetworkConfirmation::default()), ..Claim::default() }
+}
+
 /// A network that works, at an API of this name.
 pub(super) fn entry(api: &str) -> Entry<()> {
     Entry {
@@ -109,6 +118,7 @@ pub(super) fn entry(api: &str) -> Entry<()> {
         api: Api::At(Arc::from(format!("https://{api}.example.com"))),
         fingerprint: api.to_owned(),
         timeout: Duration::from_secs(10),
+        claim: confirmed(),
         handle: Ok(()),
     }
 }

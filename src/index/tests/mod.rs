@@ -1,5 +1,6 @@
 mod endpoints;
 mod fixtures;
+mod identity;
 mod lists;
 mod networks;
 mod observed;

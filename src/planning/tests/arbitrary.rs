@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use super::given::{Given, at, attempt, both, desired, endpoint, new, ocpp, rewritten};
 use super::stage::{Fate, Stage};
 use crate::planning::{
-    Admission, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Intent, Memory,
+    Admission, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Identity, Intent, Memory,
     NetworkState, Openness, Paused, Presence, Purpose, Reach, Reason, Recorded, Remote, Removal, Role,
     SecretState, SecretWrites, Unavailable,
 };
@@ -85,7 +85,17 @@ fn network(made_up: &mut Unstructured<'_>) -> Result<NetworkState> {
         return Ok(NetworkState::Unavailable(Unavailable { reason: Reason::NetworkNotReady, message }));
     }
     let openness = one(made_up, &[Openness::Open, Openness::Open, Openness::Closing])?;
-    Ok(NetworkState::Available(Admission { refusal: None, openness }))
+    let identity = one(
+        made_up,
+        &[
+            Identity::Confirmed,
+            Identity::Confirmed,
+            Identity::Unconfirmed,
+            Identity::Untold,
+            Identity::Changed,
+        ],
+    )?;
+    Ok(NetworkState::Available(Admission { openness, identity, ..Admission::default() }))
 }
 
 fn attempted(made_up: &mut Unstructured<'_>) -> Result<Attempt> {
@@ -145,7 +155,11 @@ fn given(made_up: &mut Unstructured<'_>) -> Result<Given> {
     for _ in 0..made_up.int_in_range(0..=3)? {
         let present = seen(made_up)?;
         let (id, holders) = (present.id.clone(), one(made_up, &[Holders::Sole, Holders::Several])?);
-        let presence = one(made_up, &[Presence::Present(present), Presence::Unlisted, Presence::Gone])?;
+        let since = at(one(made_up, &MOMENTS)?);
+        let presence = one(
+            made_up,
+            &[Presence::Present(present), Presence::Unlisted, Presence::Missing { since }, Presence::Gone],
+        )?;
         observed.remote.insert(id, Remote { presence, holders });
     }
     Ok(given)

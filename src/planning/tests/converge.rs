@@ -129,10 +129,18 @@ fn reactivation_is_ever_more_patient() {
 #[test]
 fn an_endpoint_is_gone_only_when_it_was_asked_for() {
     let gone = || ready().misses("wh_1", Presence::Gone);
+    let missing = || ready().misses("wh_1", Presence::Missing { since: at(100) });
     let fresh = || gone().attempt(attempt(1, 90));
     check([
         ("no list yet", ready().never_listed(), "Reconciling: AwaitingList"),
         ("a list leaves it out", ready().misses("wh_1", Presence::Unlisted), "confirm wh_1"),
+        ("nor is it found by its id", missing(), "Reconciling: AwaitingList until 105s"),
+        ("another list has to come", missing().at(105), "list"),
+        (
+            "a gateway says so of a change of it",
+            missing().reports_drift(),
+            "Reconciling: AwaitingList until 105s",
+        ),
         ("it is gone: created again", gone(), "record attempt 2"),
         ("it is gone: reported", gone().reports_drift(), "Drifted: DeletedRemotely"),
         ("it is so fresh that it may not show yet", fresh(), "Reconciling: AwaitingList until 130s"),

@@ -231,7 +231,7 @@ fn restored_without_secret() {
             stage.network.clear();
             stage.list();
         });
-        stage.runs();
+        stage.runs().waits_until(107).runs();
     });
 }
 
@@ -243,7 +243,7 @@ fn restored_outdated_secret() {
             stage.network.clear();
             stage.list();
         });
-        stage.runs();
+        stage.runs().waits_until(107).runs().waits_until(120).runs();
     });
 }
 
@@ -258,7 +258,7 @@ fn drift_corrected() {
             stage.network.clear();
             stage.list();
         });
-        stage.runs();
+        stage.runs().waits_until(107).runs();
     });
 }
 
@@ -274,7 +274,7 @@ fn drift_reported() {
             stage.network.clear();
             stage.list();
         });
-        stage.runs();
+        stage.runs().waits_until(107).runs();
     });
 }
 

@@ -1,5 +1,6 @@
 //! The planner in tables, and in golden traces of whole stories.
 
+mod absence;
 mod arbitrary;
 mod converge;
 mod create;

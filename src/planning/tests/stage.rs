@@ -1,5 +1,6 @@
 //! One resource, a network and a Secret store that do as they are told, and a trace of the steps.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
@@ -8,7 +9,7 @@ use super::given::{Given, URL, at};
 use super::show::{long, time};
 use crate::planning::{
     Action, Answer, DeleteCause, Finalizer, FreshList, HeldSecret, Holders, InHand, Memory, PatchCause,
-    Presence, Progress, Remote, Role, SecretShape, SecretState, SecretWrites, State, Step, plan,
+    Presence, Progress, Remote, Role, SecretShape, SecretState, SecretWrites, State, Step, Timing, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointPatch};
 
@@ -43,7 +44,7 @@ impl Stage {
     pub(super) fn new(given: Given) -> Self {
         let seen = given.observed.remote.values().filter_map(|remote| match &remote.presence {
             Presence::Present(endpoint) => Some(endpoint.clone()),
-            Presence::Unlisted | Presence::Gone => None,
+            Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
         });
         let network = seen.chain(given.observed.candidates.clone()).collect();
         let memory = Memory::default();
@@ -238,13 +239,17 @@ impl Stage {
         self.network.retain(|endpoint| endpoint.id != *id);
         self.given.observed.candidates.retain(|endpoint| endpoint.id != *id);
         self.memory.deleted(id, cause);
-        self.see(id);
+        self.note(id, Presence::Gone);
     }
 
     /// Looks at one endpoint by a call of its own.
     fn see(&mut self, id: &EndpointId) {
         let found = self.network.iter().find(|endpoint| endpoint.id == *id).cloned();
-        let presence = found.map_or(Presence::Gone, Presence::Present);
+        let since = self.given.now;
+        self.note(id, found.map_or(Presence::Missing { since }, Presence::Present));
+    }
+
+    fn note(&mut self, id: &EndpointId, presence: Presence) {
         let remote = Remote { presence, holders: Holders::Sole };
         self.given.observed.remote.insert(id.clone(), remote);
     }
@@ -256,12 +261,16 @@ impl Stage {
         observed.fresh_list = FreshList::NotRequested;
         observed.candidates =
             self.network.iter().filter(|endpoint| endpoint.url.as_str() == URL).cloned().collect();
-        let stored = observed.held_secrets().filter_map(|secret| secret.endpoint.clone());
-        let own: Vec<_> = stored.chain(observed.recorded.endpoints.keys().cloned()).collect();
-        for id in own {
+        let known: BTreeSet<_> = observed.held().chain(observed.remote.keys()).cloned().collect();
+        for id in known {
             let found = self.network.iter().find(|endpoint| endpoint.id == id).cloned();
-            let gone = observed.presence(&id) == Some(&Presence::Gone);
-            let missing = if gone { Presence::Gone } else { Presence::Unlisted };
+            let missing = match observed.presence(&id) {
+                Some(Presence::Missing { since }) if self.given.now >= Timing::believed_from(*since) => {
+                    Presence::Gone
+                }
+                Some(known @ (Presence::Gone | Presence::Missing { .. })) => known.clone(),
+                Some(Presence::Present(_) | Presence::Unlisted) | None => Presence::Unlisted,
+            };
             let presence = found.map_or(missing, Presence::Present);
             observed.remote.insert(id, Remote { presence, holders: Holders::Sole });
         }
