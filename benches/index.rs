@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
 use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource, ResourceKey};
-use webhook_operator::planning::{Attempt, Purpose, SecretWrites, plan};
+use webhook_operator::planning::{Attempt, Purpose, SecretShape, plan};
 use webhook_operator::provider::{Endpoint, EndpointId, EndpointStatus, EventType};
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -39,7 +39,7 @@ impl Fleet {
         let network = network();
         index.put_network(&network, entry());
         for at in 0..size {
-            index.note_proven(&key(at).namespace, SecretWrites::Proven);
+            index.note_proven(&key(at).namespace, &SecretShape::default());
             let _ = index.see(resource(at, 1));
             index.see_secret(&secret(at, 1));
         }

@@ -17,6 +17,8 @@ pub(super) struct Holdings {
     by_id: Lookup<(Api, EndpointId)>,
     /// Those with an open attempt.
     by_url: Lookup<(Api, EndpointUrl)>,
+    /// By the names of their Secrets, where these are not the resources' own.
+    by_secret: Lookup<ResourceKey>,
 }
 
 /// What one resource holds, as the lookups have it.
@@ -26,12 +28,14 @@ pub(super) struct Holding {
     ids: Vec<EndpointId>,
     /// Where its open attempt sends to.
     url: Option<EndpointUrl>,
+    /// The declared name of its Secret, if it is not the resource's own.
+    secret: Option<ResourceKey>,
 }
 
 impl Holdings {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.by_id.is_empty() && self.by_url.is_empty()
+        self.by_id.is_empty() && self.by_url.is_empty() && self.by_secret.is_empty()
     }
 
     /// Brings the lookups from what a resource held before to what it holds now.
@@ -50,6 +54,12 @@ impl Holdings {
         }
         if let Some(url) = after.url() {
             self.by_url.insert(url, key);
+        }
+        if let Some(secret) = before.secret.clone() {
+            self.by_secret.remove(secret, key);
+        }
+        if let Some(secret) = after.secret.clone() {
+            self.by_secret.insert(secret, key);
         }
     }
 }
@@ -87,7 +97,18 @@ impl<N> Index<N> {
         ids.extend(created.iter().cloned());
         ids.sort_unstable();
         ids.dedup();
-        Holding { api: Some(self.api(&resource.network)), ids, url: open.map(|attempt| attempt.url.clone()) }
+        let Resource { key: ResourceKey { namespace, name }, secret_name, .. } = resource;
+        let secret = (secret_name != name)
+            .then(|| ResourceKey { namespace: namespace.clone(), name: secret_name.clone() });
+        let url = open.map(|attempt| attempt.url.clone());
+        Holding { api: Some(self.api(&resource.network)), ids, url, secret }
+    }
+
+    /// The resources that declare a Secret of this name.
+    pub(super) fn wanting(&self, secret: &ResourceKey) -> impl Iterator<Item = &ResourceKey> {
+        let own = self.record(secret).filter(|record| record.resource.secret_name == secret.name);
+        let own = own.map(|record| &record.resource.key);
+        self.holdings.by_secret.of(secret.clone()).chain(own)
     }
 
     /// The latest attempt of a resource, while neither its status nor a Secret shows its outcome.

@@ -17,6 +17,8 @@ pub struct LocalState {
     pub secret: Option<SecretString>,
     /// What the latest write of the Secret showed.
     pub secret_write: SecretWrite,
+    /// The version of the Secret, of an endpoint that is gone, that a dry run has shown can be written over.
+    pub overwrite_proven: Option<String>,
     /// How many creates in a row may have taken effect without showing their secret.
     pub lost_answers: u32,
     /// How long the network is waited for by a resource that is let go in the end.
@@ -56,6 +58,7 @@ impl Default for LocalState {
             memory: Memory::default(),
             secret: None,
             secret_write: SecretWrite::default(),
+            overwrite_proven: None,
             lost_answers: 0,
             retain_deadline: RetainDeadline::default(),
             outdated_views: 0,

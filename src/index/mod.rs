@@ -39,7 +39,7 @@ pub use networks::{Api, Entry, Kept, NetworkUse, Replaced};
 pub use observe::Clocks;
 pub use resource::Resource;
 pub use resources::{Mark, Seen};
-pub use secret_meta::{StoredMeta, TemplateKeys};
+pub use secret_meta::{Overruled, StoredMeta, TemplateKeys};
 
 use endpoints::Holdings;
 use namespaces::Namespaces;

@@ -14,8 +14,8 @@ use super::resource::Resource;
 use super::resources::ListRequest;
 use super::secret_meta::StoredMeta;
 use crate::planning::{
-    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Remote,
-    SecretState, SecretWrites, Timing,
+    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Record,
+    Remote, SecretState, SecretWrites, Timing,
 };
 use crate::provider::{Endpoint, EndpointId};
 
@@ -65,19 +65,24 @@ impl<N> Index<N> {
         let reach = local.retain_deadline.reach(timing.settling(), clocks.monotonic);
 
         let local = &self.record(key)?.local;
-        let attempt = credible(&resource, clocks);
+        let (attempt, record) = latest(&resource, local.memory.unanswered_attempt());
+        let attempt = attempt.map(|attempt| credible(attempt, &resource, clocks));
         let (secret, former_secrets) = self.secret_states(&resource, local);
+        let recorded = resource.recorded();
+        let released = recorded.endpoints.keys().filter(|id| self.is_released(id)).cloned().collect();
         let mut observed = Observed {
             uid: resource.uid.clone(),
             generation: resource.generation,
-            recorded: resource.recorded(),
+            recorded,
             finalizer: resource.finalizer(),
             progress: attempt.as_ref().map_or(Progress::Unknown, |attempt| local.memory.progress(attempt)),
             attempt,
+            record,
             in_hand: local.memory.in_hand().cloned(),
             secret_name: resource.secret_name.clone(),
             secret,
             former_secrets,
+            released,
             secret_writes: self.secret_writes(&resource, local),
             network,
             reach,
@@ -118,9 +123,17 @@ impl<N> Index<N> {
     }
 
     fn secret_writes(&self, resource: &Resource, local: &LocalState) -> SecretWrites {
-        match local.secret_write {
-            SecretWrite::Usual if self.is_proven(&resource.key.namespace) => SecretWrites::Proven,
-            SecretWrite::Usual | SecretWrite::Refused | SecretWrite::Foreign(_) => SecretWrites::Unproven,
+        let Resource { key, uid, secret_name, intent, .. } = resource;
+        let Intent::Converge(desired) = intent else { return SecretWrites::Unproven };
+        let own = self.secret(&key.namespace, secret_name).filter(|known| known.is_of(uid));
+        let shown = match own {
+            Some(own) => local.overwrite_proven == own.resource_version,
+            None => self.is_proven(&key.namespace, &desired.secret),
+        };
+        if shown && local.secret_write == SecretWrite::Usual {
+            SecretWrites::Proven
+        } else {
+            SecretWrites::Unproven
         }
     }
 
@@ -131,17 +144,31 @@ impl<N> Index<N> {
         local: &LocalState,
     ) -> (SecretState, BTreeMap<String, HeldSecret>) {
         let Resource { key, uid, secret_name, .. } = resource;
+        let held = |name: &str, meta: &StoredMeta| held(resource, name, meta);
+        let recorded = resource.status.endpoint.as_ref().map(|endpoint| endpoint.id.as_str());
+        let is_recorded = |meta: &StoredMeta| meta.endpoint.as_ref().map(EndpointId::as_str) == recorded;
         let declared = match self.secret(&key.namespace, secret_name) {
             Some(meta) => match &meta.owner {
-                Some((_, owner)) if owner == uid => SecretState::Held(held(resource, secret_name, meta)),
-                Some((owner, _)) if *owner == key.name => SecretState::OfFormerResource,
+                Some((_, owner)) if owner == uid => SecretState::Held(held(secret_name, meta)),
+                Some((owner, _)) if *owner == key.name => {
+                    SecretState::OfFormerResource(held(secret_name, meta))
+                }
+                None if is_recorded(meta) || !self.has_copies(key, secret_name, meta) => {
+                    SecretState::Ownerless(held(secret_name, meta))
+                }
                 _ => SecretState::Foreign,
             },
             None if local.secret_write == SecretWrite::Foreign(secret_name.clone()) => SecretState::Foreign,
             None => SecretState::Absent,
         };
         let former = self.owned_secrets(&key.namespace, uid).filter(|(name, _)| name != secret_name);
-        (declared, former.map(|(name, meta)| (name.to_owned(), held(resource, name, meta))).collect())
+        (declared, former.map(|(name, meta)| (name.to_owned(), held(name, meta))).collect())
+    }
+
+    /// Whether another Secret that belongs to nobody claims to hold the same: it can't be told which one counts.
+    fn has_copies(&self, key: &ResourceKey, name: &str, meta: &StoredMeta) -> bool {
+        let own = ResourceKey { namespace: key.namespace.clone(), name: name.to_owned() };
+        meta.endpoint.as_ref().is_some_and(|id| self.released_in(id).any(|other| *other != own))
     }
 
     /// The endpoints that a resource may hold, in whatever role.
@@ -154,7 +181,9 @@ impl<N> Index<N> {
         let secrets = observed.held_secrets();
         let stored = secrets.flat_map(|secret| secret.endpoint.iter().chain(&secret.previous));
         let in_hand = observed.in_hand.iter().map(|hand| &hand.id);
-        let ids = observed.recorded.endpoints.keys().chain(stored).chain(in_hand).collect::<BTreeSet<_>>();
+        let unowned = observed.unowned_secret().and_then(|found| found.endpoint.as_ref());
+        let ids = observed.recorded.endpoints.keys().chain(stored).chain(in_hand).chain(unowned);
+        let ids = ids.collect::<BTreeSet<_>>();
         let seen = ids.into_iter().filter_map(|id| Some((id, inventory.presence(id)?)));
         seen.map(|(id, presence)| {
             let contested = self.held_by_another(&resource.network, id, &resource.key);
@@ -186,20 +215,29 @@ impl<N> Index<N> {
     }
 }
 
-/// The recorded attempt, as far as it can be believed: whoever may write the resource's annotations could
-/// have an attempt begin before the resource did, and so lay claim to whatever was there.
-fn credible(resource: &Resource, clocks: Clocks) -> Option<Attempt> {
-    let mut attempt = resource.attempt.clone()?;
+/// The latest attempt. What this process has sent and does not know the outcome of was on record: whoever replaces
+/// the resource with `kubectl replace` removes that.
+fn latest(resource: &Resource, unanswered: Option<&Attempt>) -> (Option<Attempt>, Record) {
+    let recorded = resource.attempt.as_ref().map_or(0, |attempt| attempt.number);
+    match unanswered.filter(|unanswered| unanswered.number > recorded) {
+        Some(removed) => (Some(removed.clone()), Record::Removed),
+        None => (resource.attempt.clone(), Record::Kept),
+    }
+}
+
+/// An attempt as far as it can be believed: whoever may write the resource's annotations could have one begin
+/// before the resource did, and so lay claim to whatever was there.
+fn credible(mut attempt: Attempt, resource: &Resource, clocks: Clocks) -> Attempt {
     if let Some(created) = resource.created_at {
         // The creation is told by the cluster's clock, and the attempt by the API's, which may be behind.
         let behind = clocks.api.duration_since(clocks.cluster).min(SignedDuration::ZERO);
         let earliest = created.checked_add(behind).and_then(|time| time.checked_sub(CLOCK_SKEW));
         attempt.since = attempt.since.max(earliest.unwrap_or(Timestamp::MIN));
     }
-    Some(attempt)
+    attempt
 }
 
-/// A Secret of ours. Where somebody removed the note of its endpoint, the status may still have it.
+/// What a Secret holds. Where somebody removed the note of its endpoint, the status may still have it.
 fn held(resource: &Resource, name: &str, meta: &StoredMeta) -> HeldSecret {
     let noted = resource.status.secret.as_ref().filter(|stored| stored.name == name);
     HeldSecret {
@@ -208,6 +246,9 @@ fn held(resource: &Resource, name: &str, meta: &StoredMeta) -> HeldSecret {
         attempt: meta.attempt,
         labels: meta.labels.clone(),
         annotations: meta.annotations.clone(),
+        ownership: meta.ownership,
+        data: meta.data,
+        mutability: meta.mutability,
     }
 }
 
@@ -252,7 +293,8 @@ mod tests {
             (-600, -10, -11, "forged, and the API's clock is behind"),
         ] {
             let clocks = Clocks { api: at(20 + api_is_ahead), cluster: at(20), monotonic: Instant::now() };
-            let attempt = credible(&resource(at(since)), clocks).unwrap();
+            let resource = resource(at(since));
+            let attempt = credible(resource.attempt.clone().unwrap(), &resource, clocks);
             assert_eq!(attempt.since, at(believed), "{why}");
         }
     }

@@ -9,7 +9,7 @@ use super::key::{NetworkKey, ResourceKey};
 use super::networks::NetworkUse;
 use crate::conditions::{Type, find};
 use crate::planning::{
-    Attempt, Desired, Drift, Finalizer, Intent, Paused, Recorded, Removal, Role, SecretShape,
+    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Paused, Recorded, Removal, Role, SecretShape,
 };
 use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 use crate::resources::{
@@ -162,6 +162,10 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
             name: secret_name(resource),
             labels: labels.clone(),
             annotations: annotations.clone(),
+            ownership: match deletion_policy {
+                DeletionPolicy::Delete => Ownership::Reference,
+                DeletionPolicy::Retain => Ownership::Note,
+            },
         },
         drift: match drift_policy {
             DriftPolicy::Correct => Drift::Correct,

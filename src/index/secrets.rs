@@ -26,33 +26,46 @@ pub(super) struct Secrets {
     complete: bool,
 }
 
+/// A Secret that has changed, come or gone.
+#[derive(Debug)]
+struct Changed {
+    secret: ResourceKey,
+    /// Whose it is, and was.
+    owners: Vec<ResourceKey>,
+}
+
 impl<N> Index<N> {
     /// Takes in an event of the watch of Secrets; names the resources that it concerns.
     pub fn apply_secrets<K: Resource<DynamicType = ()>>(
         &mut self,
         event: &watcher::Event<K>,
     ) -> Vec<ResourceKey> {
-        let concerned = self.secrets.apply(event);
-        self.refreshed(concerned)
+        let changed = self.secrets.apply(event);
+        self.refreshed(changed)
     }
 
     /// Takes in a Secret as an answer shows it, unless something newer is known; names the resources that it
     /// concerns.
     pub fn see_secret(&mut self, meta: &ObjectMeta) -> Vec<ResourceKey> {
-        let concerned = self.secrets.put(meta);
-        self.refreshed(concerned)
+        let changed = self.secrets.put(meta);
+        self.refreshed(changed.into_iter().collect())
     }
 
     /// Drops a Secret that an answer showed to be gone.
     pub fn drop_secret(&mut self, namespace: &str, name: &str) {
         let key = ResourceKey { namespace: namespace.to_owned(), name: name.to_owned() };
-        let concerned = self.secrets.drop_entry(&key).into_iter().collect();
-        self.refreshed(concerned);
+        let owners = self.secrets.drop_entry(&key).into_iter().collect();
+        self.refreshed(vec![Changed { secret: key, owners }]);
     }
 
-    fn refreshed(&mut self, concerned: Vec<ResourceKey>) -> Vec<ResourceKey> {
-        for key in &concerned {
-            self.refresh(key);
+    /// Names the resources that changed Secrets concern: those that own one, or did, or are to.
+    fn refreshed(&mut self, changed: Vec<Changed>) -> Vec<ResourceKey> {
+        let mut concerned = Vec::new();
+        for Changed { secret, owners } in changed {
+            owners.iter().for_each(|owner| self.refresh(owner));
+            let wanting =
+                self.wanting(&secret).filter(|key| !owners.contains(key)).cloned().collect::<Vec<_>>();
+            concerned.extend(owners.into_iter().chain(wanting));
         }
         concerned
     }
@@ -74,6 +87,11 @@ impl<N> Index<N> {
         self.secrets.is_released(endpoint)
     }
 
+    /// The Secrets that belong to nobody and hold the secret of an endpoint.
+    pub(super) fn released_in(&self, endpoint: &EndpointId) -> impl Iterator<Item = &ResourceKey> {
+        self.secrets.released.of(endpoint.clone())
+    }
+
     /// Whether the watch has shown every Secret once.
     #[must_use]
     pub fn secrets_complete(&self) -> bool {
@@ -82,34 +100,40 @@ impl<N> Index<N> {
 }
 
 impl Secrets {
-    /// Takes in an event of the watch; names the resources that it concerns.
-    fn apply<K: Resource<DynamicType = ()>>(&mut self, event: &watcher::Event<K>) -> Vec<ResourceKey> {
+    /// Takes in an event of the watch; tells what has changed by it.
+    fn apply<K: Resource<DynamicType = ()>>(&mut self, event: &watcher::Event<K>) -> Vec<Changed> {
         match event {
             watcher::Event::Init => {
                 self.round += 1;
                 Vec::new()
             }
-            watcher::Event::InitApply(secret) | watcher::Event::Apply(secret) => self.put(secret.meta()),
-            watcher::Event::Delete(secret) => self.remove(secret.meta()),
+            watcher::Event::InitApply(secret) | watcher::Event::Apply(secret) => {
+                self.put(secret.meta()).into_iter().collect()
+            }
+            watcher::Event::Delete(secret) => self.remove(secret.meta()).into_iter().collect(),
             watcher::Event::InitDone => {
                 self.complete = true;
                 let round = self.round;
                 let missed = self.known.iter().filter(|(_, (_, seen))| *seen < round);
                 let missed = missed.map(|(key, _)| key.clone()).collect::<Vec<_>>();
-                missed.iter().filter_map(|key| self.drop_entry(key)).collect()
+                let drop = |key: ResourceKey| Changed {
+                    owners: self.drop_entry(&key).into_iter().collect(),
+                    secret: key,
+                };
+                missed.into_iter().map(drop).collect()
             }
         }
     }
 
     /// Takes in a Secret as a watch or an answer shows it, unless something newer is known.
-    fn put(&mut self, meta: &ObjectMeta) -> Vec<ResourceKey> {
+    fn put(&mut self, meta: &ObjectMeta) -> Option<Changed> {
         let key = key_of(meta);
         let stored = StoredMeta::of(meta);
         if self.is_newer_than(&key, meta) {
             if let Some((_, seen)) = self.known.get_mut(&key) {
                 *seen = self.round;
             }
-            return Vec::new();
+            return None;
         }
         let before = self.drop_entry(&key);
         let owner = stored.owner.as_ref().map(|(name, uid)| {
@@ -120,19 +144,19 @@ impl Secrets {
         if owner.is_none() {
             stored.endpoints().for_each(|id| self.released.insert(id.clone(), &key));
         }
-        self.known.insert(key, (stored, self.round));
-        let mut concerned = before.into_iter().chain(owner).collect::<Vec<_>>();
-        concerned.dedup();
-        concerned
+        let mut owners = before.into_iter().chain(owner).collect::<Vec<_>>();
+        owners.dedup();
+        self.known.insert(key.clone(), (stored, self.round));
+        Some(Changed { secret: key, owners })
     }
 
     /// Takes in that a Secret was deleted, unless something newer is known.
-    fn remove(&mut self, meta: &ObjectMeta) -> Vec<ResourceKey> {
+    fn remove(&mut self, meta: &ObjectMeta) -> Option<Changed> {
         let key = key_of(meta);
         if self.is_newer_than(&key, meta) {
-            return Vec::new();
+            return None;
         }
-        self.drop_entry(&key).into_iter().collect()
+        Some(Changed { owners: self.drop_entry(&key).into_iter().collect(), secret: key })
     }
 
     fn is_newer_than(&self, key: &ResourceKey, meta: &ObjectMeta) -> bool {

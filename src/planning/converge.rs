@@ -8,9 +8,11 @@ use super::absence::{Look, look};
 use super::attempt::Answer;
 use super::create;
 use super::intent::{Desired, Drift};
-use super::observed::{Finalizer, FreshList, HeldSecret, Observed, Presence, SecretState};
+use super::observed::{Finalizer, FreshList, Observed, Presence, Record};
 use super::outcome::{Outcome, Reason};
+use super::secret::{HeldSecret, SecretState};
 use super::step::{Action, PatchCause, Step};
+use super::stored::{self, At};
 use super::timing::later;
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus};
 
@@ -20,6 +22,9 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
         if hand.answer == Answer::WithSecret && writable {
             match guarded(observed, &hand.id, now) {
                 Look::Gone => {
+                    if let Some(step) = stored::make_way(observed, Some(&hand.id)) {
+                        return step;
+                    }
                     let made = observed.present(&hand.id).map(|endpoint| &endpoint.url);
                     return Step::Act(Action::StoreSecret {
                         hand: hand.clone(),
@@ -40,8 +45,14 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
         FreshList::Requested(due) if now < due => return Step::End(list_requested(due)),
         FreshList::Requested(_) => return Step::Act(Action::List),
     }
-    if observed.finalizer == Finalizer::Absent && has_something_to_lose(observed) {
-        return Step::Act(Action::SetFinalizer);
+    let removed = observed.open_attempt().filter(|_| observed.record == Record::Removed);
+    if removed.is_some()
+        || (observed.finalizer == Finalizer::Absent && has_something_to_lose(desired, observed))
+    {
+        return Step::Act(Action::SetFinalizer(removed.cloned().map(Box::new)));
+    }
+    if let Some(step) = stored::owned(desired, observed) {
+        return step;
     }
     if let Some(attempt) = observed.open_attempt()
         && let Some(step) = create::resolve(attempt, observed, now)
@@ -60,8 +71,10 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
 
 /// Whether an endpoint would be left behind if the resource were deleted now. A resource that came back from
 /// a backup may have lost the finalizer.
-fn has_something_to_lose(observed: &Observed) -> bool {
-    observed.open_attempt().is_some() || observed.held().next().is_some()
+fn has_something_to_lose(desired: &Desired, observed: &Observed) -> bool {
+    observed.open_attempt().is_some()
+        || observed.held().next().is_some()
+        || stored::claimable(desired, observed).is_some()
 }
 
 /// Whether a Secret of this resource holds the secret of the endpoint in hand after all: the answer to that
@@ -76,13 +89,6 @@ fn guarded<'a>(observed: &'a Observed, in_hand: &EndpointId, now: Timestamp) -> 
     let others = observed.stored().filter(|id| *id != in_hand);
     let looks = others.map(|id| look(observed, id, now));
     looks.fold(Look::Gone, |worst, look| if matches!(worst, Look::Gone) { look } else { worst })
-}
-
-/// Where the Secret that counts is.
-#[derive(Clone, Copy)]
-enum At<'a> {
-    Declared,
-    Former(&'a str),
 }
 
 enum Holding<'a> {
@@ -125,7 +131,7 @@ fn held(
     if let Some(recorded) = observed.recorded.current().filter(|recorded| *recorded != id) {
         match look(observed, recorded, now) {
             Look::Step(step) => return *step,
-            Look::Seen(_) => return Step::End(secret_outdated(desired, id, recorded)),
+            Look::Seen(_) => return Step::End(stored::outdated(desired, id, recorded)),
             Look::Gone => {}
         }
     }
@@ -134,7 +140,7 @@ fn held(
         Look::Step(step) => return *step,
         Look::Gone => return gone(desired, observed, id, now),
     };
-    if let Some(step) = store_as_declared(desired, observed, secret, at) {
+    if let Some(step) = stored::as_declared(desired, observed, secret, at, now) {
         return step;
     }
     if endpoint.url != desired.endpoint.url {
@@ -173,35 +179,10 @@ fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp)
 
 fn without_secret(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
     match look_once_settled(observed, id, now) {
-        Look::Seen(_) => Step::End(secret_lost(desired, id)),
+        Look::Seen(_) => Step::End(stored::lost(desired, id)),
         Look::Step(step) => *step,
         Look::Gone => gone(desired, observed, id, now),
     }
-}
-
-/// Brings the Secret to its declared name and looks; `None` when it is as declared.
-fn store_as_declared(
-    desired: &Desired,
-    observed: &Observed,
-    secret: &HeldSecret,
-    at: At<'_>,
-) -> Option<Step> {
-    if let At::Former(name) = at {
-        return Some(match observed.secret {
-            SecretState::Absent | SecretState::Held(_) => {
-                Step::Act(Action::CopySecret { from: name.to_owned(), shape: desired.secret.clone() })
-            }
-            SecretState::Foreign => Step::End(create::secret_not_ours(desired)),
-            SecretState::OfFormerResource => Step::End(create::secret_of_former_resource(desired)),
-        });
-    }
-    if let Some(name) = observed.former_secrets.keys().next() {
-        return Some(Step::Act(Action::DeleteSecret { name: name.clone() }));
-    }
-    if secret.labels != desired.secret.labels || secret.annotations != desired.secret.annotations {
-        return Some(Step::Act(Action::SyncSecretMetadata(desired.secret.clone())));
-    }
-    None
 }
 
 /// Corrects, or reports, what differs in the endpoint.
@@ -295,28 +276,6 @@ fn contested(id: &EndpointId) -> Outcome {
         Reason::EndpointContested,
         format!(
             "endpoint {id} is held by another WebhookEndpoint too: delete one of the two with deletionPolicy Retain"
-        ),
-    )
-}
-
-fn secret_lost(desired: &Desired, id: &EndpointId) -> Outcome {
-    Outcome::stalled(
-        Reason::SecretLost,
-        format!(
-            "endpoint {id} exists, but Secret {:?} with its signing secret is gone, and the API shows a secret only \
-             once: restore the Secret, or delete the endpoint from the network to have a new one created",
-            desired.secret.name
-        ),
-    )
-}
-
-fn secret_outdated(desired: &Desired, stored: &EndpointId, recorded: &EndpointId) -> Outcome {
-    Outcome::stalled(
-        Reason::SecretLost,
-        format!(
-            "Secret {:?} holds the signing secret of endpoint {stored}, but the live endpoint is {recorded}: restore \
-             the newer Secret, or delete {recorded} from the network",
-            desired.secret.name
         ),
     )
 }

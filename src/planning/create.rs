@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use super::absence::{awaiting_list, doubt, missing};
 use super::attempt::{Answer, Attempt, InHand, Progress, Purpose};
 use super::intent::Desired;
-use super::observed::{Observed, Presence, SecretState, SecretWrites};
+use super::observed::{Observed, Presence};
 use super::outcome::{Outcome, Reason};
+use super::secret::{SecretState, SecretWrites};
 use super::step::{Action, DeleteCause, Remainder, Step};
+use super::stored;
 use super::timing::{Timing, later};
 use crate::provider::{Endpoint, EndpointId};
 
@@ -17,13 +19,18 @@ use crate::provider::{Endpoint, EndpointId};
 ///
 /// The caller has made sure that nothing is held and that no endpoint of an earlier attempt is left.
 pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
-    match observed.secret {
+    match &observed.secret {
         SecretState::Absent | SecretState::Held(_) => {}
-        SecretState::Foreign => return Step::End(secret_not_ours(desired)),
-        SecretState::OfFormerResource => return Step::End(secret_of_former_resource(desired)),
+        SecretState::Foreign => return Step::End(stored::not_ours(desired)),
+        SecretState::Ownerless(found) | SecretState::OfFormerResource(found) => {
+            return stored::unclaimed(desired, observed, found, now);
+        }
     }
     if observed.listed_at.is_none() {
         return Step::End(awaiting_list());
+    }
+    if let Some(step) = stored::make_way(observed, None) {
+        return step;
     }
     if observed.secret_writes == SecretWrites::Unproven {
         return Step::Act(Action::ProveSecretWritable(desired.secret.clone()));
@@ -216,27 +223,5 @@ fn uncertain(attempt: &Attempt, traces: &Traces) -> Outcome {
              network what nobody uses, and this goes on by itself",
             attempt.number
         ),
-    )
-}
-
-pub(super) fn secret_not_ours(desired: &Desired) -> Outcome {
-    Outcome::stalled_unseen(
-        Reason::SecretNotOurs,
-        format!(
-            "Secret {0:?} exists and is not this resource's, so it is left alone: set spec.secret.name to another \
-             name, or delete that Secret",
-            desired.secret.name
-        ),
-    )
-}
-
-pub(super) fn secret_of_former_resource(desired: &Desired) -> Outcome {
-    Outcome::reconciling(
-        Reason::SecretOfFormerResource,
-        format!(
-            "Secret {:?} belongs to an earlier WebhookEndpoint of the same name: waits for its garbage collection",
-            desired.secret.name
-        ),
-        None,
     )
 }

@@ -7,8 +7,9 @@ use super::attempt::InHand;
 use super::create;
 use super::deadline::Reach;
 use super::intent::Removal;
-use super::observed::{Finalizer, Observed, Presence, SecretState};
+use super::observed::{Finalizer, Observed, Presence};
 use super::outcome::{Outcome, Reason};
+use super::secret::{HeldSecret, Ownership, SecretState};
 use super::step::{Action, DeleteCause, Leftover, Step};
 use crate::provider::EndpointId;
 
@@ -69,7 +70,19 @@ fn release(observed: &Observed, leftover: Leftover) -> Step {
     if let Some(name) = observed.former_secrets.keys().next() {
         return Step::Act(Action::ReleaseSecret { name: name.clone() });
     }
+    let leftover = match (leftover, without_secret(observed)) {
+        (Leftover::Nothing, Some(id)) => Leftover::WithoutSecret(id.clone()),
+        (leftover, _) => leftover,
+    };
     Step::Act(Action::RemoveFinalizer(leftover))
+}
+
+/// The endpoint that is kept, if the secret of it is in no Secret any more.
+fn without_secret(observed: &Observed) -> Option<&EndpointId> {
+    let id = observed.recorded.current()?;
+    let unowned = observed.unowned_secret().and_then(|found| found.endpoint.as_ref());
+    let kept = observed.released.contains(id) || unowned == Some(id);
+    (!kept && observed.presence(id) != Some(&Presence::Gone)).then_some(id)
 }
 
 /// The number of the recorded attempt, while nothing but a Secret shows that it was answered.
@@ -86,8 +99,13 @@ fn delete(observed: &Observed, now: Timestamp) -> Step {
         return step;
     }
     let mut held = observed.held().filter(|id| !observed.is_contested(id));
-    held.find_map(|id| take_along(observed, id, now))
-        .unwrap_or(Step::Act(Action::RemoveFinalizer(Leftover::Nothing)))
+    if let Some(step) = held.find_map(|id| take_along(observed, id, now)) {
+        return step;
+    }
+    match uncollected(observed) {
+        Some(name) => Step::Act(Action::DeleteSecret { name: name.to_owned() }),
+        None => Step::Act(Action::RemoveFinalizer(Leftover::Nothing)),
+    }
 }
 
 /// What is left to do about an endpoint that goes with its resource.
@@ -101,4 +119,17 @@ fn take_along(observed: &Observed, id: &EndpointId, now: Timestamp) -> Option<St
             Step::Act(Action::Delete { id: id.clone(), cause: DeleteCause::Removed })
         }
     })
+}
+
+/// A Secret of this resource that would outlive it.
+fn uncollected(observed: &Observed) -> Option<&str> {
+    let is_noted = |secret: &&HeldSecret| secret.ownership == Ownership::Note;
+    let is_recorded = |found: &&HeldSecret| {
+        found.endpoint.is_some() && found.endpoint.as_ref() == observed.recorded.current()
+    };
+    let held = observed.held_secret().filter(is_noted);
+    let stripped = observed.unowned_secret().filter(is_recorded);
+    let former = observed.former_secrets.iter().find(|(_, secret)| is_noted(secret));
+    let declared = held.or(stripped).map(|_| observed.secret_name.as_str());
+    declared.or(former.map(|(name, _)| name.as_str()))
 }

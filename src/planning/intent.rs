@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::secret::Ownership;
 use crate::provider::{EndpointId, NewEndpoint};
 
 /// What is wanted of one resource.
@@ -55,6 +56,8 @@ pub struct SecretShape {
     pub labels: BTreeMap<String, String>,
     /// The declared annotations.
     pub annotations: BTreeMap<String, String>,
+    /// How it is to show whose it is.
+    pub ownership: Ownership,
 }
 
 /// What is done about a remote change made by somebody else.

@@ -14,7 +14,7 @@ use crate::provider::EndpointId;
 /// before it is sent.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Memory {
-    attempt: Option<(u64, Timestamp)>,
+    attempt: Option<Box<Attempt>>,
     progress: Progress,
     in_hand: Option<InHand>,
     reactivation: Option<Reactivation>,
@@ -23,7 +23,7 @@ pub struct Memory {
 impl Memory {
     /// The attempt is about to be written to the resource. Nothing is sent before that has succeeded.
     pub fn recording(&mut self, attempt: &Attempt) {
-        self.attempt = Some((attempt.number, attempt.started_at));
+        self.attempt = Some(Box::new(attempt.clone()));
         self.progress = Progress::Unsent;
     }
 
@@ -44,7 +44,7 @@ impl Memory {
 
     /// The create was answered.
     pub fn created(&mut self, id: EndpointId, answer: Answer) {
-        let attempt = self.attempt.map_or(0, |(number, _)| number);
+        let attempt = self.attempt.as_ref().map_or(0, |attempt| attempt.number);
         self.in_hand = Some(InHand { attempt, id, answer });
     }
 
@@ -63,7 +63,7 @@ impl Memory {
                 self.progress = Progress::Undone;
             }
             DeleteCause::Orphan { attempt, remainder: Remainder::Nothing, .. } => {
-                self.attempt = Some((attempt.number, attempt.started_at));
+                self.attempt = Some(attempt.clone());
                 self.progress = Progress::Undone;
             }
             DeleteCause::Orphan { remainder: Remainder::Others, .. } | DeleteCause::Removed => {}
@@ -84,11 +84,14 @@ impl Memory {
     /// What is remembered of `attempt`'s outcome.
     #[must_use]
     pub fn progress(&self, attempt: &Attempt) -> Progress {
-        if self.attempt == Some((attempt.number, attempt.started_at)) {
-            self.progress
-        } else {
-            Progress::Unknown
-        }
+        let same = |own: &Attempt| (own.number, own.started_at) == (attempt.number, attempt.started_at);
+        if self.attempt.as_deref().is_some_and(same) { self.progress } else { Progress::Unknown }
+    }
+
+    /// The attempt that this process sent, and whose outcome it does not know.
+    #[must_use]
+    pub fn unanswered_attempt(&self) -> Option<&Attempt> {
+        self.attempt.as_deref().filter(|_| matches!(self.progress, Progress::Unanswered(_)))
     }
 
     /// The created endpoint whose secret is in memory and nowhere else.

@@ -6,6 +6,7 @@
 //!
 //! - `absence`: when it is believed that an endpoint is not there;
 //! - `converge`: the endpoint that is held is made equal to what is declared;
+//! - `stored`: whose the Secret is, where it goes, and whether what it holds is believed;
 //! - `create`: the write-ahead attempt, and how an unanswered create is resolved instead of repeated;
 //! - `finalize`: the way out through the finalizer;
 //! - `admission`: what the network allows, whatever the step;
@@ -24,7 +25,9 @@ mod network;
 mod observed;
 mod outcome;
 mod report;
+mod secret;
 mod step;
+mod stored;
 mod timing;
 
 #[cfg(test)]
@@ -38,11 +41,11 @@ pub use intent::{Desired, Drift, Intent, Paused, Removal, SecretShape};
 pub use memory::Memory;
 pub use network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 pub use observed::{
-    Finalizer, FreshList, HeldSecret, Holders, Observed, Presence, Reactivation, Recorded, Remote, Role,
-    SecretState, SecretWrites,
+    Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, Remote, Role,
 };
 pub use outcome::{Again, Outcome, Reason, State};
 pub use report::{Abnormal, Condition, Report, StoredNote, report};
+pub use secret::{HeldSecret, Mutability, Ownership, SecretData, SecretState, SecretWrites};
 pub use step::{Action, DeleteCause, Leftover, PatchCause, Remainder, Step};
 pub use timing::Timing;
 

@@ -1,12 +1,13 @@
 //! What is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::attempt::{Answer, Attempt, InHand, Progress};
 use super::deadline::Reach;
 use super::network::{Identity, NetworkState};
+use super::secret::{HeldSecret, SecretState, SecretWrites};
 use super::step::Action;
 use super::timing::Timing;
 use crate::provider::{Endpoint, EndpointId};
@@ -22,8 +23,10 @@ pub struct Observed {
     pub recorded: Recorded,
     /// Whether our finalizer is set.
     pub finalizer: Finalizer,
-    /// The latest recorded attempt.
+    /// The latest attempt.
     pub attempt: Option<Attempt>,
+    /// Whether the resource still has the record of it.
+    pub record: Record,
     /// What this process knows of its outcome.
     pub progress: Progress,
     /// A created endpoint whose secret is in memory and nowhere else.
@@ -34,6 +37,8 @@ pub struct Observed {
     pub secret: SecretState,
     /// Secrets of ours under other names.
     pub former_secrets: BTreeMap<String, HeldSecret>,
+    /// Those endpoints on record whose secrets are in Secrets that belong to nobody.
+    pub released: BTreeSet<EndpointId>,
     /// Whether the Secret can be written, as far as is known.
     pub secret_writes: SecretWrites,
     /// Whether the network can be asked, and what it allows.
@@ -72,6 +77,16 @@ pub struct Recorded {
     pub applied_generation: Option<i64>,
     /// The generation that it calls ready.
     pub ready_generation: Option<i64>,
+}
+
+/// Whether a resource still has the record of its latest attempt.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Record {
+    /// It has.
+    #[default]
+    Kept,
+    /// Somebody has removed it since this process wrote it.
+    Removed,
 }
 
 /// What an endpoint is to its resource.
@@ -114,45 +129,6 @@ pub enum Finalizer {
     Absent,
     /// It is.
     Set,
-}
-
-/// Whether the Secret can be written, as far as is known.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum SecretWrites {
-    /// A write, or a dry run, has shown that it can.
-    #[default]
-    Proven,
-    /// A dry run has to show it before an endpoint is created.
-    Unproven,
-}
-
-/// The Secret under the declared name.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum SecretState {
-    /// There is none.
-    #[default]
-    Absent,
-    /// It is somebody else's.
-    Foreign,
-    /// It belongs to an earlier resource of the same name and awaits garbage collection.
-    OfFormerResource,
-    /// It is this resource's.
-    Held(HeldSecret),
-}
-
-/// A Secret of this resource.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct HeldSecret {
-    /// The endpoint whose secret it holds; `None` when that can't be told any more.
-    pub endpoint: Option<EndpointId>,
-    /// The endpoint whose secret it holds beside, while two are valid.
-    pub previous: Option<EndpointId>,
-    /// The attempt that made the endpoint.
-    pub attempt: u64,
-    /// Its labels, without the operator's own.
-    pub labels: BTreeMap<String, String>,
-    /// Its annotations, without the operator's own.
-    pub annotations: BTreeMap<String, String>,
 }
 
 /// A remote endpoint that a resource may hold.
@@ -218,7 +194,19 @@ impl Observed {
     pub fn held_secret(&self) -> Option<&HeldSecret> {
         match &self.secret {
             SecretState::Held(held) => Some(held),
-            SecretState::Absent | SecretState::Foreign | SecretState::OfFormerResource => None,
+            SecretState::Absent
+            | SecretState::Foreign
+            | SecretState::Ownerless(_)
+            | SecretState::OfFormerResource(_) => None,
+        }
+    }
+
+    /// The Secret under the declared name, when it has our type and no owner that is there.
+    #[must_use]
+    pub fn unowned_secret(&self) -> Option<&HeldSecret> {
+        match &self.secret {
+            SecretState::Ownerless(found) | SecretState::OfFormerResource(found) => Some(found),
+            SecretState::Absent | SecretState::Foreign | SecretState::Held(_) => None,
         }
     }
 

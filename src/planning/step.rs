@@ -23,8 +23,9 @@ pub enum Action {
     ProveSecretWritable(SecretShape),
     /// Set the finalizer and record the attempt, in one write that an outdated view loses.
     RecordAttempt(Box<Attempt>),
-    /// Set the finalizer of a resource that has lost it, in a write that an outdated view loses.
-    SetFinalizer,
+    /// Give a resource back what it has lost, in a write that an outdated view loses: the finalizer, and the record
+    /// of this attempt, if any.
+    SetFinalizer(Option<Box<Attempt>>),
     /// Send the recorded attempt.
     Create {
         /// It.
@@ -48,9 +49,23 @@ pub enum Action {
         /// What the copy should look like.
         shape: SecretShape,
     },
-    /// Give the Secret its declared labels and annotations.
-    SyncSecretMetadata(SecretShape),
-    /// Delete a Secret of ours that has been copied.
+    /// Give the Secret its owner, its note of the endpoint, and its declared labels and annotations.
+    SyncSecretMetadata {
+        /// What it should look like.
+        shape: SecretShape,
+        /// The endpoint whose secret it holds, if that is certain.
+        endpoint: Option<EndpointId>,
+    },
+    /// Put on record which declared labels and annotations of the Secret somebody overrules, and tell of it.
+    AcceptSecretMetadata(SecretShape),
+    /// Look whether the values of a Secret that somebody else wrote are whole, and take them over.
+    VerifySecret {
+        /// Its name.
+        name: String,
+        /// The endpoint whose secret it should hold, if that can be told.
+        endpoint: Option<EndpointId>,
+    },
+    /// Delete a Secret of ours that holds nothing of use any more.
     DeleteSecret {
         /// Its name.
         name: String,
@@ -96,6 +111,8 @@ pub enum Leftover {
     Nothing,
     /// What this attempt made, or others of its series.
     OfAttempt(Box<Attempt>),
+    /// This endpoint, whose Secret is gone though it was to be kept.
+    WithoutSecret(EndpointId),
 }
 
 /// Why an endpoint is changed.
@@ -148,11 +165,13 @@ impl Action {
             | Self::List => true,
             Self::StoreSecret { .. }
             | Self::CopySecret { .. }
-            | Self::SyncSecretMetadata(_)
+            | Self::SyncSecretMetadata { .. }
+            | Self::AcceptSecretMetadata(_)
+            | Self::VerifySecret { .. }
             | Self::DeleteSecret { .. }
             | Self::RecordAnswered(_)
             | Self::ReleaseSecret { .. }
-            | Self::SetFinalizer
+            | Self::SetFinalizer(_)
             | Self::RemoveFinalizer(_) => false,
         }
     }
@@ -180,13 +199,15 @@ impl Action {
             Self::Patch { .. }
             | Self::Delete { cause: DeleteCause::Removed | DeleteCause::Orphan { .. }, .. }
             | Self::CopySecret { .. }
-            | Self::SyncSecretMetadata(_)
+            | Self::SyncSecretMetadata { .. }
+            | Self::AcceptSecretMetadata(_)
             | Self::DeleteSecret { .. }
             | Self::ReleaseSecret { .. } => true,
             Self::ProveSecretWritable(_)
             | Self::RecordAttempt(_)
-            | Self::SetFinalizer
+            | Self::SetFinalizer(_)
             | Self::RemoveFinalizer(_)
+            | Self::VerifySecret { .. }
             | Self::RecordAnswered(_)
             | Self::Create { .. }
             | Self::StoreSecret { .. }
@@ -200,7 +221,9 @@ impl Action {
     fn lasting(&self) -> Option<String> {
         match self {
             Self::Patch { id, .. } => Some(format!("the change of endpoint {id}")),
-            Self::SyncSecretMetadata(_) => Some("giving the Secret its labels and annotations".to_owned()),
+            Self::SyncSecretMetadata { .. } => Some("giving the Secret its owner and marks".to_owned()),
+            Self::AcceptSecretMetadata(_) => Some("marking the Secret".to_owned()),
+            Self::VerifySecret { name, .. } => Some(format!("taking over Secret {name:?}")),
             Self::CopySecret { from, .. } => Some(format!("moving the secret from Secret {from:?}")),
             _ => None,
         }

@@ -15,10 +15,12 @@ pub(super) enum Failure {
     )]
     Outdated,
     /// Kubernetes does not let the Secret be written.
-    #[error("Secret {name:?} can't be written, so no endpoint is created or changed: {why}")]
+    #[error("Secret {name:?} can't be written, {}: {why}", instead(in_hand.as_ref()))]
     SecretRefused {
         /// Its name.
         name: String,
+        /// The endpoint whose secret it was to hold, if there is one.
+        in_hand: Option<EndpointId>,
         /// What the API server says.
         why: String,
     },
@@ -42,6 +44,16 @@ pub(super) enum Failure {
         /// Its name.
         name: String,
     },
+    /// A Secret that somebody else wrote is not whole.
+    #[error(
+        "Secret {name:?} was written by somebody else, and does not hold a signing secret for its endpoint: delete \
+         the Secret and create it again from a backup, or delete the endpoint from the network to have a new one \
+         created"
+    )]
+    NotWhole {
+        /// Its name.
+        name: String,
+    },
     /// A create was answered with an endpoint that was there before.
     #[error(
         "the API answered the create with endpoint {id}, which was there before and is not this resource's: delete \
@@ -56,6 +68,14 @@ pub(super) enum Failure {
         "the plan for this resource does not come to an end; this is a defect of the operator: report it"
     )]
     Restless,
+}
+
+/// What is done while a Secret can't be written.
+fn instead(in_hand: Option<&EndpointId>) -> String {
+    match in_hand {
+        Some(id) => format!("so the secret of endpoint {id} is in memory only, and is stored once it can be"),
+        None => "so no endpoint is created or changed".to_owned(),
+    }
 }
 
 impl Failure {
@@ -73,7 +93,7 @@ impl Failure {
             Self::Outdated | Self::Kubernetes { .. } | Self::Restless => Reason::KubernetesError,
             Self::NotMade { .. } => Reason::Refused,
             Self::SecretRefused { .. } => Reason::SecretRefused,
-            Self::NothingToCopy { .. } => Reason::SecretLost,
+            Self::NothingToCopy { .. } | Self::NotWhole { .. } => Reason::SecretLost,
             Self::Provider(error) if error.class() == ErrorClass::Permanent => Reason::Refused,
             Self::Provider(_) | Self::Unusable(_) => Reason::ProviderError,
         }
@@ -85,6 +105,7 @@ impl Failure {
         match self {
             Self::SecretRefused { .. }
             | Self::NothingToCopy { .. }
+            | Self::NotWhole { .. }
             | Self::NotMade { .. }
             | Self::Restless => Outcome::stalled(self.reason(), message),
             Self::Provider(error) | Self::Unusable(error) => match error.class() {

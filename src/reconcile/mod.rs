@@ -86,8 +86,8 @@ async fn in_slot(context: &Context, resource: Arc<Resource>, locks: Option<Held<
     let key = resource.key.clone();
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let version = resource.resource_version.clone();
-    let owned = BTreeMap::new();
-    let mut activation = Activation { context, key, resource, version, owned, network: None, locks };
+    let seen = BTreeMap::new();
+    let mut activation = Activation { context, key, resource, version, seen, network: None, locks };
     activation.local(LocalState::begin);
     let done = tokio::time::timeout(LIMIT, activation.run().instrument(span)).await;
     done.unwrap_or_else(|_| {
@@ -104,8 +104,9 @@ struct Activation<'a> {
     resource: Arc<Resource>,
     /// Its resource version then, or after a write of ours since.
     version: Option<String>,
-    /// Its Secrets as they were observed last: a write loses against one that has changed since.
-    owned: BTreeMap<String, StoredMeta>,
+    /// Its Secrets, and one that may be its, as they were observed last: a write loses against one that has changed
+    /// since.
+    seen: BTreeMap<String, StoredMeta>,
     /// Its network, if it could be asked when the resource was observed last.
     network: Option<Reached>,
     /// The locks of the URLs that it creates endpoints with.
@@ -183,7 +184,11 @@ impl Activation<'_> {
         let clocks = Clocks { api: self.now(), cluster: Timestamp::now(), monotonic: Instant::now() };
         let (resource, observed) = index.observe(&self.key, clocks, self.context.settings.settle)?;
         let secrets = index.owned_secrets(&self.key.namespace, &resource.uid);
-        self.owned = secrets.map(|(name, meta)| (name.to_owned(), meta.clone())).collect();
+        let unowned = observed.unowned_secret().and_then(|_| {
+            let found = index.secret(&self.key.namespace, &resource.secret_name)?;
+            Some((resource.secret_name.as_str(), found))
+        });
+        self.seen = secrets.chain(unowned).map(|(name, meta)| (name.to_owned(), meta.clone())).collect();
         Some((resource, observed, clocks.api))
     }
 

@@ -17,7 +17,7 @@ impl Activation<'_> {
         }
         match action {
             Action::RecordAttempt(attempt) => self.record_attempt(attempt).await,
-            Action::SetFinalizer => self.set_finalizer().await,
+            Action::SetFinalizer(attempt) => self.set_finalizer(attempt.as_deref()).await,
             Action::RemoveFinalizer(leftover) => self.remove_finalizer(leftover).await,
             Action::RecordAnswered(number) => self.record_answered(*number).await,
             Action::Create { attempt, no_later_than } => self.create(attempt, *no_later_than).await,
@@ -28,7 +28,11 @@ impl Activation<'_> {
             Action::ProveSecretWritable(shape) => self.prove_writable(shape).await,
             Action::StoreSecret { hand, url, shape } => self.store_secret(hand, url, shape).await,
             Action::CopySecret { from, shape } => self.copy_secret(from, shape).await,
-            Action::SyncSecretMetadata(shape) => self.sync_secret_metadata(shape).await,
+            Action::SyncSecretMetadata { shape, endpoint } => {
+                self.sync_secret_metadata(shape, endpoint.as_ref()).await
+            }
+            Action::AcceptSecretMetadata(shape) => self.accept_secret_metadata(shape).await,
+            Action::VerifySecret { name, endpoint } => self.verify_secret(name, endpoint.as_ref()).await,
             Action::DeleteSecret { name } => self.delete_secret(name).await,
             Action::ReleaseSecret { name } => self.release_secret(name).await,
         }

@@ -43,12 +43,7 @@ impl Activation<'_> {
     /// Sets the finalizer and records the attempt, in one write that an outdated view loses.
     pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
         self.local(|local| local.memory.recording(attempt));
-        let text = serde_json::to_string(attempt).unwrap_or_default();
-        self.change_metadata(
-            "record the create",
-            json!({ "finalizers": self.with_finalizer(), "annotations": { ATTEMPT_ANNOTATION: text } }),
-        )
-        .await?;
+        self.change_metadata("record the create", self.with_marks(Some(attempt))).await?;
         self.tell_why_again().await;
         Ok(())
     }
@@ -62,9 +57,18 @@ impl Activation<'_> {
         }
     }
 
-    /// Gives the finalizer back to a resource that has lost it.
-    pub(super) async fn set_finalizer(&mut self) -> Result<(), Failure> {
-        self.change_metadata("set the finalizer", json!({ "finalizers": self.with_finalizer() })).await
+    /// Gives the finalizer, and the record of an open attempt, back to a resource that has lost one of them.
+    pub(super) async fn set_finalizer(&mut self, attempt: Option<&Attempt>) -> Result<(), Failure> {
+        self.change_metadata("set the finalizer", self.with_marks(attempt)).await
+    }
+
+    fn with_marks(&self, attempt: Option<&Attempt>) -> Value {
+        let mut metadata = json!({ "finalizers": self.with_finalizer() });
+        if let Some(attempt) = attempt {
+            let text = serde_json::to_string(attempt).unwrap_or_default();
+            metadata["annotations"] = json!({ ATTEMPT_ANNOTATION: text });
+        }
+        metadata
     }
 
     fn with_finalizer(&self) -> Vec<String> {
@@ -104,6 +108,13 @@ impl Activation<'_> {
 
     /// Lets the resource go, and warns first of what that leaves.
     pub(super) async fn remove_finalizer(&mut self, leftover: &Leftover) -> Result<(), Failure> {
+        if let Leftover::WithoutSecret(id) = leftover {
+            let note = format!(
+                "endpoint {id} is kept, as deletionPolicy Retain asks, but the Secret with its signing secret is gone: \
+                 restore it from a backup, or delete the endpoint from the network"
+            );
+            self.publish(EventType::Warning, "RetainedWithoutSecret", "Release", note).await;
+        }
         if let Leftover::OfAttempt(attempt) = leftover {
             let note = format!(
                 "create attempt {} for {}, begun at {}, is unresolved, and what it made could not be found out or \
@@ -123,7 +134,7 @@ impl Activation<'_> {
             }
         }
         let lost = self.context.index().let_go(&self.key, &self.resource.uid);
-        if let (Some(id), Leftover::Nothing) = (lost, leftover) {
+        if let (Some(id), Leftover::Nothing | Leftover::WithoutSecret(_)) = (lost, leftover) {
             warn_of_loss(&id);
         }
         Ok(())

@@ -8,15 +8,18 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::events::EventType;
 use kube::{Api, Resource as _};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Activation;
 use super::failure::Failure;
 use super::refusal;
-use super::secret_object::{ENDPOINT_ID_KEY, SECRET_KEY, URL_KEY, change, metadata, secret};
-use crate::index::{SecretWrite, StoredMeta};
-use crate::planning::{Answer, Attempt, InHand, SecretShape, SecretWrites};
+use super::secret_object::{
+    ENDPOINT_ID_KEY, SECRET_KEY, URL_KEY, change, metadata, overruled, secret, taken_over, template,
+};
+use crate::index::{SecretWrite, StoredMeta, TemplateKeys};
+use crate::planning::{Answer, Attempt, InHand, SecretShape};
 use crate::provider::{EndpointId, EndpointUrl};
+use crate::resources::{ENDPOINT_ID_ANNOTATION, FIELD_MANAGER, OWNER_ANNOTATION, TEMPLATE_ANNOTATION};
 
 impl Activation<'_> {
     fn secrets(&self) -> Api<Secret> {
@@ -29,21 +32,22 @@ impl Activation<'_> {
         let namespace = BTreeSet::from([self.key.namespace.clone()]);
         let _one_at_a_time = self.context.namespaces.lock(namespace).await;
         let refused = self.local(|local| local.secret_write == SecretWrite::Refused) == Some(true);
-        if !refused && self.context.index().is_proven(&self.key.namespace) {
+        let over = self.known(&shape.name).cloned();
+        if !refused && over.is_none() && self.context.index().is_proven(&self.key.namespace, shape) {
             return Ok(());
         }
-        let outcome = if self.known(&shape.name).is_some() {
-            let params = PatchParams { dry_run: true, ..PatchParams::default() };
-            let body = json!({ "metadata": metadata(&self.resource, shape, None) });
-            self.secrets().patch(&shape.name, &params, &Patch::Merge(body)).await.map(drop)
-        } else {
-            let params = PostParams { dry_run: true, field_manager: None };
-            let secret = secret(&self.resource, shape, None, [(SECRET_KEY, "dry run")]);
-            self.secrets().create(&params, &secret).await.map(drop)
+        let secret = secret(&self.resource, shape, None, [(SECRET_KEY, "dry run")]);
+        let outcome = match &over {
+            Some(before) => {
+                let params = PatchParams { dry_run: true, ..patched() };
+                self.secrets().patch(&shape.name, &params, &overwriting(&secret, before)).await
+            }
+            None => self.secrets().create(&PostParams { dry_run: true, ..created() }, &secret).await,
         };
         match outcome {
-            Ok(()) => {
-                self.note_written();
+            Ok(_) => {
+                self.note_written(shape);
+                self.local(|local| local.overwrite_proven = over.and_then(|over| over.resource_version));
                 Ok(())
             }
             Err(error) => self.refused(&shape.name, error, &[]).await,
@@ -73,7 +77,7 @@ impl Activation<'_> {
     }
 
     fn owns(&self, secret: &ObjectMeta) -> bool {
-        secret.owner_references.iter().flatten().any(|owner| owner.uid == self.resource.uid)
+        StoredMeta::of(secret).is_of(&self.resource.uid)
     }
 
     /// Writes the secret in hand.
@@ -92,17 +96,16 @@ impl Activation<'_> {
             (URL_KEY, url.as_str()),
         ];
         let secret = secret(&self.resource, shape, Some(hand), data);
-        let outcome = if let Some(before) = self.known(&shape.name) {
-            let mut body = serde_json::to_value(secret).unwrap_or_default();
-            change(&mut body["metadata"], before);
-            self.secrets().patch(&shape.name, &PatchParams::default(), &Patch::Merge(body)).await
-        } else {
-            self.secrets().create(&PostParams::default(), &secret).await
+        let outcome = match self.known(&shape.name) {
+            Some(before) => {
+                self.secrets().patch(&shape.name, &patched(), &overwriting(&secret, before)).await
+            }
+            None => self.secrets().create(&created(), &secret).await,
         };
         match outcome {
             Ok(stored) => {
                 self.context.index().see_secret(stored.meta());
-                self.note_written();
+                self.note_written(shape);
                 self.local(|local| {
                     local.memory.stored();
                     local.secret = None;
@@ -118,8 +121,8 @@ impl Activation<'_> {
     }
 
     /// A write of the Secret, or a dry run of one, has shown that it can be written.
-    fn note_written(&self) {
-        self.context.index().note_proven(&self.key.namespace, SecretWrites::Proven);
+    fn note_written(&self, shape: &SecretShape) {
+        self.context.index().note_proven(&self.key.namespace, shape);
         self.local(|local| local.secret_write = SecretWrite::Usual);
     }
 
@@ -138,7 +141,7 @@ impl Activation<'_> {
         let Some(id) = id else { return Err(Failure::NothingToCopy { name: from.to_owned() }) };
         let hand = InHand { attempt: stored.attempt, id, answer: Answer::WithSecret };
         let copy = Secret { data: Some(data), ..secret(&self.resource, shape, Some(&hand), []) };
-        match self.secrets().create(&PostParams::default(), &copy).await {
+        match self.secrets().create(&created(), &copy).await {
             Ok(stored) => {
                 self.context.index().see_secret(stored.meta());
                 let note = format!("moved the secret from Secret {from:?} to Secret {:?}", shape.name);
@@ -149,18 +152,75 @@ impl Activation<'_> {
         }
     }
 
-    /// Gives the Secret its declared labels and annotations.
-    pub(super) async fn sync_secret_metadata(&mut self, shape: &SecretShape) -> Result<(), Failure> {
+    /// Gives the Secret its owner, its note of the endpoint, and its declared labels and annotations.
+    pub(super) async fn sync_secret_metadata(
+        &mut self,
+        shape: &SecretShape,
+        endpoint: Option<&EndpointId>,
+    ) -> Result<(), Failure> {
         let mut metadata = serde_json::to_value(metadata(&self.resource, shape, None)).unwrap_or_default();
+        if let Some(id) = endpoint {
+            metadata["annotations"][ENDPOINT_ID_ANNOTATION] = id.as_str().into();
+        }
+        if let Some(known) = self.known(&shape.name) {
+            change(&mut metadata, known);
+        }
+        self.change_secret(&shape.name, metadata).await
+    }
+
+    /// Puts on record which declared labels and annotations somebody overrules.
+    pub(super) async fn accept_secret_metadata(&mut self, shape: &SecretShape) -> Result<(), Failure> {
         let Some(known) = self.known(&shape.name) else { return Err(Failure::Outdated) };
-        change(&mut metadata, known);
+        let keys = TemplateKeys { overruled: overruled(shape, known), ..template(shape) };
+        let note = format!(
+            "an admission policy, or somebody else, overrules what spec.secret declares for Secret {:?}, and is let have \
+             its way: {}",
+            shape.name,
+            keys.overruled.keys().collect::<Vec<_>>().join(", ")
+        );
+        let text = serde_json::to_string(&keys).unwrap_or_default();
+        self.change_secret(&shape.name, json!({ "annotations": { TEMPLATE_ANNOTATION: text } })).await?;
+        self.publish(EventType::Warning, "Overruled", "SyncSecret", note).await;
+        Ok(())
+    }
+
+    async fn change_secret(&mut self, name: &str, mut metadata: Value) -> Result<(), Failure> {
+        let Some(known) = self.known(name) else { return Err(Failure::Outdated) };
+        metadata["resourceVersion"] = known.resource_version.clone().into();
         let body = Patch::Merge(json!({ "metadata": metadata }));
-        match self.secrets().patch_metadata(&shape.name, &PatchParams::default(), &body).await {
+        match self.secrets().patch_metadata(name, &patched(), &body).await {
             Ok(stored) => {
                 self.context.index().see_secret(&stored.metadata);
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error, &[]).await,
+            Err(error) => self.refused_change(name, error, &[]).await,
+        }
+    }
+
+    /// Looks whether the values of a Secret of ours that somebody else wrote are whole, and writes the same again:
+    /// from then on its metadata say that they are ours.
+    pub(super) async fn verify_secret(
+        &mut self,
+        name: &str,
+        endpoint: Option<&EndpointId>,
+    ) -> Result<(), Failure> {
+        let found = self.secrets().get(name).await.map_err(Failure::kubernetes("read the Secret"))?;
+        if !self.owns(found.meta()) {
+            self.drop_own(name);
+            return Err(Failure::Outdated);
+        }
+        let Some(body) = taken_over(&found, endpoint) else {
+            return Err(Failure::NotWhole { name: name.to_owned() });
+        };
+        let known = found.data.iter().flatten().filter(|(key, _)| *key == SECRET_KEY);
+        let known = known.map(|(_, value)| String::from_utf8_lossy(&value.0).into_owned().into());
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        match self.secrets().patch(name, &params, &Patch::Apply(body)).await {
+            Ok(stored) => {
+                self.context.index().see_secret(stored.meta());
+                Ok(())
+            }
+            Err(error) => self.refused_change(name, error, &known.collect::<Vec<_>>()).await,
         }
     }
 
@@ -190,10 +250,13 @@ impl Activation<'_> {
         };
         let mut owners = found.metadata.owner_references.unwrap_or_default();
         owners.retain(|owner| owner.uid != self.resource.uid);
-        let metadata =
-            json!({ "ownerReferences": owners, "resourceVersion": found.metadata.resource_version });
+        let metadata = json!({
+            "ownerReferences": owners,
+            "annotations": { OWNER_ANNOTATION: null },
+            "resourceVersion": found.metadata.resource_version,
+        });
         let body = Patch::Merge(json!({ "metadata": metadata }));
-        match self.secrets().patch_metadata(name, &PatchParams::default(), &body).await {
+        match self.secrets().patch_metadata(name, &patched(), &body).await {
             Ok(stored) => {
                 self.context.index().see_secret(&stored.metadata);
                 let note = format!("Secret {name:?} is kept, as deletionPolicy Retain asks");
@@ -205,6 +268,17 @@ impl Activation<'_> {
             Err(error) => return Err(Failure::kubernetes("release the Secret")(error)),
         }
         Ok(())
+    }
+
+    /// A refused change of a Secret that is there. One that lost against another is not done.
+    async fn refused_change(
+        &mut self,
+        name: &str,
+        error: kube::Error,
+        known: &[SecretString],
+    ) -> Result<(), Failure> {
+        self.refused(name, error, known).await?;
+        Err(Failure::Outdated)
     }
 
     /// A refused write. A Secret of this name that no watch showed is looked at: it may be ours,
@@ -235,28 +309,44 @@ impl Activation<'_> {
             return Ok(());
         }
         self.local(|local| local.secret_write = SecretWrite::Refused);
-        self.context.index().note_proven(&self.key.namespace, SecretWrites::Unproven);
+        self.context.index().note_refused(&self.key.namespace);
         match &error {
             kube::Error::Api(status) if matches!(status.code, 400 | 403 | 404 | 422) => {
-                Err(Failure::SecretRefused { name: name.to_owned(), why: status.message.clone() })
+                let in_hand = self.local(|local| Some(local.memory.in_hand()?.id.clone())).flatten();
+                Err(Failure::SecretRefused { name: name.to_owned(), in_hand, why: status.message.clone() })
             }
             _ => Err(Failure::Kubernetes { what: "write the Secret", source: Box::new(error) }),
         }
     }
 
-    /// A Secret of this resource, as it was observed.
+    /// A Secret of this resource, or one that may be, as it was observed.
     fn known(&self, name: &str) -> Option<&StoredMeta> {
-        self.owned.get(name)
+        self.seen.get(name)
     }
 
     /// Forgets that a Secret was this resource's. What is known of another's of that name stays.
     fn drop_own(&self, name: &str) {
         let mut index = self.context.index();
-        let known = index.secret(&self.key.namespace, name).and_then(|known| known.owner.as_ref());
-        if known.is_some_and(|(_, uid)| *uid == self.resource.uid) {
+        let known = index.secret(&self.key.namespace, name);
+        if known.is_some_and(|known| known.is_of(&self.resource.uid)) {
             index.drop_secret(&self.key.namespace, name);
         }
     }
+}
+
+fn created() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+fn patched() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Writes a Secret over an earlier one.
+fn overwriting(secret: &Secret, before: &StoredMeta) -> Patch<Value> {
+    let mut body = serde_json::to_value(secret).unwrap_or_default();
+    change(&mut body["metadata"], before);
+    Patch::Merge(body)
 }
 
 fn is_code(error: &kube::Error, code: u16) -> bool {

@@ -30,6 +30,8 @@ pub use secret_reference::{LocalSecretKey, SecretKey, SecretSource};
 pub const GROUP: &str = "webhookoperator.dev";
 /// Holds a resource until its remote endpoint is deleted or let go.
 pub const FINALIZER: &str = "webhookoperator.dev/finalizer";
+/// How the operator names itself to the API server, which keeps who wrote which field of a Secret.
+pub const FIELD_MANAGER: &str = "webhook-operator";
 /// The type of every Secret the operator writes: immutable in Kubernetes, so a watch can select on it.
 pub const SECRET_TYPE: &str = "webhookoperator.dev/signing-secret";
 /// Records the create under way; see `planning::Attempt`.
@@ -44,6 +46,8 @@ pub const ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/endpoint-id";
 pub const PREVIOUS_ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/previous-endpoint-id";
 /// On a Secret: the number of the create attempt whose answer it holds.
 pub const SECRET_ATTEMPT_ANNOTATION: &str = "webhookoperator.dev/attempt";
+/// On a Secret that outlives its owner, which it therefore has no reference to: that owner's name and uid.
+pub const OWNER_ANNOTATION: &str = "webhookoperator.dev/owner";
 /// On a Secret: which labels and annotations were set because the resource declares them.
 pub const TEMPLATE_ANNOTATION: &str = "webhookoperator.dev/template";
 

@@ -32,3 +32,4 @@ mod secrets;
 mod term;
 mod unsupported;
 mod worlds;
+mod writers;

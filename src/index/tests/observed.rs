@@ -9,8 +9,8 @@ use super::fixtures::{
 };
 use crate::index::{Access, Entry, Index, Resource, SecretWrite};
 use crate::planning::{
-    Answer, HeldSecret, Holders, Intent, NetworkState, Observed, Openness, Presence, Reach, Reason, Refusal,
-    Remote, Removal, SecretState, SecretWrites, Unavailable,
+    Answer, HeldSecret, Holders, Intent, NetworkState, Observed, Openness, Ownership, Presence, Reach,
+    Reason, Record, Refusal, Remote, Removal, SecretShape, SecretState, SecretWrites, Unavailable,
 };
 use crate::resources::{AllowedNamespaces, StoredSecret};
 
@@ -25,7 +25,11 @@ fn observe(index: &mut Index<()>, name: &str) -> Observed {
 }
 
 fn held(id: &str) -> SecretState {
-    SecretState::Held(HeldSecret { endpoint: Some(id.into()), attempt: 1, ..HeldSecret::default() })
+    SecretState::Held(holds(id))
+}
+
+fn holds(id: &str) -> HeldSecret {
+    HeldSecret { endpoint: Some(id.into()), attempt: 1, ..HeldSecret::default() }
 }
 
 #[test]
@@ -107,11 +111,14 @@ fn whose_a_secret_is() {
     let mut former = secret("a", Some("a"), "wh_1", 1);
     former.owner_references.as_mut().unwrap()[0].uid = "another uid".to_owned();
     index.see_secret(&former);
-    assert_eq!(observe(&mut index, "a").secret, SecretState::OfFormerResource);
+    assert_eq!(observe(&mut index, "a").secret, SecretState::OfFormerResource(holds("wh_1")));
     index.see_secret(&secret("a", Some("b"), "wh_1", 2));
     assert_eq!(observe(&mut index, "a").secret, SecretState::Foreign);
     index.see_secret(&secret("a", None, "wh_1", 3));
-    assert_eq!(observe(&mut index, "a").secret, SecretState::Foreign);
+    assert_eq!(observe(&mut index, "a").secret, SecretState::Ownerless(holds("wh_1")));
+    index.see_secret(&secret("a copy", None, "wh_1", 3));
+    assert_eq!(observe(&mut index, "a").secret, SecretState::Foreign, "it can't be told which one counts");
+    index.drop_secret("billing", "a copy");
     index.see_secret(&secret("a", Some("a"), "wh_1", 4));
     assert_eq!(observe(&mut index, "a").secret, held("wh_1"));
     index.see_secret(&secret("elsewhere", Some("a"), "wh_2", 5));
@@ -141,21 +148,60 @@ fn the_status_knows_whose_secret_it_is_when_the_note_on_it_is_gone() {
 #[test]
 fn a_secret_is_to_be_proven_writable_until_a_write_has_shown_it_and_after_a_refusal() {
     let mut index = knowing([resource("a", 1)]);
+    let shape = SecretShape::default();
     assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Unproven);
-    index.note_proven("billing", SecretWrites::Proven);
+    index.note_proven("billing", &shape);
     assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Proven);
     index.local(&key("a"), "a").unwrap().secret_write = SecretWrite::Refused;
     assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Unproven);
     index.local(&key("a"), "a").unwrap().secret_write = SecretWrite::Usual;
-    index.note_proven("billing", SecretWrites::Unproven);
+    index.note_refused("billing");
     assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Unproven);
-    index.note_proven("billing", SecretWrites::Proven);
+    index.note_proven("billing", &shape);
     index.forget_namespace("billing");
     assert_eq!(
         observe(&mut index, "a").secret_writes,
         SecretWrites::Unproven,
         "the namespace went meanwhile"
     );
+}
+
+#[test]
+fn what_was_shown_of_one_secret_says_nothing_of_another_kind() {
+    let mut index = knowing([resource("a", 1)]);
+    let labels = [("team".to_owned(), "a".to_owned())].into();
+    index.note_proven("billing", &SecretShape { labels, ..SecretShape::default() });
+    assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Unproven, "another label");
+    index.note_proven("billing", &SecretShape { ownership: Ownership::Note, ..SecretShape::default() });
+    assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Unproven, "another owner");
+    index.note_proven("billing", &SecretShape::default());
+    assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Proven);
+
+    // It is written over, and may be immutable.
+    index.see_secret(&secret("a", Some("a"), "wh_1", 7));
+    assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Unproven);
+    index.local(&key("a"), "a").unwrap().overwrite_proven = Some("7".to_owned());
+    assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Proven);
+    index.see_secret(&secret("a", Some("a"), "wh_1", 8));
+    assert_eq!(observe(&mut index, "a").secret_writes, SecretWrites::Unproven, "it has changed since");
+}
+
+#[test]
+fn a_record_that_was_removed_is_remembered_while_the_create_is_unanswered() {
+    let mut index = knowing([resource("a", 1)]);
+    let sent = attempt("a", super::fixtures::URL);
+    let memory = |index: &mut Index<()>| index.local(&key("a"), "a").unwrap().memory.clone();
+    let mut remembered = memory(&mut index);
+    remembered.recording(&sent);
+    index.local(&key("a"), "a").unwrap().memory = remembered.clone();
+    assert_eq!(observe(&mut index, "a").attempt, None, "it may never have been written");
+    remembered.sending(at(1));
+    index.local(&key("a"), "a").unwrap().memory = remembered;
+    let observed = observe(&mut index, "a");
+    assert_eq!((observed.record, observed.attempt), (Record::Removed, Some(sent.clone())));
+    let _ = index.see(Resource { attempt: Some(sent.clone()), ..resource("a", 2) });
+    let observed = observe(&mut index, "a");
+    assert_eq!((observed.record, observed.attempt), (Record::Kept, Some(sent)));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::given::{Given, at, attempt, both, desired, endpoint, new, ocpp, rewri
 use super::stage::{Fate, Stage};
 use crate::planning::{
     Admission, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Identity, Intent, Memory,
-    NetworkState, Openness, Paused, Presence, Purpose, Reach, Reason, Recorded, Remote, Removal, Role,
-    SecretState, SecretWrites, Unavailable,
+    Mutability, NetworkState, Openness, Ownership, Paused, Presence, Purpose, Reach, Reason, Recorded,
+    Remote, Removal, Role, SecretData, SecretState, SecretWrites, Unavailable,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus};
 
@@ -57,6 +57,9 @@ fn held(made_up: &mut Unstructured<'_>) -> Result<HeldSecret> {
         previous: maybe(made_up, id)?,
         attempt: one(made_up, &[0, 1, 2, 3, u64::from(u32::MAX)])?,
         labels: one(made_up, &[BTreeMap::new(), BTreeMap::from([("team".to_owned(), "a".to_owned())])])?,
+        ownership: one(made_up, &[Ownership::Reference, Ownership::Note])?,
+        data: one(made_up, &[SecretData::AsWritten, SecretData::Restored, SecretData::Altered])?,
+        mutability: one(made_up, &[Mutability::Mutable, Mutability::Mutable, Mutability::Immutable])?,
         ..HeldSecret::default()
     })
 }
@@ -132,10 +135,11 @@ fn given(made_up: &mut Unstructured<'_>) -> Result<Given> {
     observed.generation = maybe(made_up, |made_up| one(made_up, &[1, 2]))?;
     observed.finalizer = one(made_up, &[Finalizer::Set, Finalizer::Absent])?;
     observed.attempt = maybe(made_up, attempted)?;
-    observed.secret = match made_up.int_in_range(0..=5)? {
+    observed.secret = match made_up.int_in_range(0..=7)? {
         0 => SecretState::Absent,
         1 => SecretState::Foreign,
-        2 => SecretState::OfFormerResource,
+        2 => SecretState::OfFormerResource(held(made_up)?),
+        3 => SecretState::Ownerless(held(made_up)?),
         _ => SecretState::Held(held(made_up)?),
     };
     for _ in 0..made_up.int_in_range(0..=2)? {

@@ -1,7 +1,7 @@
 //! Keeping what is held as declared.
 
 use super::given::{Given, REWRITTEN, at, attempt, both, check, endpoint, holding, new, ready, rewritten};
-use crate::planning::{Answer, FreshList, Presence, Recorded, SecretState};
+use crate::planning::{Answer, FreshList, HeldSecret, Presence, Recorded, SecretState};
 use crate::provider::{Endpoint, EndpointStatus};
 
 const AS_DECLARED: &str = "Ready: Available";
@@ -38,7 +38,7 @@ fn a_secret_in_hand_comes_first() {
         ("the Secret is somebody else's", hand().secret_is(SecretState::Foreign), "delete wh_1 (in hand)"),
         (
             "the Secret is an earlier resource's",
-            hand().secret_is(SecretState::OfFormerResource),
+            hand().secret_is(SecretState::OfFormerResource(HeldSecret::default())),
             "delete wh_1 (in hand)",
         ),
     ]);
@@ -169,8 +169,8 @@ fn a_lost_secret_is_said_not_replaced() {
         ),
         (
             "the Secret does not tell whose it is, and the status does",
-            ready().secret(crate::planning::HeldSecret { endpoint: None, ..holding("", 1) }),
-            "Stalled: SecretLost",
+            ready().secret(HeldSecret { endpoint: None, ..holding("", 1) }),
+            "verify the Secret",
         ),
     ]);
 }
@@ -201,14 +201,26 @@ fn of_secret_and_status_the_live_endpoint_counts() {
 #[test]
 fn the_secret_follows_its_declaration() {
     let moved = || ready().secret_is(SecretState::Absent).former("old", holding("wh_1", 1));
-    let dressed = || crate::planning::HeldSecret {
-        labels: [("team".to_owned(), "a".to_owned())].into(),
-        ..holding("wh_1", 1)
-    };
+    let dressed =
+        || HeldSecret { labels: [("team".to_owned(), "a".to_owned())].into(), ..holding("wh_1", 1) };
     check([
         ("another name: the new one is written first", moved(), "copy Secret old"),
         ("then the old one goes", ready().former("old", holding("wh_1", 1)), "delete Secret old"),
-        ("an older one goes too", ready().former("old", holding("wh_0", 0)), "delete Secret old"),
+        (
+            "so does one of an endpoint that is gone",
+            ready().former("old", holding("wh_0", 0)).misses("wh_0", Presence::Gone),
+            "delete Secret old",
+        ),
+        (
+            "which is looked for first",
+            ready().former("old", holding("wh_0", 0)).misses("wh_0", Presence::Unlisted),
+            "confirm wh_0",
+        ),
+        (
+            "and found",
+            ready().former("old", holding("wh_0", 0)).sees(endpoint("wh_0", 0)),
+            "Stalled: CreateUncertain",
+        ),
         (
             "one whose endpoint is gone counts less than one whose endpoint is there",
             ready()
@@ -218,9 +230,9 @@ fn the_secret_follows_its_declaration() {
             "copy Secret old",
         ),
         (
-            "one that does not tell whose it is counts less",
-            moved().secret(crate::planning::HeldSecret { endpoint: None, ..holding("", 9) }),
-            "copy Secret old",
+            "one that does not tell whose it is is looked at",
+            moved().secret(HeldSecret { endpoint: None, ..holding("", 9) }),
+            "verify the Secret",
         ),
         (
             "the new name is taken by somebody else",
@@ -229,7 +241,7 @@ fn the_secret_follows_its_declaration() {
         ),
         (
             "the new name is taken by an earlier resource",
-            moved().secret_is(SecretState::OfFormerResource),
+            moved().secret_is(SecretState::OfFormerResource(HeldSecret::default())),
             "Reconciling: SecretOfFormerResource",
         ),
         ("labels are declared", ready().labelled(&[("team", "a")]), "sync the Secret's metadata"),

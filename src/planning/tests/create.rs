@@ -3,7 +3,7 @@
 use super::given::{
     REWRITTEN, attempt, attempted, both, check, desired, endpoint, holding, new, ready, rewritten,
 };
-use crate::planning::{Presence, Progress, SecretState, SecretWrites};
+use crate::planning::{HeldSecret, Presence, Progress, SecretState, SecretWrites};
 
 #[test]
 fn nothing_is_sent_before_it_is_on_record() {
@@ -66,7 +66,7 @@ fn nothing_begins_without_what_it_takes() {
         ("the Secret is somebody else's", new().secret_is(SecretState::Foreign), "Stalled: SecretNotOurs"),
         (
             "the Secret of an earlier resource of the name is not collected yet",
-            new().secret_is(SecretState::OfFormerResource),
+            new().secret_is(SecretState::OfFormerResource(HeldSecret::default())),
             "Reconciling: SecretOfFormerResource",
         ),
         (

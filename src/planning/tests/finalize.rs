@@ -104,6 +104,7 @@ fn an_endpoint_whose_secret_is_stored_nowhere_goes_whatever_the_policy() {
 
 #[test]
 fn what_is_retained_is_let_go() {
+    let released = || ready().secret_is(SecretState::Ownerless(holding("wh_1", 1)));
     let retained = |given: Given| given.removed(Retain);
     check([
         ("the Secret is released", retained(ready()), "release the Secret"),
@@ -112,19 +113,11 @@ fn what_is_retained_is_let_go() {
             retained(ready().secret_is(SecretState::Absent).former("old", holding("wh_1", 1))),
             "release Secret old",
         ),
-        (
-            "then the finalizer goes, and the endpoint stays",
-            retained(ready().secret_is(SecretState::Foreign)),
-            "remove the finalizer",
-        ),
-        (
-            "without a network, too",
-            retained(ready().never_listed().shut().secret_is(SecretState::Foreign)),
-            "remove the finalizer",
-        ),
+        ("then the finalizer goes, and the endpoint stays", retained(released()), "remove the finalizer"),
+        ("without a network, too", retained(released().never_listed().shut()), "remove the finalizer"),
         (
             "before the first list, too: nothing is open",
-            retained(ready().never_listed().secret_is(SecretState::Foreign)),
+            retained(released().never_listed()),
             "remove the finalizer",
         ),
         (

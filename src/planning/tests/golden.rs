@@ -303,7 +303,7 @@ fn deleted_with_an_open_attempt() {
 
 #[test]
 fn recreated_under_the_same_name() {
-    let given = new().secret_is(SecretState::OfFormerResource);
+    let given = new().secret_is(SecretState::OfFormerResource(HeldSecret::default()));
     golden("recreated_under_the_same_name", given, |stage| {
         stage.runs().meanwhile("the former Secret is collected", |stage| {
             stage.given.observed.secret = SecretState::Absent;

@@ -12,3 +12,4 @@ mod memory;
 mod resolve;
 mod show;
 mod stage;
+mod stored;

@@ -143,7 +143,7 @@ fn an_attempt_is_closed_by_what_is_on_record() {
         (
             "a Secret holds its answer, whatever its endpoint",
             unanswered().secret(crate::planning::HeldSecret { endpoint: None, ..holding("", 1) }),
-            closed,
+            "verify the Secret",
         ),
         (
             "a Secret under another name holds its answer",

@@ -42,11 +42,15 @@ fn act(action: &Action) -> String {
     match action {
         Action::ProveSecretWritable(_) => "prove the Secret writable".to_owned(),
         Action::RecordAttempt(attempt) => record(attempt),
-        Action::SetFinalizer => "set the finalizer".to_owned(),
+        Action::SetFinalizer(None) => "set the finalizer".to_owned(),
+        Action::SetFinalizer(Some(attempt)) => format!("set the finalizer, and {}", record(attempt)),
         Action::Create { .. } => "create".to_owned(),
         Action::StoreSecret { .. } => "store the secret".to_owned(),
         Action::CopySecret { from, shape: _ } => format!("copy Secret {from}"),
-        Action::SyncSecretMetadata(_) => "sync the Secret's metadata".to_owned(),
+        Action::SyncSecretMetadata { .. } => "sync the Secret's metadata".to_owned(),
+        Action::AcceptSecretMetadata(_) => "accept the Secret's metadata".to_owned(),
+        Action::VerifySecret { name, .. } if name == "charging" => "verify the Secret".to_owned(),
+        Action::VerifySecret { name, .. } => format!("verify Secret {name}"),
         Action::DeleteSecret { name } => format!("delete Secret {name}"),
         Action::RecordAnswered(number) => format!("record that attempt {number} was answered"),
         Action::ReleaseSecret { name } if name == "charging" => "release the Secret".to_owned(),
@@ -69,6 +73,9 @@ fn act(action: &Action) -> String {
         Action::RemoveFinalizer(Leftover::Nothing) => "remove the finalizer".to_owned(),
         Action::RemoveFinalizer(Leftover::OfAttempt(attempt)) => {
             format!("remove the finalizer, warning of attempt {}", attempt.number)
+        }
+        Action::RemoveFinalizer(Leftover::WithoutSecret(id)) => {
+            format!("remove the finalizer, warning that the secret of {id} is gone")
         }
     }
 }

@@ -9,7 +9,8 @@ use super::given::{Given, URL, at};
 use super::show::{long, time};
 use crate::planning::{
     Action, Answer, DeleteCause, Finalizer, FreshList, HeldSecret, Holders, InHand, Memory, PatchCause,
-    Presence, Progress, Remote, Role, SecretShape, SecretState, SecretWrites, State, Step, Timing, plan,
+    Presence, Progress, Remote, Role, SecretData, SecretShape, SecretState, SecretWrites, State, Step,
+    Timing, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointPatch};
 
@@ -142,24 +143,44 @@ impl Stage {
                 self.given.observed.attempt = Some(*attempt);
                 self.given.observed.finalizer = Finalizer::Set;
             }
-            Action::SetFinalizer => self.given.observed.finalizer = Finalizer::Set,
+            Action::SetFinalizer(_) => self.given.observed.finalizer = Finalizer::Set,
             Action::Create { .. } => return self.create(),
             Action::CopySecret { from, .. } => {
                 let held = self.given.observed.former_secrets[&from].clone();
                 self.given.observed.secret = SecretState::Held(held);
             }
-            Action::SyncSecretMetadata(shape) => {
-                if let SecretState::Held(held) = &mut self.given.observed.secret {
+            Action::SyncSecretMetadata { shape, .. } | Action::AcceptSecretMetadata(shape) => {
+                let observed = &mut self.given.observed;
+                if let Some(found) = observed.unowned_secret().cloned() {
+                    observed.secret = SecretState::Held(found);
+                }
+                if let SecretState::Held(held) = &mut observed.secret {
                     held.labels = shape.labels;
                     held.annotations = shape.annotations;
+                    held.ownership = shape.ownership;
+                }
+            }
+            Action::VerifySecret { name, .. } => {
+                let observed = &mut self.given.observed;
+                let former = observed.former_secrets.get_mut(&name);
+                let declared = match &mut observed.secret {
+                    SecretState::Held(held) if name == observed.secret_name => Some(held),
+                    _ => None,
+                };
+                match former.or(declared).filter(|held| held.endpoint.is_some()) {
+                    Some(held) => held.data = SecretData::AsWritten,
+                    None => return false,
                 }
             }
             Action::RecordAnswered(number) => self.given.observed.recorded.resolved_attempt = number,
             Action::ReleaseSecret { name } if name == self.given.observed.secret_name => {
-                self.given.observed.secret = SecretState::Foreign;
+                let held = self.given.observed.held_secret().cloned().unwrap_or_default();
+                self.given.observed.secret = SecretState::Ownerless(held);
             }
             Action::DeleteSecret { name } | Action::ReleaseSecret { name } => {
-                self.given.observed.former_secrets.remove(&name);
+                if self.given.observed.former_secrets.remove(&name).is_none() {
+                    self.given.observed.secret = SecretState::Absent;
+                }
             }
             Action::Patch { id, patch, cause } => {
                 self.patch(&id, patch);
@@ -223,6 +244,7 @@ impl Stage {
             attempt: hand.attempt,
             labels: shape.labels,
             annotations: shape.annotations,
+            ..HeldSecret::default()
         });
         self.memory.stored();
     }

@@ -1,0 +1,224 @@
+//! The Secret: whose it is, where it goes, and whether what it holds is believed.
+
+use jiff::Timestamp;
+
+use super::absence::{Look, look};
+use super::intent::Desired;
+use super::observed::{Holders, Observed, Presence};
+use super::outcome::{Outcome, Reason};
+use super::secret::{HeldSecret, Mutability, SecretData, SecretState};
+use super::step::{Action, Step};
+use crate::provider::{Endpoint, EndpointId};
+
+/// Where the Secret that counts is.
+#[derive(Clone, Copy)]
+pub(super) enum At<'a> {
+    Declared,
+    Former(&'a str),
+}
+
+/// Makes the Secret under the declared name this resource's, in the way that is declared, if it holds what is
+/// this resource's.
+pub(super) fn owned(desired: &Desired, observed: &Observed) -> Option<Step> {
+    if let Some(unowned) = observed.unowned_secret().filter(|_| claimable(desired, observed).is_some()) {
+        return Some(synced(desired, unowned));
+    }
+    let secret = observed.held_secret()?;
+    if secret.ownership != desired.secret.ownership {
+        return Some(synced(desired, secret));
+    }
+    // It may be the only one that holds the secret of a live endpoint.
+    let telling = secret.endpoint.is_some() || secret.data == SecretData::Altered;
+    (!telling).then(|| verified(&observed.secret_name, None))
+}
+
+/// The endpoint of a Secret that belongs to nobody who is there, if both are this resource's: the status names it,
+/// or it delivers to the declared URL, and no other resource holds it. Whoever may declare the URL may have such
+/// an endpoint anyway.
+pub(super) fn claimable<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a EndpointId> {
+    let id = observed.unowned_secret()?.endpoint.as_ref()?;
+    let remote = observed.remote.get(id).filter(|remote| remote.holders == Holders::Sole)?;
+    let has_url = |presence: &Presence| match presence {
+        Presence::Present(endpoint) => endpoint.url == desired.endpoint.url,
+        Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => false,
+    };
+    (observed.recorded.current() == Some(id) || has_url(&remote.presence)).then_some(id)
+}
+
+/// What becomes of a create while the Secret under the declared name has our type and no owner that is there, and
+/// is not this resource's either.
+pub(super) fn unclaimed(desired: &Desired, observed: &Observed, found: &HeldSecret, now: Timestamp) -> Step {
+    let Some(id) = &found.endpoint else { return Step::End(left_alone(desired, observed)) };
+    match look(observed, id, now) {
+        Look::Step(step) => *step,
+        Look::Seen(endpoint) if !observed.is_contested(id) => Step::End(of_another_url(desired, endpoint)),
+        Look::Seen(_) | Look::Gone => Step::End(left_alone(desired, observed)),
+    }
+}
+
+fn left_alone(desired: &Desired, observed: &Observed) -> Outcome {
+    match observed.secret {
+        SecretState::OfFormerResource(_) => of_former_resource(desired),
+        _ => not_ours(desired),
+    }
+}
+
+/// Deletes this resource's Secret, of whose endpoint nothing is left, where it can't be overwritten.
+pub(super) fn make_way(observed: &Observed, for_endpoint: Option<&EndpointId>) -> Option<Step> {
+    let secret = observed.held_secret().filter(|secret| secret.mutability == Mutability::Immutable)?;
+    let outdated = for_endpoint.is_none() || secret.endpoint.as_ref() != for_endpoint;
+    outdated.then(|| Step::Act(Action::DeleteSecret { name: observed.secret_name.clone() }))
+}
+
+/// Brings the Secret to its declared name and looks; `None` when it is as declared, and what it holds is believed.
+pub(super) fn as_declared(
+    desired: &Desired,
+    observed: &Observed,
+    secret: &HeldSecret,
+    at: At<'_>,
+    now: Timestamp,
+) -> Option<Step> {
+    let name = match at {
+        At::Declared => &desired.secret.name,
+        At::Former(name) => name,
+    };
+    match secret.data {
+        SecretData::AsWritten => {}
+        SecretData::Restored => return Some(verified(name, secret.endpoint.as_ref())),
+        SecretData::Altered => return Some(Step::End(altered(name, secret.endpoint.as_ref()))),
+    }
+    if let At::Former(from) = at {
+        return Some(match &observed.secret {
+            SecretState::Absent | SecretState::Held(_) => {
+                Step::Act(Action::CopySecret { from: from.to_owned(), shape: desired.secret.clone() })
+            }
+            SecretState::Foreign => Step::End(not_ours(desired)),
+            SecretState::Ownerless(found) | SecretState::OfFormerResource(found) => {
+                unclaimed(desired, observed, found, now)
+            }
+        });
+    }
+    if let Some((name, former)) = observed.former_secrets.iter().next() {
+        return Some(given_up(observed, secret, name, former, now));
+    }
+    if secret.labels == desired.secret.labels && secret.annotations == desired.secret.annotations {
+        return None;
+    }
+    match &observed.previous {
+        // It was written just now, and somebody made something else of it.
+        Some(Action::SyncSecretMetadata { shape, .. }) if *shape == desired.secret => {
+            Some(Step::Act(Action::AcceptSecretMetadata(desired.secret.clone())))
+        }
+        // Even of that.
+        Some(Action::AcceptSecretMetadata(_)) => None,
+        _ => Some(synced(desired, secret)),
+    }
+}
+
+/// What becomes of a Secret under a former name. It may be the only one that holds the secret of a live endpoint.
+fn given_up(
+    observed: &Observed,
+    secret: &HeldSecret,
+    name: &str,
+    former: &HeldSecret,
+    now: Timestamp,
+) -> Step {
+    let other = former.endpoint.as_ref().filter(|id| secret.endpoint.as_ref() != Some(id));
+    match other.map(|id| (id, look(observed, id, now))) {
+        None | Some((_, Look::Gone)) => Step::Act(Action::DeleteSecret { name: name.to_owned() }),
+        Some((_, Look::Step(step))) => *step,
+        Some((id, Look::Seen(_))) => Step::End(two_endpoints(id, name)),
+    }
+}
+
+fn synced(desired: &Desired, secret: &HeldSecret) -> Step {
+    let shape = desired.secret.clone();
+    // What somebody else wrote is looked at before it is noted whose it is.
+    let endpoint = secret.endpoint.clone().filter(|_| secret.data == SecretData::AsWritten);
+    Step::Act(Action::SyncSecretMetadata { shape, endpoint })
+}
+
+fn verified(name: &str, endpoint: Option<&EndpointId>) -> Step {
+    Step::Act(Action::VerifySecret { name: name.to_owned(), endpoint: endpoint.cloned() })
+}
+
+pub(super) fn not_ours(desired: &Desired) -> Outcome {
+    Outcome::stalled_unseen(
+        Reason::SecretNotOurs,
+        format!(
+            "Secret {0:?} exists and is not this resource's, so it is left alone: set spec.secret.name to another \
+             name, or delete that Secret",
+            desired.secret.name
+        ),
+    )
+}
+
+/// Nobody is told to delete it: it may be the only one that holds the secret.
+fn of_another_url(desired: &Desired, endpoint: &Endpoint) -> Outcome {
+    Outcome::stalled_unseen(
+        Reason::SecretNotOurs,
+        format!(
+            "Secret {:?} is not this resource's, so it is left alone: it holds the signing secret of endpoint {}, which \
+             is there and delivers to {:?}: set spec.secret.name to another name, or set spec.url to that URL to take \
+             over both",
+            desired.secret.name,
+            endpoint.id,
+            endpoint.url.as_str()
+        ),
+    )
+}
+
+fn of_former_resource(desired: &Desired) -> Outcome {
+    Outcome::reconciling(
+        Reason::SecretOfFormerResource,
+        format!(
+            "Secret {:?} belongs to an earlier WebhookEndpoint of the same name: waits for its garbage collection",
+            desired.secret.name
+        ),
+        None,
+    )
+}
+
+fn two_endpoints(id: &EndpointId, name: &str) -> Outcome {
+    Outcome::stalled(
+        Reason::CreateUncertain,
+        format!(
+            "Secret {name:?} of this resource holds the signing secret of endpoint {id}, which is there beside the one              of the declared Secret: delete from the network the one that nobody uses, and this goes on by itself"
+        ),
+    )
+}
+
+pub(super) fn lost(desired: &Desired, id: &EndpointId) -> Outcome {
+    Outcome::stalled(
+        Reason::SecretLost,
+        format!(
+            "endpoint {id} exists, but Secret {:?} with its signing secret is gone, and the API shows a secret only \
+             once: restore the Secret as it was, type and annotations included, or delete the endpoint from the \
+             network to have a new one created",
+            desired.secret.name
+        ),
+    )
+}
+
+pub(super) fn altered(name: &str, id: Option<&EndpointId>) -> Outcome {
+    let id = id.map_or("its endpoint", EndpointId::as_str);
+    Outcome::stalled(
+        Reason::SecretLost,
+        format!(
+            "the signing secret of {id} in Secret {name:?} was altered or removed by somebody, and the API shows a \
+             secret only once: delete the Secret and create it again from a backup, or delete {id} from the network \
+             to have a new one created"
+        ),
+    )
+}
+
+pub(super) fn outdated(desired: &Desired, stored: &EndpointId, recorded: &EndpointId) -> Outcome {
+    Outcome::stalled(
+        Reason::SecretLost,
+        format!(
+            "Secret {:?} holds the signing secret of endpoint {stored}, but the live endpoint is {recorded}: restore \
+             the newer Secret, or delete {recorded} from the network",
+            desired.secret.name
+        ),
+    )
+}
