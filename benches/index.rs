@@ -46,7 +46,7 @@ impl Fleet {
         index.note_all_seen();
         let incarnation = index.incarnation(&network).expect("the network is there");
         let token = index.begin_list(&network, incarnation, now()).expect("the same network is there");
-        index.end_list(&network, token, (0..size).map(endpoint).collect());
+        index.end_list(&network, token, (0..size).map(endpoint).collect::<Vec<_>>());
         Self { index, size, at: 0, version: 1 }
     }
 

@@ -12,6 +12,11 @@ pub const KUBERNETES_VERSION: &str = "1.36.3";
 /// A new release also changes `etcd/go.mod`.
 pub const ETCD_VERSION: &str = "3.6.16";
 
+/// The release of the OAuth server that tests get tokens from, without the leading `v`.
+///
+/// A new release also changes `oidc/go.mod`.
+pub const OIDC_VERSION: &str = "3.52.0";
+
 /// Something that is released, built and cached as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Product {
@@ -19,10 +24,12 @@ pub enum Product {
     Kubernetes,
     /// The store behind `kube-apiserver`.
     Etcd,
+    /// An OAuth server.
+    Oidc,
 }
 
 impl Product {
-    /// Every product, the one that takes longest first.
+    /// Every product of a control plane, the one that takes longest first.
     pub const ALL: [Self; 2] = [Self::Kubernetes, Self::Etcd];
 
     /// The name that its files, folders and messages carry.
@@ -31,6 +38,7 @@ impl Product {
         match self {
             Self::Kubernetes => "kubernetes",
             Self::Etcd => "etcd",
+            Self::Oidc => "oidc",
         }
     }
 
@@ -40,6 +48,7 @@ impl Product {
         match self {
             Self::Kubernetes => KUBERNETES_VERSION,
             Self::Etcd => ETCD_VERSION,
+            Self::Oidc => OIDC_VERSION,
         }
     }
 }
@@ -50,7 +59,7 @@ impl fmt::Display for Product {
     }
 }
 
-/// An executable of the control plane.
+/// An executable of the control plane, or one that tests need beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Binary {
     /// `etcd`
@@ -61,6 +70,9 @@ pub enum Binary {
     KubeControllerManager,
     /// `kubectl`
     Kubectl,
+    /// The example server of `github.com/zitadel/oidc`, which issues tokens to the client `sid1` with the secret
+    /// `verysecret`.
+    OidcServer,
 }
 
 impl Binary {
@@ -75,6 +87,7 @@ impl Binary {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
+            Self::OidcServer => "oidc-server",
         }
     }
 
@@ -83,6 +96,7 @@ impl Binary {
     pub const fn product(self) -> Product {
         match self {
             Self::Etcd => Product::Etcd,
+            Self::OidcServer => Product::Oidc,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => Product::Kubernetes,
         }
     }

@@ -21,6 +21,7 @@ use crate::operation::{BASE_PATH, TOKEN_PATH};
 use crate::server::Listener;
 use crate::store::Lag;
 use crate::tls::{Certificate, Certificates, TlsError};
+use crate::token_endpoint::TokenEndpoint;
 use crate::view::View;
 use crate::world::Shared;
 
@@ -229,6 +230,11 @@ impl Handle {
     #[must_use]
     pub fn habits(&self) -> Habits {
         self.shared.read(|world| world.habits.clone())
+    }
+
+    /// Limits which requests for a token are answered with one.
+    pub fn set_token_endpoint(&self, token_endpoint: TokenEndpoint) {
+        self.shared.change(|world| world.token_endpoint = token_endpoint);
     }
 
     /// Adds a network, or replaces its credentials. Issued OAuth tokens stay good; static tokens that

@@ -48,6 +48,7 @@ pub mod signature;
 mod simulator;
 mod store;
 mod tls;
+mod token_endpoint;
 mod view;
 mod world;
 
@@ -66,4 +67,5 @@ pub use operation::Operation;
 pub use simulator::{Simulator, StartError};
 pub use store::Lag;
 pub use tls::{Certificate, TlsError};
+pub use token_endpoint::{TokenAuthentication, TokenEndpoint, TokenFormat};
 pub use view::View;

@@ -19,6 +19,7 @@ use crate::hold::Release;
 use crate::ledger::Ledger;
 use crate::operation::Operation;
 use crate::store::Store;
+use crate::token_endpoint::TokenEndpoint;
 
 /// What calls and tests read and change.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) failed_handshakes: u64,
     /// The only audience for which tokens are given.
     pub(crate) audience: String,
+    /// Which requests for a token are answered with one.
+    pub(crate) token_endpoint: TokenEndpoint,
     /// How long a new token is good for.
     pub(crate) token_lifetime: Duration,
     /// Makes ids.
@@ -78,6 +81,7 @@ impl World {
             refused: 0,
             failed_handshakes: 0,
             audience: config.audience.clone(),
+            token_endpoint: TokenEndpoint::default(),
             token_lifetime: config.token_lifetime,
             rng: config.seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64),
         }

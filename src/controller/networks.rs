@@ -252,13 +252,13 @@ impl Shared {
     ) -> Result<Verdict, kube::Error> {
         self.credentials.watch(key, credential_secrets(&declared.auth));
         let access = declared.access(openness);
-        if let Some(versions) = self.credentials.versions(key)
-            && let Some(verdict) = self.keep(key, &declared, &fingerprint(&declared, &versions), &access)
+        if let Some(edition) = self.credentials.edition(key)
+            && let Some(verdict) = self.keep(key, &declared, &fingerprint(&declared, edition), &access)
         {
             return Ok(verdict);
         }
         let reading = self.credentials.begin_read(key);
-        let Credentials { auth, versions, origin } =
+        let Credentials { auth, origin } =
             match read_credentials(&self.parts.context.client, &declared.auth).await {
                 Ok(read) => read,
                 Err(CredentialsError::Kubernetes { source, .. }) if self.works(key) => return Err(*source),
@@ -270,13 +270,14 @@ impl Shared {
                     return Ok(no_credentials(error.to_string()));
                 }
             };
-        let fingerprint = fingerprint(&declared, &versions);
-        self.credentials.end_read(key, reading, versions);
+        let fingerprint = fingerprint(&declared, self.credentials.end_read(key, reading, &auth));
         if let Some(verdict) = self.keep(key, &declared, &fingerprint, &access) {
             return Ok(verdict);
         }
         let exceptions = &self.parts.context.settings.address_exceptions;
-        let client = match client(&declared, auth, exceptions, self.parts.fence.clone()) {
+        let before = self.parts.context.index().registered(key).and_then(Result::ok);
+        let before = before.as_ref().map(|network| &network.client);
+        let client = match client(&declared, auth, exceptions, self.parts.fence.clone(), before) {
             Ok(client) => client,
             Err(error) => {
                 self.fail(key, &declared, &error);
@@ -364,7 +365,7 @@ impl Shared {
             move |now| context.index().begin_list(&key, incarnation, now),
             move |token, outcome| {
                 let concerned = match outcome {
-                    Ok(items) => listed.index().end_list(&of_network, token, items),
+                    Ok(listing) => listed.index().end_list(&of_network, token, listing),
                     Err(failure) => listed.index().list_failed(&of_network, token, failure),
                 };
                 listed.wake(concerned);

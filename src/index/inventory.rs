@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use crate::planning::{Identity, Presence, Timing};
-use crate::provider::{Endpoint, EndpointId, EndpointUrl};
+use crate::provider::{Endpoint, EndpointId, EndpointUrl, Listing};
 
 /// Tells the handles of one network apart: what was asked through an earlier one says nothing of a later one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -84,13 +84,14 @@ impl Inventory {
     pub(super) fn end_list(
         &mut self,
         token: ListToken,
-        items: Vec<Endpoint>,
+        listing: impl Into<Listing>,
         identity: Identity,
         is_held: impl Fn(&EndpointId) -> bool,
     ) -> BTreeSet<EndpointId> {
+        let Listing { endpoints, unreadable, nameless } = listing.into();
         let mut news = BTreeSet::new();
         let mut listed = BTreeSet::new();
-        for endpoint in items {
+        for endpoint in endpoints {
             listed.insert(endpoint.id.clone());
             if self.entries.get(&endpoint.id).is_some_and(|entry| entry.seen > token.sequence) {
                 continue;
@@ -99,11 +100,22 @@ impl Inventory {
                 news.insert(endpoint.id);
             }
         }
+        // One that was there may be one of the items that could not be read: it is as it was last seen.
+        let may_be_there = |id: &EndpointId, entry: &Entry| {
+            let was_there = matches!(entry.presence, Presence::Present(_));
+            was_there && (unreadable.contains(id) || (nameless > 0 && is_held(id)))
+        };
         let missed = self
             .entries
             .iter()
-            .filter(|(id, entry)| entry.seen <= token.sequence && !listed.contains(*id))
-            .map(|(id, entry)| (id.clone(), unlisted(&entry.presence, token.at, identity)))
+            .filter(|(id, entry)| {
+                entry.seen <= token.sequence && !listed.contains(*id) && !may_be_there(id, entry)
+            })
+            .map(|(id, entry)| {
+                let is_there = unreadable.contains(id);
+                let unseen = || unlisted(&entry.presence, token.at, identity);
+                (id.clone(), if is_there { Presence::Unlisted } else { unseen() })
+            })
             .collect::<Vec<_>>();
         for (id, presence) in missed {
             if !is_held(&id) {
@@ -245,7 +257,7 @@ mod tests {
 
     fn listed(inventory: &mut Inventory, items: &[&str]) -> BTreeSet<EndpointId> {
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
-        let items = items.iter().map(|id| endpoint(id)).collect();
+        let items = items.iter().map(|id| endpoint(id)).collect::<Vec<_>>();
         inventory.end_list(token, items, Identity::Confirmed, |_| true)
     }
 
@@ -301,9 +313,34 @@ mod tests {
                 "begun before it was asked for"
             );
             let token = inventory.begin_list(second(listed));
-            inventory.end_list(token, shown.map(endpoint).into_iter().collect(), identity, |_| true);
+            inventory
+                .end_list(token, shown.map(endpoint).into_iter().collect::<Vec<_>>(), identity, |_| true);
             assert_eq!(inventory.presence(&"wh_1".into()), Some(expected), "{listed} {shown:?} {identity:?}");
         }
+    }
+
+    #[test]
+    fn what_a_list_could_not_read_is_as_it_was_last_seen() {
+        let present = |inventory: &Inventory, id: &str| inventory.present(&id.into()).is_some();
+        let list = |inventory: &mut Inventory, unreadable: &[&str], nameless, held| {
+            let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
+            let unreadable = unreadable.iter().map(|id| (*id).into()).collect();
+            let listing = Listing { unreadable, nameless, ..Listing::default() };
+            inventory.end_list(token, listing, Identity::Confirmed, |id| id.as_str() == held)
+        };
+        let mut inventory = Inventory::default();
+        listed(&mut inventory, &["wh_1", "wh_2", "wh_3"]);
+
+        assert!(list(&mut inventory, &["wh_2"], 1, "wh_1").is_empty());
+        assert!(present(&inventory, "wh_1"), "it may be the item without an id");
+        assert!(present(&inventory, "wh_2"), "it is there");
+        assert!(!present(&inventory, "wh_3"), "nobody holds it");
+
+        inventory.saw_gone(&"wh_1".into());
+        assert!(list(&mut inventory, &[], 1, "wh_1").is_empty());
+        assert_eq!(inventory.presence(&"wh_1".into()), Some(Presence::Gone));
+        assert_eq!(list(&mut inventory, &["wh_1"], 0, "wh_1"), ["wh_1".into()].into());
+        assert_eq!(inventory.presence(&"wh_1".into()), Some(Presence::Unlisted), "it is asked for again");
     }
 
     #[test]
@@ -337,7 +374,7 @@ mod tests {
         let mut inventory = Inventory::default();
         listed(&mut inventory, &["wh_1"]);
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
-        assert!(inventory.end_list(token, vec![], Identity::Confirmed, |_| false).is_empty());
+        assert!(inventory.end_list(token, Vec::new(), Identity::Confirmed, |_| false).is_empty());
         assert_eq!(inventory.all_present().count(), 0);
         assert_eq!(inventory.with_url(&"https://example.com/wh_1".into()).count(), 0);
     }

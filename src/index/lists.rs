@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Index;
 use super::inventory::{Incarnation, Inventory, ListToken};
 use super::key::{NetworkKey, ResourceKey};
-use crate::provider::{Endpoint, EndpointId, Error, ErrorClass};
+use crate::provider::{Endpoint, EndpointId, Error, ErrorClass, Listing};
 use crate::resources::EndpointCounts;
 
 /// How the lists of one network went.
@@ -78,18 +78,19 @@ impl<N> Index<N> {
         &mut self,
         network: &NetworkKey,
         token: ListToken,
-        items: Vec<Endpoint>,
+        listing: impl Into<Listing>,
     ) -> BTreeSet<ResourceKey> {
         if self.networks.listed(network, token).is_none() {
             return BTreeSet::new();
         }
-        self.identify(network, items.iter());
+        let listing = listing.into();
+        self.identify(network, listing.endpoints.iter());
         let identity = self.identity(network);
         let Some(known) = self.networks.listed(network, token) else { return BTreeSet::new() };
         // Whether an endpoint is held is asked while it is changed.
         let mut inventory = std::mem::take(&mut known.inventory);
         let turn = known.lists.note(Ok(()));
-        let news = inventory.end_list(token, items, identity, |id| self.is_held(network, id));
+        let news = inventory.end_list(token, listing, identity, |id| self.is_held(network, id));
         if let Some(known) = self.networks.get_mut(network) {
             known.inventory = inventory;
         }

@@ -7,8 +7,8 @@ use kube::{Api, Client, ResourceExt as _};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::provider;
-use crate::resources::{Auth, SecretKey};
+use crate::provider::{self, ClientCredentials};
+use crate::resources::{Auth, ClientAuthentication, RequestFormat, SecretKey};
 
 /// Why the credentials of a network can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +65,6 @@ fn keys(auth: &Auth<SecretKey>) -> impl Iterator<Item = &SecretKey> {
 pub struct Credentials {
     /// What the client goes by.
     pub auth: provider::Auth,
-    /// A text that differs when one of their Secrets does.
-    pub versions: String,
     /// Where they come from, for a status: it holds nothing of what is in the Secrets.
     pub origin: String,
 }
@@ -90,13 +88,6 @@ pub async fn read(client: &Client, auth: &Auth<SecretKey>) -> Result<Credentials
             .ok_or_else(|| CredentialsError::NoSecret { namespace: namespace.clone(), name: name.clone() })?;
         secrets.insert((namespace, name), secret);
     }
-    let versions = secrets
-        .values()
-        .map(|secret| {
-            format!("{}@{}", secret.uid().unwrap_or_default(), secret.resource_version().unwrap_or_default())
-        })
-        .collect::<Vec<_>>()
-        .join(",");
     let value = |key: &SecretKey| {
         let secret = secrets.get(&(key.namespace.clone(), key.name.clone()));
         let bytes = secret.and_then(|secret| secret.data.as_ref()).and_then(|data| data.get(&key.key));
@@ -106,23 +97,36 @@ pub async fn read(client: &Client, auth: &Auth<SecretKey>) -> Result<Credentials
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
     };
     let auth = match (&auth.oauth2_client_credentials, &auth.bearer_token) {
-        (Some(oauth2), None) => provider::Auth::OAuth2ClientCredentials {
-            token_url: Url::parse(&oauth2.token_url).map_err(CredentialsError::TokenUrl)?,
-            audience: oauth2.audience.clone(),
-            client_id: value(&oauth2.client_id.secret_key_ref)?,
-            client_secret: value(&oauth2.client_secret.secret_key_ref)?,
-        },
+        (Some(oauth2), None) => {
+            let token_url = Url::parse(&oauth2.token_url).map_err(CredentialsError::TokenUrl)?;
+            let client_id = value(&oauth2.client_id.secret_key_ref)?;
+            let client_secret = value(&oauth2.client_secret.secret_key_ref)?;
+            provider::Auth::OAuth2ClientCredentials(ClientCredentials {
+                audience: oauth2.audience.clone(),
+                scope: oauth2.scope.clone(),
+                request_format: match oauth2.request_format {
+                    RequestFormat::Form => provider::RequestFormat::Form,
+                    RequestFormat::Json => provider::RequestFormat::Json,
+                },
+                client_authentication: match oauth2.client_authentication {
+                    ClientAuthentication::Body => provider::ClientAuthentication::Body,
+                    ClientAuthentication::Basic => provider::ClientAuthentication::Basic,
+                },
+                ..ClientCredentials::new(token_url, client_id, client_secret)
+            })
+        }
         (None, Some(token)) => provider::Auth::BearerToken(value(&token.secret_key_ref)?),
         _ => return Err(CredentialsError::NotOne),
     };
-    Ok(Credentials { auth, versions, origin: origin(declared, &secrets) })
+    Ok(Credentials { auth, origin: origin(declared, &secrets) })
 }
 
 /// Names each key, with the Secret's uid and version, and where a token for it is had.
 fn origin(auth: &Auth<SecretKey>, secrets: &BTreeMap<(String, String), Secret>) -> String {
     let issuer = auth.oauth2_client_credentials.iter();
-    let issuer =
-        issuer.flat_map(|oauth2| [Some(oauth2.token_url.clone()), oauth2.audience.clone()]).flatten();
+    let issuer = issuer
+        .flat_map(|oauth2| [Some(oauth2.token_url.clone()), oauth2.audience.clone(), oauth2.scope.clone()])
+        .flatten();
     let keys = keys(auth).map(|key| {
         let SecretKey { namespace, name, key } = key;
         let secret = secrets.get(&(namespace.clone(), name.clone()));

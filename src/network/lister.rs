@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -13,10 +12,13 @@ use tracing::{debug, warn};
 
 use crate::backoff::{Backoff, jittered};
 use crate::index::{ListToken, NetworkKey};
-use crate::provider::{Client, Endpoint, Error, ErrorClass, Priority};
+use crate::provider::{Client, EndpointId, Error, ErrorClass, Listing, Priority};
 
 /// The longest pause between lists while they fail for reasons that may pass by themselves.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How many ids a log line shows.
+const FEW: usize = 10;
 
 /// One network: its client, and the lister that keeps what is known of it fresh.
 #[derive(Debug)]
@@ -90,7 +92,7 @@ impl Network {
     pub async fn keep_listing(
         self: Arc<Self>,
         begin: impl Fn(Timestamp) -> Option<ListToken> + Send,
-        end: impl Fn(ListToken, Result<Vec<Endpoint>, Error>) + Send,
+        end: impl Fn(ListToken, Result<Listing, Error>) + Send,
     ) {
         let mut backoff = Backoff::new(Duration::from_millis(500), self.interval);
         let mut due = Instant::now();
@@ -133,20 +135,22 @@ impl Network {
         }
     }
 
-    async fn list(&self, priority: Priority, token: ListToken) -> (ListToken, Result<Vec<Endpoint>, Error>) {
+    async fn list(&self, priority: Priority, token: ListToken) -> (ListToken, Result<Listing, Error>) {
         let begun = Instant::now();
-        let items = self
-            .client
-            .list(priority)
-            .try_fold(Vec::<Endpoint>::new(), |mut items, page| async move {
-                items.extend(page.items);
-                Ok(items)
-            })
-            .await
-            .inspect(|items| debug!(network = %self.key, endpoints = items.len(), "listed"));
+        let listing = self.client.list(priority).await;
+        if let Ok(Listing { endpoints, unreadable, nameless }) = &listing {
+            debug!(network = %self.key, endpoints = endpoints.len(), "listed");
+            if !unreadable.is_empty() || *nameless > 0 {
+                let ids = unreadable.iter().take(FEW).map(EndpointId::as_str).collect::<Vec<_>>();
+                warn!(
+                    network = %self.key, unreadable = unreadable.len(), ?ids, nameless,
+                    "the list has items that can't be read: endpoints that it lacks may be among them"
+                );
+            }
+        }
         // The answers may have corrected the clock, which showed the local time before the first.
         let begun = self.client.now().checked_sub(begun.elapsed()).unwrap_or(Timestamp::MIN);
-        (token.begun_by(begun), items)
+        (token.begun_by(begun), listing)
     }
 }
 

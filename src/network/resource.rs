@@ -114,6 +114,9 @@ impl NetworkResource for WebhookNetwork {
                     OAuth2ClientCredentials {
                         token_url: oauth2.token_url.clone(),
                         audience: oauth2.audience.clone(),
+                        scope: oauth2.scope.clone(),
+                        request_format: oauth2.request_format,
+                        client_authentication: oauth2.client_authentication,
                         client_id: here(&oauth2.client_id),
                         client_secret: here(&oauth2.client_secret),
                     }

@@ -8,7 +8,7 @@ pub(super) const LIST_BYTES: usize = 4 * 1024 * 1024;
 /// The longest single endpoint, or token, that is read, in bytes.
 pub(super) const SINGLE_BYTES: usize = 256 * 1024;
 /// How much of an error's body is looked at, in bytes.
-pub(super) const ERROR_BYTES: usize = 4 * 1024;
+pub(super) const ERROR_BYTES: usize = 16 * 1024;
 
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +27,12 @@ pub(super) async fn read(mut response: Response, cap: usize) -> Result<Vec<u8>, 
     }
     let mut body = Vec::with_capacity(announced.unwrap_or_default());
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > cap {
+        let length = body.len() + chunk.len();
+        if length > cap {
             return Err(BodyError::TooLong(cap));
+        }
+        if length > body.capacity() {
+            body.reserve_exact(length.max(body.capacity() * 2).min(cap) - body.len());
         }
         body.extend_from_slice(&chunk);
     }

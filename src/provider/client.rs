@@ -49,9 +49,20 @@ impl Client {
     ///
     /// When the configuration cannot work, whatever the network does.
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
+        Self::succeeding(config, None)
+    }
+
+    /// Makes a client in the place of `before`. One of the same API goes on with its clock, its budget and what
+    /// it asked for: a pause is the API's wish, whoever asks and with whatever credentials.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration cannot work, whatever the network does.
+    pub fn succeeding(config: ClientConfig, before: Option<&Self>) -> Result<Self, ConfigError> {
         config.check()?;
         let collection = collection(&config.api_url);
-        let exchange = Exchange::new(config)?;
+        let before = before.map(|before| &before.inner).filter(|before| before.collection == collection);
+        let exchange = Exchange::new(config, before.map(|before| &before.exchange))?;
         Ok(Self { inner: Arc::new(Inner { collection, exchange }) })
     }
 
@@ -71,12 +82,8 @@ impl Client {
     ) -> Result<CreatedEndpoint, Error> {
         let operation = Operation::Create;
         let call = Call { no_later_than: Some(no_later_than), ..change(operation) };
-        let answer =
-            self.exchange().run(&call, |http| http.post(self.inner.collection.clone()).json(new)).await?;
-        answer
-            .body
-            .and_then(|body| wire::created(&body, new))
-            .map_err(|failure| Error::new(operation, failure))
+        let request = |http: &reqwest::Client| http.post(self.inner.collection.clone()).json(new);
+        self.exchange().run(&call, request, |body| wire::created(body, new)).await
     }
 
     /// Reads an endpoint.
@@ -87,12 +94,8 @@ impl Client {
     pub async fn get(&self, id: &EndpointId, priority: Priority) -> Result<Endpoint, Error> {
         let operation = Operation::Get;
         let url = self.item(operation, id)?;
-        let call = Call { operation, priority, cap: SINGLE_BYTES, no_later_than: None };
-        let answer = self.exchange().run(&call, |http| http.get(url.clone())).await?;
-        answer
-            .body
-            .and_then(|body| wire::endpoint(&body, id))
-            .map_err(|failure| Error::new(operation, failure))
+        let call = Call { operation, priority, cap: Some(SINGLE_BYTES), no_later_than: None };
+        self.exchange().run(&call, |http| http.get(url.clone()), |body| wire::endpoint(body, id)).await
     }
 
     /// Updates an endpoint and returns it as it is then.
@@ -103,12 +106,8 @@ impl Client {
     pub async fn patch(&self, id: &EndpointId, patch: &EndpointPatch) -> Result<Endpoint, Error> {
         let operation = Operation::Patch;
         let url = self.item(operation, id)?;
-        let answer =
-            self.exchange().run(&change(operation), |http| http.patch(url.clone()).json(patch)).await?;
-        answer
-            .body
-            .and_then(|body| wire::endpoint(&body, id))
-            .map_err(|failure| Error::new(operation, failure))
+        let request = |http: &reqwest::Client| http.patch(url.clone()).json(patch);
+        self.exchange().run(&change(operation), request, |body| wire::endpoint(body, id)).await
     }
 
     /// Deletes an endpoint. The status of the answer says it all; its body does not matter.
@@ -119,7 +118,8 @@ impl Client {
     pub async fn delete(&self, id: &EndpointId) -> Result<(), Error> {
         let operation = Operation::Delete;
         let url = self.item(operation, id)?;
-        self.exchange().run(&change(operation), |http| http.delete(url.clone())).await.map(drop)
+        let call = Call { cap: None, ..change(operation) };
+        self.exchange().run(&call, |http| http.delete(url.clone()), |_| Ok(())).await
     }
 
     /// Reads one page of the list, of at most 100 endpoints, beginning after the endpoint `after`.
@@ -134,13 +134,9 @@ impl Client {
         if let Some(after) = after {
             url.query_pairs_mut().append_pair("startingAfter", after.as_str());
         }
-        let call = Call { operation, priority, cap: LIST_BYTES, no_later_than: None };
-        let answer = self
-            .exchange()
-            .run(&call, |http| http.get(url.clone()))
-            .await
-            .map_err(|error| if after.is_some() { error.about_cursor() } else { error })?;
-        answer.body.and_then(|body| wire::page(&body)).map_err(|failure| Error::new(operation, failure))
+        let call = Call { operation, priority, cap: Some(LIST_BYTES), no_later_than: None };
+        let page = self.exchange().run(&call, |http| http.get(url.clone()), wire::page).await;
+        page.map_err(|error| if after.is_some() { error.about_cursor() } else { error })
     }
 
     /// The time by the API's clock: that of its latest answer, carried on by the local monotonic
@@ -184,7 +180,7 @@ impl Client {
 
 /// A change, of one endpoint.
 fn change(operation: Operation) -> Call {
-    Call { operation, priority: Priority::Change, cap: SINGLE_BYTES, no_later_than: None }
+    Call { operation, priority: Priority::Change, cap: Some(SINGLE_BYTES), no_later_than: None }
 }
 
 /// The collection's URL below the base URL, which may end in a slash.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::endpoint_url::EndpointUrl;
 use super::ids::{EndpointId, NetworkId};
@@ -106,13 +106,11 @@ impl fmt::Display for EndpointStatus {
 }
 
 /// A webhook endpoint as the API reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// The endpoint's id.
     pub id: EndpointId,
     /// The network that it belongs to.
-    #[serde(default, deserialize_with = "tolerant")]
     pub network_id: Option<NetworkId>,
     /// Where events are delivered.
     pub url: EndpointUrl,
@@ -121,18 +119,7 @@ pub struct Endpoint {
     /// Whether events are delivered.
     pub status: EndpointStatus,
     /// When it was created, by the API's clock.
-    #[serde(default, deserialize_with = "tolerant")]
     pub created_at: Option<Timestamp>,
-}
-
-/// Reads an optional field; a value that is not what the page documents counts as absent.
-pub(super) fn tolerant<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: serde::de::DeserializeOwned,
-{
-    let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).ok())
 }
 
 /// The body of a create.
@@ -169,10 +156,31 @@ pub struct EndpointPatch {
 }
 
 /// One page of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The endpoints of this page, in the API's order.
-    pub items: Vec<Endpoint>,
-    /// Whether another page follows; its cursor is the last item's id.
-    pub has_more: bool,
+    /// The endpoints that could be read, in the API's order.
+    pub endpoints: Vec<Endpoint>,
+    /// The ids of those that are there and could not be read.
+    pub unreadable: Vec<EndpointId>,
+    /// How many items did not even show an id.
+    pub nameless: usize,
+    /// The cursor of the page that follows, if one does: the last id of this one.
+    pub next: Option<EndpointId>,
+}
+
+/// The whole list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The endpoints that could be read, each once.
+    pub endpoints: Vec<Endpoint>,
+    /// Those that are there and could not be read.
+    pub unreadable: BTreeSet<EndpointId>,
+    /// How many items did not even show an id: each may be any endpoint.
+    pub nameless: usize,
+}
+
+impl From<Vec<Endpoint>> for Listing {
+    fn from(endpoints: Vec<Endpoint>) -> Self {
+        Self { endpoints, ..Self::default() }
+    }
 }

@@ -50,7 +50,9 @@ impl Error {
             }
             Failure::Forbidden { .. } => ErrorClass::Forbidden,
             // A page tells nothing of the endpoint, so what is asked is asked again; a change had no effect.
-            Failure::PageNotFound { .. } if self.operation == Operation::Get => ErrorClass::Retry,
+            Failure::PageNotFound { .. } if matches!(self.operation, Operation::Get | Operation::List) => {
+                ErrorClass::Retry
+            }
             Failure::NotFound { .. } | Failure::PageNotFound { .. } if self.operation.names_an_endpoint() => {
                 ErrorClass::NotFound
             }
@@ -94,6 +96,8 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match &self.failure {
             Failure::RateLimited { retry_after }
+            | Failure::Unauthorized { retry_after, .. }
+            | Failure::Rejected { retry_after, .. }
             | Failure::ServerError { retry_after, .. }
             | Failure::Token(TokenFailure::Unavailable { retry_after, .. }) => *retry_after,
             Failure::BudgetSpent { retry_after } | Failure::CircuitOpen { retry_after, .. } => {
@@ -110,6 +114,19 @@ impl Error {
         matches!(self.failure, Failure::BudgetSpent { .. } | Failure::HeldBack(_))
     }
 
+    /// Whether asking again at once or in a while won't help, though the call had no effect and may be repeated:
+    /// it takes a change of the network, or of its cursor, or the end of this process's term.
+    pub(super) fn is_lasting(&self) -> bool {
+        matches!(
+            self.failure,
+            Failure::TlsFailed { .. }
+                | Failure::AddressRefused { .. }
+                | Failure::Redirected { .. }
+                | Failure::CursorRefused { .. }
+                | Failure::HeldBack(_)
+        )
+    }
+
     /// The endpoint that a create made without telling us its secret: the API answered 2xx with a
     /// readable id and no secret.
     #[must_use]
@@ -124,7 +141,7 @@ impl Error {
     /// then means that the cursor's endpoint is gone, not that the request is wrong.
     pub(super) fn about_cursor(self) -> Self {
         match self.failure {
-            Failure::Rejected { status, .. } | Failure::NotFound { status } => {
+            Failure::Rejected { status, .. } | Failure::NotFound { status, .. } => {
                 Self { failure: Failure::CursorRefused { status }, ..self }
             }
             _ => self,
@@ -138,7 +155,7 @@ impl Error {
     pub(crate) fn of_list(status: StatusCode) -> Self {
         let detail = Detail::default();
         let failure = match status {
-            StatusCode::UNAUTHORIZED => Failure::Unauthorized { detail },
+            StatusCode::UNAUTHORIZED => Failure::Unauthorized { detail, retry_after: None },
             StatusCode::FORBIDDEN => Failure::Forbidden { detail },
             _ => Failure::ServerError { status, detail, retry_after: None },
         };
@@ -152,13 +169,13 @@ pub(super) enum Failure {
     #[error("the id cannot be part of a URL; correct spec.endpointId")]
     InvalidId,
     #[error("the API refused the request with {status}{detail}; {}", advice(*.status))]
-    Rejected { status: StatusCode, detail: Detail },
+    Rejected { status: StatusCode, detail: Detail, retry_after: Option<Duration> },
     #[error("the API did not accept the credentials (401){detail}; check the network's credentials")]
-    Unauthorized { detail: Detail },
+    Unauthorized { detail: Detail, retry_after: Option<Duration> },
     #[error("the API client lacks the webhook scopes (403){detail}; ask the vendor's support to grant them")]
     Forbidden { detail: Detail },
-    #[error("the API does not know it ({status}); if this persists, check the network's apiUrl")]
-    NotFound { status: StatusCode },
+    #[error("the API does not know it ({status}){detail}; if this persists, check the network's apiUrl")]
+    NotFound { status: StatusCode, detail: Detail },
     #[error(
         "a page that is not the API's says {status}; if this persists, check the network's apiUrl and the gateway before it"
     )]
@@ -218,10 +235,8 @@ fn advice(status: StatusCode) -> &'static str {
 /// Why there is no token. Nothing was sent to the API.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum TokenFailure {
-    #[error(
-        "the token URL refused the client credentials with {status}{detail}; check clientId, clientSecret and audience"
-    )]
-    Refused { status: StatusCode, detail: Detail },
+    #[error("the token URL refused the client credentials with {status}{detail}; check {advice}")]
+    Refused { status: StatusCode, detail: Detail, advice: &'static str },
     #[error("the token URL gave no token{detail}; check tokenUrl and the way to it")]
     Unavailable { detail: Detail, retry_after: Option<Duration> },
     #[error(transparent)]
@@ -271,6 +286,10 @@ impl Failure {
             // What a gateway says when there is nothing behind it; a 500 may be about one request.
             Self::ServerError { status, retry_after, .. } if matches!(status.as_u16(), 502..=504) => {
                 Outcome::Failed { cause: self.reason(), retry_after: *retry_after }
+            }
+            Self::ServerError { retry_after: Some(asked), .. }
+            | Self::Unauthorized { retry_after: Some(asked), .. } => {
+                Outcome::Limited { retry_after: Some(*asked) }
             }
             _ => Outcome::Answered,
         })
@@ -324,22 +343,6 @@ impl Detail {
     }
 }
 
-impl Detail {
-    /// Whether the API speaks of a limit to the rate of calls: some refuse them with 403, as GitHub's secondary
-    /// limits do (<https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
-    pub(super) fn tells_of_a_rate(&self) -> bool {
-        let text = self.0.to_ascii_lowercase();
-        ["rate limit", "ratelimit", "too many requests", "throttl"].iter().any(|words| text.contains(words))
-    }
-}
-
-impl Detail {
-    /// Whether it is the beginning of a page for people: a gateway's, since the API answers in JSON.
-    pub(super) fn is_page(&self) -> bool {
-        self.0.starts_with('<')
-    }
-}
-
 impl fmt::Display for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
@@ -347,6 +350,11 @@ impl fmt::Display for Detail {
         }
         write!(f, ": {}", self.0)
     }
+}
+
+/// An answer that is not what the API documents, in a few words of our own.
+pub(super) fn invalid(detail: &str) -> Failure {
+    Failure::InvalidResponse { detail: Detail::new(detail) }
 }
 
 struct Seconds<'a>(&'a Duration);

@@ -43,7 +43,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// Control characters, and the formatting characters that reorder or hide text in a terminal.
-fn is_printable(c: char) -> bool {
+pub(super) fn is_printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -1,6 +1,7 @@
 //! One request and its answer: token, permit, status and body.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -9,12 +10,17 @@ use reqwest::{RequestBuilder, Response};
 use super::body::{self, BodyError, ERROR_BYTES};
 use super::clock;
 use super::config::{ClientConfig, ConfigError, Priority};
-use super::error::{Detail, Error, Failure};
+use super::error::{Detail, Error, Failure, invalid};
 use super::excerpt::excerpt;
 use super::limiter::{Limiter, Outcome};
+use super::message;
 use super::operation::Operation;
 use super::token::{Token, TokenSource};
 use super::transport::Transport;
+
+/// How long a page of a list waits for its turn at least: nobody is kept waiting by it, and a list that is turned
+/// away whenever there is much to do would never end.
+const LIST_PATIENCE: Duration = Duration::from_mins(1);
 
 /// What all calls of one network share.
 pub(super) struct Exchange {
@@ -23,33 +29,34 @@ pub(super) struct Exchange {
     /// The one source of this network's token.
     tokens: TokenSource,
     /// The one budget and circuit of this network.
-    pub(super) limiter: Limiter,
+    pub(super) limiter: Arc<Limiter>,
 }
 
 /// What a call is, but for its request.
 pub(super) struct Call {
     pub(super) operation: Operation,
     pub(super) priority: Priority,
-    /// The most that is read of the answer, in bytes.
-    pub(super) cap: usize,
+    /// The most that is read of the answer, in bytes; `None` when its status says it all.
+    pub(super) cap: Option<usize>,
     /// When it is too late to send it, by the API's clock.
     pub(super) no_later_than: Option<Timestamp>,
 }
 
-/// An answer with a status of success.
-pub(super) struct Success {
-    /// The whole body, or why it could not be read.
-    pub(super) body: Result<Vec<u8>, Failure>,
-}
-
 impl Exchange {
-    pub(super) fn new(config: ClientConfig) -> Result<Self, ConfigError> {
-        let transport = Transport::new(&config)?;
-        Ok(Self {
-            tokens: TokenSource::new(transport.clone(), config.auth)?,
-            transport,
-            limiter: Limiter::new(config.limits),
-        })
+    /// `before` is the exchange whose place this one takes: what the API asked it for, and the API's clock, count
+    /// for this one too.
+    pub(super) fn new(config: ClientConfig, before: Option<&Self>) -> Result<Self, ConfigError> {
+        let mut transport = Transport::new(&config)?;
+        let limiter = match before {
+            Some(before) => {
+                transport.clock = Arc::clone(&before.transport.clock);
+                before.limiter.adjust(config.limits);
+                Arc::clone(&before.limiter)
+            }
+            None => Arc::new(Limiter::new(config.limits)),
+        };
+        let tokens = TokenSource::new(transport.clone(), config.auth, before.map(|before| &before.tokens))?;
+        Ok(Self { transport, tokens, limiter })
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -61,16 +68,17 @@ impl Exchange {
         token.map(drop).map_err(|failure| Error::new(Operation::Authenticate, failure))
     }
 
-    /// Sends a request; once more when the API did not accept the token, which certainly had no
-    /// effect, and another token could be had.
-    pub(super) async fn run(
+    /// Sends a request and has `read` make something of the answer's body; sends it once more when the API did
+    /// not accept the token, which certainly had no effect, and another token could be had.
+    pub(super) async fn run<T>(
         &self,
         call: &Call,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
-    ) -> Result<Success, Error> {
+        read: impl Fn(&[u8]) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
         let Call { operation, .. } = *call;
         let started = Instant::now();
-        let result = self.run_with_renewal(call, request).await;
+        let result = self.run_with_renewal(call, request, read).await;
         let elapsed = started.elapsed();
         result
             .map_err(|failure| Error::new(operation, failure))
@@ -80,32 +88,37 @@ impl Exchange {
             .inspect(|_| tracing::debug!(%operation, ?elapsed, "API call succeeded"))
     }
 
-    async fn run_with_renewal(
+    async fn run_with_renewal<T>(
         &self,
         call: &Call,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
-    ) -> Result<Success, Failure> {
+        read: impl Fn(&[u8]) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let token = self.tokens.token().await?;
-        let refused = match self.run_once(call, &request, &token).await {
+        let refused = match self.run_once(call, &request, &read, &token).await {
             Err(refused @ Failure::Unauthorized { .. }) => refused,
             result => return result,
         };
         let Some(renewed) = self.tokens.renew(&token).await? else { return Err(refused) };
-        self.run_once(call, &request, &renewed).await
+        self.run_once(call, &request, &read, &renewed).await
     }
 
-    async fn run_once(
+    async fn run_once<T>(
         &self,
         call: &Call,
         request: &impl Fn(&reqwest::Client) -> RequestBuilder,
+        read: &impl Fn(&[u8]) -> Result<T, Failure>,
         token: &Token,
-    ) -> Result<Success, Failure> {
-        let patience = self.transport.patience(call.no_later_than)?;
+    ) -> Result<T, Failure> {
+        let mut patience = self.transport.patience(call.no_later_than)?;
+        if call.operation == Operation::List && self.limiter.pause() <= patience {
+            patience = patience.max(LIST_PATIENCE);
+        }
         let permit = self.limiter.acquire(call.operation, call.priority, patience).await?;
-        let result = self.attempt(call, request, token).await;
+        let result = self.attempt(call, request, read, token).await;
         let outcome = match &result {
-            Ok(Success { body: Ok(_) }) => Some(Outcome::Answered),
-            Ok(Success { body: Err(failure) }) | Err(failure) => failure.outcome(),
+            Ok(_) => Some(Outcome::Answered),
+            Err(failure) => failure.outcome(),
         };
         if let Some(outcome) = outcome {
             permit.finish(outcome);
@@ -113,32 +126,35 @@ impl Exchange {
         result
     }
 
-    async fn attempt(
+    async fn attempt<T>(
         &self,
         call: &Call,
         request: &impl Fn(&reqwest::Client) -> RequestBuilder,
+        read: &impl Fn(&[u8]) -> Result<T, Failure>,
         token: &Token,
-    ) -> Result<Success, Failure> {
+    ) -> Result<T, Failure> {
         let authorized = |http: &_| request(http).header(http::header::AUTHORIZATION, token.header());
         let response = self.transport.send(call.no_later_than, authorized).await?;
-        self.transport.clock.learn(response.headers(), Instant::now());
-        if response.status() != StatusCode::UNAUTHORIZED {
-            self.tokens.accepted(token);
+        let seen = Instant::now();
+        if !response.status().is_success() {
+            return Err(self.refusal(response, token).await);
         }
-        if response.status().is_success() {
-            let body = body::read(response, call.cap).await.map_err(|error| self.unread(&error));
-            return Ok(Success { body });
-        }
-        let refusal = self.refusal(response, token).await;
-        if matches!(refusal, Failure::Forbidden { .. }) {
-            self.tokens.lacks_scope(token);
-        }
-        Err(refusal)
+        let Some(cap) = call.cap else {
+            let text = body::beginning(response, ERROR_BYTES).await;
+            // That is what a proxy or a portal says, and not the API.
+            return if message::is_html(text.as_bytes()) { Err(invalid("an HTML page")) } else { read(&[]) };
+        };
+        let headers = response.headers().clone();
+        let body = body::read(response, cap).await.map_err(|error| self.unread(&error))?;
+        let answer = read(&body)?;
+        // What is not the API's own answer does not tell its time: a proxy has a clock too.
+        self.transport.clock.learn(&headers, seen);
+        Ok(answer)
     }
 
     fn unread(&self, error: &BodyError) -> Failure {
         match error {
-            BodyError::TooLong(_) => Failure::InvalidResponse { detail: Detail::new(error.to_string()) },
+            BodyError::TooLong(_) => invalid(&error.to_string()),
             BodyError::Lost(error) => self.transport.failure(error),
         }
     }
@@ -150,24 +166,31 @@ impl Exchange {
         let text = body::beginning(response, ERROR_BYTES).await;
         let mut secrets = self.tokens.secrets();
         secrets.push(token.secret());
-        let detail = Detail::new(excerpt(&text, &secrets));
-        refusal(status, &headers, detail, self.now())
+        let detail = Detail::new(excerpt(&message::message(&text), &secrets));
+        let refusal = refusal(status, &headers, &text, detail, self.now());
+        if matches!(refusal, Failure::Forbidden { .. }) {
+            self.tokens.lacks_scope(token);
+        }
+        refusal
     }
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, detail: Detail, now: Timestamp) -> Failure {
+fn refusal(status: StatusCode, headers: &HeaderMap, text: &str, detail: Detail, now: Timestamp) -> Failure {
     let retry_after = clock::retry_after(headers, now);
     match status.as_u16() {
-        401 => Failure::Unauthorized { detail },
-        403 if retry_after.is_some() || detail.tells_of_a_rate() => Failure::RateLimited { retry_after },
-        403 => Failure::Forbidden { detail },
-        404 | 410 if detail.is_page() || is_html(headers) => Failure::PageNotFound { status },
-        404 | 410 => Failure::NotFound { status },
         429 => Failure::RateLimited { retry_after },
+        401 | 403 if message::tells_of_a_rate(text) => Failure::RateLimited { retry_after },
+        401 => Failure::Unauthorized { detail, retry_after },
+        403 if retry_after.is_some() => Failure::RateLimited { retry_after },
+        403 => Failure::Forbidden { detail },
+        404 | 410 if message::is_html(text.as_bytes()) || is_html(headers) => {
+            Failure::PageNotFound { status }
+        }
+        404 | 410 => Failure::NotFound { status, detail },
         408 | 500..=599 => Failure::ServerError { status, detail, retry_after },
         300..=399 => Failure::Redirected { status },
-        400..=499 => Failure::Rejected { status, detail },
-        _ => Failure::InvalidResponse { detail: Detail::new(format!("status {status}")) },
+        400..=499 => Failure::Rejected { status, detail, retry_after },
+        _ => invalid(&format!("status {status}")),
     }
 }
 

@@ -19,6 +19,7 @@ mod fence;
 mod ids;
 mod limiter;
 mod list;
+mod message;
 mod operation;
 mod pause;
 mod token;
@@ -28,9 +29,12 @@ mod wire;
 
 pub use self::address::AddressPolicy;
 pub use self::client::Client;
-pub use self::config::{Auth, ClientConfig, ConfigError, Field, Limits, Priority};
+pub use self::config::{
+    Auth, ClientAuthentication, ClientConfig, ClientCredentials, ConfigError, Field, Limits, Priority,
+    RequestFormat,
+};
 pub use self::endpoint::{
-    CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, EventType, NewEndpoint, Page,
+    CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, EventType, Listing, NewEndpoint, Page,
 };
 pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};

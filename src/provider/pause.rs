@@ -1,6 +1,8 @@
 //! Pauses that grow while things stay bad.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// A pause that doubles from one beginning to the next, until it is reset.
 #[derive(Clone, Debug)]

@@ -1,18 +1,26 @@
 //! The token of a network: fetched once, shared by all calls, renewed before it expires.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
+use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use url::Url;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use url::form_urlencoded;
 
 use super::body::{self, BodyError, ERROR_BYTES, SINGLE_BYTES};
 use super::clock;
-use super::config::{Auth, ConfigError};
+use super::config::{Auth, ClientAuthentication, ClientCredentials, ConfigError, RequestFormat};
 use super::error::{Detail, Failure, TokenFailure};
 use super::excerpt::excerpt;
+use super::message;
 use super::token_life::{Decision, TokenLife};
 use super::transport::Transport;
 use super::wire;
@@ -30,43 +38,23 @@ pub(super) enum TokenSource {
     Issued(Box<Issuer>),
 }
 
-/// OAuth 2.0 client credentials (RFC 6749, section 4.4), in the JSON form that the vendor documents.
+/// Fetches tokens for client credentials.
 pub(super) struct Issuer {
     transport: Transport,
-    token_url: Url,
-    audience: Option<String>,
-    client_id: SecretString,
-    client_secret: SecretString,
+    client: ClientCredentials,
     /// What is known of the token; never held across an await.
     life: Mutex<TokenLife>,
     /// Held while a token is fetched, so that there is one request however many calls wait for it.
     flight: tokio::sync::Mutex<()>,
 }
 
-#[derive(Serialize)]
-struct TokenRequest<'a> {
-    client_id: &'a str,
-    client_secret: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audience: Option<&'a str>,
-    grant_type: &'static str,
-}
-
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct TokenAnswer<'a> {
     access_token: String,
-    #[serde(default)]
-    token_type: Option<String>,
-    #[serde(default)]
-    expires_in: Option<ExpiresIn>,
-}
-
-/// Seconds, as a number or, from some issuers, as a string of digits.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ExpiresIn {
-    Number(f64),
-    Text(String),
+    #[serde(borrow)]
+    token_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    expires_in: Option<&'a RawValue>,
 }
 
 /// What an issuer granted.
@@ -78,21 +66,25 @@ struct Grant {
 }
 
 impl TokenSource {
-    pub(super) fn new(transport: Transport, auth: Auth) -> Result<Self, ConfigError> {
+    /// `before` is the source whose place this one takes.
+    pub(super) fn new(transport: Transport, auth: Auth, before: Option<&Self>) -> Result<Self, ConfigError> {
         match auth {
             Auth::BearerToken(secret) => {
                 let header =
                     bearer(&secret).ok_or(ConfigError::Credential { credential: "the bearer token" })?;
                 Ok(Self::Fixed(Token::fixed(secret, header)))
             }
-            Auth::OAuth2ClientCredentials { token_url, audience, client_id, client_secret } => {
+            Auth::OAuth2ClientCredentials(client) => {
+                let life = match before {
+                    Some(Self::Issued(issuer)) if issuer.client.token_url == client.token_url => {
+                        TokenLife::succeeding(&issuer.life())
+                    }
+                    _ => TokenLife::default(),
+                };
                 Ok(Self::Issued(Box::new(Issuer {
                     transport,
-                    token_url,
-                    audience,
-                    client_id,
-                    client_secret,
-                    life: Mutex::default(),
+                    client,
+                    life: Mutex::new(life),
                     flight: tokio::sync::Mutex::default(),
                 })))
             }
@@ -121,14 +113,6 @@ impl TokenSource {
         }
     }
 
-    /// Notes that the API accepted the token.
-    pub(super) fn accepted(&self, token: &Token) {
-        match self {
-            Self::Fixed(_) => {}
-            Self::Issued(issuer) => issuer.life().accepted(token),
-        }
-    }
-
     /// Notes that the API said that the token lacks a scope.
     pub(super) fn lacks_scope(&self, token: &Token) {
         match self {
@@ -141,7 +125,7 @@ impl TokenSource {
     pub(super) fn secrets(&self) -> Vec<&SecretString> {
         match self {
             Self::Fixed(_) => Vec::new(),
-            Self::Issued(issuer) => vec![&issuer.client_id, &issuer.client_secret],
+            Self::Issued(issuer) => vec![&issuer.client.client_id, &issuer.client.client_secret],
         }
     }
 }
@@ -177,17 +161,7 @@ impl Issuer {
     }
 
     async fn fetch(&self) -> Result<Grant, TokenFailure> {
-        let request = TokenRequest {
-            client_id: self.client_id.expose_secret(),
-            client_secret: self.client_secret.expose_secret(),
-            audience: self.audience.as_deref(),
-            grant_type: "client_credentials",
-        };
-        let response = self
-            .transport
-            .send(None, |http| http.post(self.token_url.clone()).json(&request))
-            .await
-            .map_err(lost)?;
+        let response = self.transport.send(None, |http| self.request(http)).await.map_err(lost)?;
         let status = response.status();
         if !status.is_success() {
             let retry_after = clock::retry_after(response.headers(), jiff::Timestamp::now());
@@ -203,13 +177,54 @@ impl Issuer {
         grant(&body)
     }
 
-    fn refusal(&self, status: StatusCode, text: &str, retry_after: Option<Duration>) -> TokenFailure {
-        let text = excerpt(text, &[&self.client_id, &self.client_secret]);
-        // RFC 6749, section 5.2, answers wrong credentials with 400 or 401; Auth0 also with 403.
-        if matches!(status.as_u16(), 400 | 401 | 403 | 422) {
-            return TokenFailure::Refused { status, detail: Detail::new(text) };
+    fn request(&self, http: &reqwest::Client) -> RequestBuilder {
+        let ClientCredentials {
+            token_url,
+            audience,
+            scope,
+            client_id,
+            client_secret,
+            request_format,
+            client_authentication,
+        } = &self.client;
+        let (id, secret) = (client_id.expose_secret(), client_secret.expose_secret());
+        let mut fields = vec![("grant_type", "client_credentials")];
+        fields.extend(scope.as_deref().map(|scope| ("scope", scope)));
+        fields.extend(audience.as_deref().map(|audience| ("audience", audience)));
+        let mut request = http.post(token_url.clone());
+        match client_authentication {
+            ClientAuthentication::Body => fields.extend([("client_id", id), ("client_secret", secret)]),
+            ClientAuthentication::Basic => request = request.header(AUTHORIZATION, basic(id, secret)),
         }
-        let detail = if text.is_empty() { status.to_string() } else { format!("{status}: {text}") };
+        match request_format {
+            RequestFormat::Json => request.json(&fields.into_iter().collect::<BTreeMap<_, _>>()),
+            RequestFormat::Form => {
+                let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+            }
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, text: &str, retry_after: Option<Duration>) -> TokenFailure {
+        let told = excerpt(&message::message(text), &[&self.client.client_id, &self.client.client_secret]);
+        let error = message::oauth_error(text);
+        let advice = match error.as_deref() {
+            Some("invalid_scope") => "scope",
+            Some("invalid_target") => "audience and scope",
+            Some("invalid_request" | "unsupported_grant_type") => {
+                "requestFormat, clientAuthentication, audience and scope"
+            }
+            _ => "clientId, clientSecret and audience",
+        };
+        let passing = retry_after.is_some()
+            || message::tells_of_a_rate(text)
+            || message::is_html(text.as_bytes())
+            || matches!(error.as_deref(), Some("server_error" | "temporarily_unavailable"));
+        // RFC 6749, section 5.2, answers wrong credentials with 400 or 401; Auth0 also with 403.
+        if matches!(status.as_u16(), 400 | 401 | 403 | 422) && !passing {
+            return TokenFailure::Refused { status, detail: Detail::new(told), advice };
+        }
+        let detail = if told.is_empty() { status.to_string() } else { format!("{status}: {told}") };
         TokenFailure::Unavailable { detail: Detail::new(detail), retry_after }
     }
 
@@ -232,34 +247,41 @@ fn lost(failure: Failure) -> TokenFailure {
 
 /// Reads an issuer's answer.
 fn grant(body: &[u8]) -> Result<Grant, TokenFailure> {
-    let answer: TokenAnswer =
+    if message::is_html(body) {
+        return Err(unusable("an HTML page"));
+    }
+    let answer: TokenAnswer<'_> =
         serde_json::from_slice(body).map_err(|error| unusable(wire::describe(&error)))?;
     if let Some(kind) = answer.token_type
-        && !kind.eq_ignore_ascii_case("bearer")
+        && !kind.get().trim_matches('"').eq_ignore_ascii_case("bearer")
     {
         return Err(unusable("its token_type is not Bearer"));
     }
-    let lifetime = answer.expires_in.map(|expires_in| {
-        expires_in.seconds().ok_or_else(|| unusable("its expires_in is not a positive number of seconds"))
-    });
     let secret = SecretString::from(answer.access_token);
     let header =
         bearer(&secret).ok_or_else(|| unusable("its access_token is empty, too long or not printable"))?;
-    Ok(Grant { secret, header, lifetime: lifetime.transpose()? })
+    Ok(Grant { secret, header, lifetime: answer.expires_in.and_then(lifetime) })
 }
 
-impl ExpiresIn {
-    fn seconds(&self) -> Option<Duration> {
-        let seconds = match self {
-            Self::Number(seconds) => *seconds,
-            Self::Text(text) => text.parse().ok()?,
-        };
-        // A lifetime beyond what a Duration holds is cut later; infinity and NaN are no lifetimes.
-        if !seconds.is_finite() || seconds <= 0.0 {
-            return None;
-        }
-        Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+/// Seconds, as a number or, from some issuers, as a string. What is no lifetime tells none: a token was issued all
+/// the same, and whether it is good is for the API to say.
+fn lifetime(expires_in: &RawValue) -> Option<Duration> {
+    let seconds: f64 = expires_in.get().trim_matches('"').trim().parse().ok()?;
+    if seconds.is_nan() || seconds <= 0.0 {
+        return None;
     }
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// The `Authorization` header of RFC 6749, section 2.3.1: each part is encoded like a form before.
+fn basic(id: &str, secret: &str) -> HeaderValue {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let both = BASE64_STANDARD.encode(format!("{}:{}", encode(id), encode(secret)));
+    // Base64 is always good for a header.
+    let header = HeaderValue::try_from(format!("Basic {both}"));
+    let mut header = header.unwrap_or_else(|_| HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    header
 }
 
 /// The `Authorization` header for a token; HTTP libraries do not show its value in their logs.
@@ -305,19 +327,47 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_client_authenticates_itself_by_basic_as_the_rfc_encodes_it() {
+        let header = basic("id:1", "a b+%ü");
+        assert!(header.is_sensitive());
+        let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        let decoded = BASE64_STANDARD.decode(encoded).unwrap();
+        assert_eq!(String::from_utf8(decoded).unwrap(), "id%3A1:a+b%2B%25%C3%BC");
+    }
+
+    #[test]
+    fn a_lifetime_is_read_as_issuers_write_it() {
+        for (expires_in, seconds) in [
+            ("3600", Some(3600)),
+            ("3600.5", Some(3600)),
+            (r#""3600""#, Some(3600)),
+            (r#"" 60 ""#, Some(60)),
+            ("1e300", Some(u64::MAX)),
+            ("0", None),
+            ("-5", None),
+            (r#""soon""#, None),
+            (r#""NaN""#, None),
+            (r#""""#, None),
+            ("true", None),
+            (r#"{"seconds": 5}"#, None),
+        ] {
+            let body = format!(r#"{{"access_token": "t", "expires_in": {expires_in}}}"#);
+            let lifetime = grant(body.as_bytes()).unwrap().lifetime;
+            assert_eq!(lifetime.map(|lifetime| lifetime.as_secs()), seconds, "{expires_in}");
+        }
+    }
+
     #[tokio::test]
     async fn a_slow_renewal_holds_nobody_up_while_the_old_token_is_good() {
         // It accepts connections and never answers.
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let token_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let auth = Auth::OAuth2ClientCredentials {
-            token_url,
-            audience: None,
-            client_id: "id".into(),
-            client_secret: "secret".into(),
-        };
+        let client = ClientCredentials::new(token_url, "id".into(), "secret".into());
+        let auth = Auth::OAuth2ClientCredentials(client);
         let transport = Transport::new(&config(auth.clone())).unwrap();
-        let TokenSource::Issued(issuer) = TokenSource::new(transport, auth).unwrap() else { panic!("OAuth") };
+        let source = TokenSource::new(transport, auth, None).unwrap();
+        let TokenSource::Issued(issuer) = source else { panic!("OAuth") };
         let asked = Instant::now().checked_sub(Duration::from_secs(90)).unwrap();
         let lifetime = Some(Duration::from_secs(100));
         issuer.life().fetched("old".into(), HeaderValue::from_static("Bearer old"), lifetime, asked);

@@ -1,10 +1,11 @@
 //! When a token is good, when to fetch another one, and when to leave the issuer in peace. No clock,
 //! no I/O: every question comes with the time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::HeaderValue;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use super::error::TokenFailure;
 use super::pause::Pause;
@@ -72,7 +73,7 @@ pub(super) struct TokenLife {
     failure: Option<TokenFailure>,
     /// How long the issuer is left in peace after failures.
     issuer_pause: Pause,
-    /// How long a token that the API never accepted is kept before another is tried.
+    /// How long a token is kept after one was given up because the API did not accept it.
     refusal_pause: Pause,
 }
 
@@ -82,8 +83,6 @@ struct Held {
     asked_at: Instant,
     renew_at: Instant,
     expires_at: Instant,
-    /// Whether the API has ever accepted it.
-    accepted: bool,
 }
 
 impl Default for TokenLife {
@@ -99,6 +98,16 @@ impl Default for TokenLife {
 }
 
 impl TokenLife {
+    /// What is known of the tokens of other credentials that the same issuer gives: what it asked for.
+    pub(super) fn succeeding(before: &Self) -> Self {
+        let mut life = Self::default();
+        if let Some(failure @ TokenFailure::Unavailable { .. }) = &before.failure {
+            life.failure = Some(failure.clone());
+            life.issuer_pause = before.issuer_pause.clone();
+        }
+        life
+    }
+
     pub(super) fn decide(&self, now: Instant) -> Decision {
         let resting = self.issuer_pause.remaining(now);
         let valid = self.current.as_ref().filter(|held| now < held.expires_at);
@@ -130,8 +139,10 @@ impl TokenLife {
         let renew_at = asked + lifetime.saturating_sub(MAX_MARGIN.min(lifetime / 5));
         self.fetched += 1;
         let token = Token { secret, header, number: self.fetched };
-        self.current =
-            Some(Held { token: token.clone(), asked_at: asked, renew_at, expires_at, accepted: false });
+        let aged = self.current.replace(Held { token: token.clone(), asked_at: asked, renew_at, expires_at });
+        if aged.is_some() {
+            self.refusal_pause.reset();
+        }
         self.failure = None;
         self.issuer_pause.reset();
         token
@@ -147,14 +158,6 @@ impl TokenLife {
         }
     }
 
-    /// Notes that the API accepted `token`.
-    pub(super) fn accepted(&mut self, token: &Token) {
-        if let Some(held) = self.current.as_mut().filter(|held| held.token.number == token.number) {
-            held.accepted = true;
-            self.refusal_pause.reset();
-        }
-    }
-
     /// Notes that the API said that `token` lacks a scope: the next call fetches another one, unless this
     /// one is young.
     pub(super) fn lacks_scope(&mut self, token: &Token, now: Instant) {
@@ -166,19 +169,17 @@ impl TokenLife {
         }
     }
 
-    /// Notes that the API did not accept `token`. Tells whether another one is worth trying: always
-    /// when it had been accepted before, or when another call has already renewed it; otherwise only
-    /// now and then, because an API that accepts none would have us fetch tokens for ever.
+    /// Notes that the API did not accept `token`. Tells whether another one is worth trying: when another call has
+    /// already renewed it, and else once, and then after growing pauses until one has lived to its end. An API may
+    /// accept none, or accept each for some calls and none for others, and would have us fetch tokens for ever.
     pub(super) fn refused(&mut self, token: &Token, now: Instant) -> bool {
-        let Some(held) = self.current.as_ref().filter(|held| held.token.number == token.number) else {
+        if self.current.as_ref().is_none_or(|held| held.token.number != token.number) {
             return true;
-        };
-        if !held.accepted {
-            if self.refusal_pause.remaining(now).is_some() {
-                return false;
-            }
-            self.refusal_pause.begin(now, None);
         }
+        if self.refusal_pause.remaining(now).is_some() {
+            return false;
+        }
+        self.refusal_pause.begin(now, None);
         self.current = None;
         true
     }
@@ -283,38 +284,71 @@ mod tests {
 
         fetch(&mut life, Some(60), now);
         let status = StatusCode::UNAUTHORIZED;
-        let refused = TokenFailure::Refused { status, detail: Detail::default() };
+        let refused = TokenFailure::Refused { status, detail: Detail::default(), advice: "" };
         life.failed(refused, now + 60 * SECOND).unwrap_err();
         assert_eq!(word(&life.decide(now + 60 * SECOND)), "fail");
         assert_eq!(word(&life.decide(now + 61 * SECOND)), "fetch");
     }
 
     #[test]
-    fn a_token_that_worked_is_replaced_at_once_when_it_is_refused() {
-        let now = Instant::now();
+    fn a_refused_token_is_replaced_once_and_then_after_growing_pauses() {
+        let mut now = Instant::now();
         let mut life = TokenLife::default();
-        for _ in 0..3 {
-            let token = fetch(&mut life, Some(3600), now);
-            life.accepted(&token);
+        let mut pauses = Vec::new();
+        for _ in 0..11 {
+            let token = fetch(&mut life, Some(86_400), now);
             assert!(life.refused(&token, now));
             assert_eq!(word(&life.decide(now)), "fetch");
+            let token = fetch(&mut life, Some(86_400), now);
+            let mut pause = 0;
+            while !life.refused(&token, now + pause * SECOND) {
+                assert_eq!(
+                    word(&life.decide(now + pause * SECOND)),
+                    "use",
+                    "other calls may well go on with it"
+                );
+                pause += 1;
+            }
+            pauses.push(pause);
+            now += (pause + 400) * SECOND;
         }
+        assert_eq!(pauses[..5], [1, 4, 16, 64, 256]);
+        assert_eq!(pauses[5..], [300; 6]);
     }
 
     #[test]
-    fn a_token_that_never_worked_is_replaced_now_and_then_only() {
+    fn a_token_that_lived_to_its_end_makes_up_for_refused_ones() {
         let start = Instant::now();
         let mut life = TokenLife::default();
-        let token = fetch(&mut life, Some(3600), start);
+        let token = fetch(&mut life, Some(100), start);
         assert!(life.refused(&token, start));
-        let token = fetch(&mut life, Some(3600), start);
+        fetch(&mut life, Some(100), start);
 
-        assert!(!life.refused(&token, start));
-        assert!(life.refused(&token, start + SECOND));
+        let token = fetch(&mut life, Some(100), start + 90 * SECOND);
+        assert!(life.refused(&token, start + 90 * SECOND));
+        let token = fetch(&mut life, Some(100), start + 90 * SECOND);
+        assert!(!life.refused(&token, start + 90 * SECOND));
+        assert!(life.refused(&token, start + 91 * SECOND));
+    }
 
-        let token = fetch(&mut life, Some(3600), start + SECOND);
-        assert!(!life.refused(&token, start + 2 * SECOND));
-        assert!(life.refused(&token, start + 3 * SECOND));
+    #[test]
+    fn what_the_issuer_asked_for_holds_for_other_credentials_too() {
+        let now = Instant::now();
+        let mut life = TokenLife::default();
+        life.failed(unavailable(Some(60 * SECOND)), now).unwrap_err();
+        let after = TokenLife::succeeding(&life);
+        assert_eq!(word(&after.decide(now + 59 * SECOND)), "fail");
+        assert_eq!(word(&after.decide(now + 60 * SECOND)), "fetch");
+
+        let mut life = TokenLife::default();
+        let status = StatusCode::UNAUTHORIZED;
+        life.failed(TokenFailure::Refused { status, detail: Detail::default(), advice: "" }, now)
+            .unwrap_err();
+        assert_eq!(
+            word(&TokenLife::succeeding(&life).decide(now)),
+            "fetch",
+            "that was about the earlier ones"
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{ACCEPT, ACCEPT_ENCODING};
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response, redirect};
 
@@ -89,6 +91,7 @@ impl Transport {
 /// Makes the HTTP client. It follows no redirects and repeats nothing by itself.
 fn build(config: &ClientConfig) -> Result<reqwest::Client, ConfigError> {
     let mut builder = reqwest::Client::builder()
+        .default_headers(headers())
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .timeout(config.timeout)
         // At most half of the whole, so that a connection that never came about is recognised as such.
@@ -116,9 +119,19 @@ fn build(config: &ClientConfig) -> Result<reqwest::Client, ConfigError> {
     builder.build().map_err(|error| ConfigError::Tls(root_cause(&error)))
 }
 
+/// What every request says: an answer is JSON, and is read as it comes.
+fn headers() -> HeaderMap {
+    [
+        (ACCEPT, HeaderValue::from_static("application/json")),
+        (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+    ]
+    .into_iter()
+    .collect()
+}
+
 fn uses_tls(config: &ClientConfig) -> bool {
     let token_url = match &config.auth {
-        Auth::OAuth2ClientCredentials { token_url, .. } => Some(token_url),
+        Auth::OAuth2ClientCredentials(client) => Some(&client.token_url),
         Auth::BearerToken(_) => None,
     };
     config.api_url.scheme() == "https" || token_url.is_some_and(|url| url.scheme() == "https")

@@ -1,42 +1,111 @@
 //! The API's JSON, from bytes to the types of this module.
+//!
+//! It is read without a tree of values in between: what costs memory is what is kept, whatever an API sends. Each
+//! field is read by itself, so that an odd one spoils no other, nor an odd item its page.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
 
-use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use super::endpoint::{CreatedEndpoint, Endpoint, EndpointStatus, EventType, NewEndpoint, Page, tolerant};
-use super::endpoint_url::EndpointUrl;
-use super::error::{Detail, Failure};
-use super::ids::{EndpointId, NetworkId};
+use super::endpoint::{CreatedEndpoint, Endpoint, EventType, NewEndpoint, Page};
+use super::error::{Failure, invalid};
+use super::ids::EndpointId;
+use super::message;
 
 /// How many items a page has when more may follow: what is asked for.
 const FULL_PAGE: usize = 100;
+/// The most items that a page may have. The API's maximum is 100, and one that does not know it may send more.
+const MAX_ITEMS: usize = 1000;
+/// The most events that an endpoint may subscribe to.
+const MAX_EVENTS: usize = 100;
+/// The longest field that is read, in bytes: a URL has 2048 characters at most, and an event is a word.
+const MAX_FIELD_BYTES: usize = 16 * 1024;
+/// How deep an answer may be nested; a list of endpoints with their events is five levels deep.
+const MAX_DEPTH: usize = 32;
 /// The longest id that is believed, in bytes.
 const MAX_ID_BYTES: usize = 512;
+
+type Events = AtMost<MAX_EVENTS, BTreeSet<EventType>>;
 
 #[derive(Deserialize)]
 struct Envelope<T> {
     data: T,
 }
 
+/// An endpoint as the API may send it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    network_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    url: Option<&'a RawValue>,
+    #[serde(borrow)]
+    enabled_events: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    created_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    secret: Option<&'a RawValue>,
+}
+
+impl Fields<'_> {
+    fn id(&self) -> Result<EndpointId, Failure> {
+        let id: EndpointId = required(self.id, "id")?;
+        if !is_credible(&id) {
+            return Err(invalid("the id is empty, too long or not printable"));
+        }
+        Ok(id)
+    }
+
+    fn endpoint(&self, id: EndpointId) -> Result<Endpoint, Failure> {
+        Ok(Endpoint {
+            id,
+            network_id: optional(self.network_id),
+            url: required(self.url, "url")?,
+            enabled_events: required::<Events>(self.enabled_events, "enabledEvents")?.0,
+            status: required(self.status, "status")?,
+            created_at: optional(self.created_at),
+        })
+    }
+}
+
+fn required<'a, T: Deserialize<'a>>(field: Option<&'a RawValue>, name: &str) -> Result<T, Failure> {
+    let field = field.ok_or_else(|| invalid(&format!("missing field `{name}`")))?;
+    optional(Some(field)).ok_or_else(|| invalid(&format!("field `{name}` has an unexpected type")))
+}
+
+/// A value that is not what the page documents counts as absent.
+fn optional<'a, T: Deserialize<'a>>(field: Option<&'a RawValue>) -> Option<T> {
+    let field = field.filter(|field| field.get().len() <= MAX_FIELD_BYTES)?;
+    serde_json::from_str(field.get()).ok()
+}
+
 /// The answer to a get or an update of `id`.
 pub(super) fn endpoint(body: &[u8], id: &EndpointId) -> Result<Endpoint, Failure> {
-    let endpoint: Endpoint = data(body)?;
-    if endpoint.id != *id {
+    let fields: Fields<'_> = data(body)?;
+    if fields.id()? != *id {
         return Err(invalid("it is about another endpoint"));
     }
-    Ok(endpoint)
+    fields.endpoint(id.clone())
 }
 
 /// A page as the API may send it: a network without endpoints is `null` to some.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ListAnswer {
-    items: Option<Vec<Endpoint>>,
-    has_more: Option<bool>,
+struct ListAnswer<'a> {
+    #[serde(borrow)]
+    items: Option<AtMost<MAX_ITEMS, Vec<&'a RawValue>>>,
+    #[serde(borrow)]
+    has_more: Option<&'a RawValue>,
 }
 
 /// One page of the list. Whether more follow after one that does not say so is asked for when it is full.
@@ -45,66 +114,121 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Failure> {
     if items.is_none() && has_more.is_none() {
         return Err(invalid("it has neither items nor hasMore"));
     }
-    let items = items.unwrap_or_default();
-    let page = Page { has_more: has_more.unwrap_or(items.len() >= FULL_PAGE), items };
-    if !page.items.iter().all(|endpoint| is_credible(&endpoint.id)) {
-        return Err(invalid("an item's id is empty, too long or not printable"));
+    let items = items.map(|items| items.0).unwrap_or_default();
+    let has_more = optional(has_more).unwrap_or(items.len() >= FULL_PAGE);
+    let mut page = Page::default();
+    let mut last = None;
+    for item in items {
+        let fields = serde_json::from_str::<Fields<'_>>(item.get()).ok();
+        let Some((id, fields)) = fields.and_then(|fields| Some((fields.id().ok()?, fields))) else {
+            page.nameless += 1;
+            continue;
+        };
+        last = Some(id.clone());
+        match fields.endpoint(id.clone()) {
+            Ok(endpoint) => page.endpoints.push(endpoint),
+            Err(_) => page.unreadable.push(id),
+        }
     }
-    if page.has_more && page.items.is_empty() {
-        return Err(invalid("an empty page says that more follow"));
+    if has_more {
+        page.next = Some(last.ok_or_else(|| invalid("more follow after a page without an id"))?);
     }
     Ok(page)
 }
 
-/// The answer to a create, of which the id and the secret count. The secret is never shown again, so
-/// no oddity of another field may lose it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CreateAnswer {
-    id: EndpointId,
-    #[serde(default, deserialize_with = "tolerant")]
-    secret: Option<String>,
-    #[serde(default, deserialize_with = "tolerant")]
-    network_id: Option<NetworkId>,
-    #[serde(default, deserialize_with = "tolerant")]
-    url: Option<EndpointUrl>,
-    #[serde(default, deserialize_with = "tolerant")]
-    enabled_events: Option<BTreeSet<EventType>>,
-    #[serde(default, deserialize_with = "tolerant")]
-    status: Option<EndpointStatus>,
-    #[serde(default, deserialize_with = "tolerant")]
-    created_at: Option<Timestamp>,
-}
-
-/// The answer to a create of `requested`.
+/// The answer to a create of `requested`, of which the id and the secret count. The secret is never shown again,
+/// so no oddity of another field may lose it.
 pub(super) fn created(body: &[u8], requested: &NewEndpoint) -> Result<CreatedEndpoint, Failure> {
-    let CreateAnswer { id, secret, network_id, url, enabled_events, status, created_at } = data(body)?;
-    if !is_credible(&id) {
-        return Err(invalid("the id is empty, too long or not printable"));
-    }
-    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
+    let fields: Fields<'_> = data(body)?;
+    let id = fields.id()?;
+    let Some(secret) = optional::<String>(fields.secret).filter(|secret| !secret.is_empty()) else {
         return Err(Failure::CreatedWithoutSecret { id });
     };
+    let events = optional::<Events>(fields.enabled_events).map(|events| events.0);
     let endpoint = Endpoint {
         id,
-        network_id,
-        url: url.unwrap_or_else(|| requested.url.clone()),
-        enabled_events: enabled_events.unwrap_or_else(|| requested.enabled_events.clone()),
-        status: status.unwrap_or_else(|| requested.status.clone()),
-        created_at,
+        network_id: optional(fields.network_id),
+        url: optional(fields.url).unwrap_or_else(|| requested.url.clone()),
+        enabled_events: events.unwrap_or_else(|| requested.enabled_events.clone()),
+        status: optional(fields.status).unwrap_or_else(|| requested.status.clone()),
+        created_at: optional(fields.created_at),
     };
     Ok(CreatedEndpoint { endpoint, secret: SecretString::from(secret) })
 }
 
-fn data<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+fn data<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
+    if message::is_html(body) {
+        return Err(invalid("an HTML page"));
+    }
+    if is_deep(body) {
+        return Err(invalid("it is nested too deeply"));
+    }
     let envelope: Envelope<T> = serde_json::from_slice(body).map_err(|error| invalid(&describe(&error)))?;
     Ok(envelope.data)
+}
+
+/// Whether brackets are nested more than [`MAX_DEPTH`] deep, those in texts aside.
+fn is_deep(body: &[u8]) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+/// An array of at most so many elements.
+struct AtMost<const MOST: usize, C>(C);
+
+impl<'de, const MOST: usize, C> Deserialize<'de> for AtMost<MOST, C>
+where
+    C: Default + Extend<C::Item> + IntoIterator,
+    C::Item: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Elements::<MOST, C>(PhantomData)).map(Self)
+    }
+}
+
+struct Elements<const MOST: usize, C>(PhantomData<C>);
+
+impl<'de, const MOST: usize, C> Visitor<'de> for Elements<MOST, C>
+where
+    C: Default + Extend<C::Item> + IntoIterator,
+    C::Item: Deserialize<'de>,
+{
+    type Value = C;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of at most {MOST} elements")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<C, A::Error> {
+        let (mut elements, mut count) = (C::default(), 0);
+        while let Some(element) = array.next_element()? {
+            count += 1;
+            if count > MOST {
+                return Err(de::Error::invalid_length(count, &self));
+            }
+            elements.extend(Some(element));
+        }
+        Ok(elements)
+    }
 }
 
 /// Says what is wrong without quoting a value: serde's own message may hold one.
 pub(super) fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    if message.starts_with("missing field") {
+    if message.starts_with("missing field") || message.starts_with("invalid length") {
         return message;
     }
     let what = match error.classify() {
@@ -120,15 +244,12 @@ fn is_credible(id: &EndpointId) -> bool {
     !id.is_empty() && id.len() <= MAX_ID_BYTES && !id.chars().any(char::is_control)
 }
 
-fn invalid(detail: &str) -> Failure {
-    Failure::InvalidResponse { detail: Detail::new(detail) }
-}
-
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
+    use crate::provider::EndpointStatus;
 
     /// The example bodies of the API's page, verbatim.
     const LIST: &str = include_str!("../../tests/fixtures/api/list.json");
@@ -160,7 +281,8 @@ mod tests {
 
     #[test]
     fn reads_the_page_s_examples() {
-        assert_eq!(page(LIST.as_bytes()).unwrap(), Page { items: vec![example()], has_more: true });
+        let listed = Page { endpoints: vec![example()], next: Some(example().id), ..Page::default() };
+        assert_eq!(page(LIST.as_bytes()).unwrap(), listed);
         for body in [ENDPOINT, PATCHED] {
             assert_eq!(endpoint(body.as_bytes(), &"wh_abc123".into()).unwrap(), example());
         }
@@ -209,7 +331,8 @@ mod tests {
     fn what_does_not_say_what_matters_is_no_answer() {
         for (body, expected) in [
             ("", "ends too early"),
-            ("<html>", "not JSON"),
+            ("<html>", "an HTML page"),
+            ("<!", "not JSON"),
             (r#"{"data": {"id": "wh_1""#, "ends too early"),
             (r#"{"id": "wh_1"}"#, "missing field `data`"),
             (r#"{"data": {"id": "wh_1", "status": "active", "enabledEvents": []}}"#, "missing field `url`"),
@@ -227,10 +350,63 @@ mod tests {
             r#"{"data": null}"#,
             r#"{"data": {}}"#,
             r#"{"data": {"items": null, "hasMore": null}}"#,
-            r#"{"data": {"items": [{"id": "wh_1"}], "hasMore": false}}"#,
-            r#"{"data": {"items": [{"id": "", "url": "u", "status": "active", "enabledEvents": []}], "hasMore": false}}"#,
+            r#"{"data": {"items": [null], "hasMore": true}}"#,
+            r#"{"data": {"items": {}, "hasMore": false}}"#,
         ] {
             assert!(page(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_item_that_cannot_be_read_spoils_no_other() {
+        let good = r#"{"id": "wh_1", "url": "u", "status": "active", "enabledEvents": []}"#;
+        let events = vec!["\"e\""; MAX_EVENTS + 1].join(",");
+        for (item, known) in [
+            ("null".to_owned(), false),
+            ("7".to_owned(), false),
+            ("[]".to_owned(), false),
+            ("{}".to_owned(), false),
+            (r#"{"id": null, "url": "u", "status": "active", "enabledEvents": []}"#.to_owned(), false),
+            (r#"{"id": "", "url": "u", "status": "active", "enabledEvents": []}"#.to_owned(), false),
+            (r#"{"id": "wh_2", "id": "wh_3"}"#.to_owned(), false),
+            (r#"{"id": "wh_2"}"#.to_owned(), true),
+            (r#"{"id": "wh_2", "url": null, "status": "active", "enabledEvents": []}"#.to_owned(), true),
+            (r#"{"id": "wh_2", "url": "u", "status": "active", "enabledEvents": [[]]}"#.to_owned(), true),
+            (r#"{"id": "wh_2", "url": "\ud800", "status": "active", "enabledEvents": []}"#.to_owned(), true),
+            (
+                format!(r#"{{"id": "wh_2", "url": "u", "status": "active", "enabledEvents": [{events}]}}"#),
+                true,
+            ),
+            (
+                format!(
+                    r#"{{"id": "wh_2", "url": "{}", "status": "active", "enabledEvents": []}}"#,
+                    "x".repeat(MAX_FIELD_BYTES)
+                ),
+                true,
+            ),
+        ] {
+            for (items, next) in [(format!("{item}, {good}"), "wh_1"), (format!("{good}, {item}"), "wh_2")] {
+                let body = format!(r#"{{"data": {{"items": [{items}], "hasMore": true}}}}"#);
+                let page = page(body.as_bytes()).unwrap();
+                assert_eq!(page.endpoints.len(), 1, "{item}");
+                let unreadable = if known { vec![EndpointId::from("wh_2")] } else { Vec::new() };
+                assert_eq!((page.unreadable, page.nameless), (unreadable, usize::from(!known)), "{item}");
+                assert_eq!(page.next, Some(if known { next } else { "wh_1" }.into()), "{item}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_far_too_large_or_too_deep_is_refused() {
+        for (count, is_read) in [(MAX_ITEMS, true), (MAX_ITEMS + 1, false)] {
+            let items = vec!["0"; count].join(",");
+            let body = format!(r#"{{"data": {{"items": [{items}], "hasMore": false}}}}"#);
+            assert_eq!(page(body.as_bytes()).is_ok(), is_read, "{count}");
+        }
+        for (depth, is_read) in [(MAX_DEPTH - 3, true), (MAX_DEPTH - 2, false), (1_000_000, false)] {
+            let item = format!("{}\"[[\"{}", "[".repeat(depth), "]".repeat(depth));
+            let body = format!(r#"{{"data": {{"items": [{item}]}}}}"#);
+            assert_eq!(page(body.as_bytes()).is_ok(), is_read, "{depth}");
         }
     }
 
@@ -238,7 +414,7 @@ mod tests {
     fn case_10_a_list_of_null_is_an_empty_list() {
         for data in [r#"{"items": null, "hasMore": false}"#, r#"{"hasMore": false}"#, r#"{"items": []}"#] {
             let body = format!(r#"{{"data": {data}}}"#);
-            assert_eq!(page(body.as_bytes()).unwrap(), Page { items: Vec::new(), has_more: false }, "{body}");
+            assert_eq!(page(body.as_bytes()).unwrap(), Page::default(), "{body}");
         }
     }
 
@@ -247,7 +423,7 @@ mod tests {
         for (items, has_more) in [(1, false), (99, false), (100, true)] {
             let item = r#"{"id": "wh_1", "url": "u", "status": "active", "enabledEvents": []}"#;
             let body = format!(r#"{{"data": {{"items": [{}]}}}}"#, vec![item; items].join(","));
-            assert_eq!(page(body.as_bytes()).unwrap().has_more, has_more, "{items} items");
+            assert_eq!(page(body.as_bytes()).unwrap().next.is_some(), has_more, "{items} items");
         }
     }
 

@@ -20,9 +20,9 @@ pub use endpoint::{
     WebhookEndpointSpec, WebhookEndpointStatus,
 };
 pub use network::{
-    AllowedNamespaces, Auth, BearerToken, ClusterWebhookNetwork, ClusterWebhookNetworkSpec, EndpointCounts,
-    Limits, NetworkConfirmation, NetworkSettings, OAuth2ClientCredentials, WebhookNetwork,
-    WebhookNetworkSpec, WebhookNetworkStatus,
+    AllowedNamespaces, Auth, BearerToken, ClientAuthentication, ClusterWebhookNetwork,
+    ClusterWebhookNetworkSpec, EndpointCounts, Limits, NetworkConfirmation, NetworkSettings,
+    OAuth2ClientCredentials, RequestFormat, WebhookNetwork, WebhookNetworkSpec, WebhookNetworkStatus,
 };
 pub use secret_reference::{LocalSecretKey, SecretKey, SecretSource};
 

@@ -217,10 +217,44 @@ pub struct OAuth2ClientCredentials<K> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub audience: Option<String>,
+    /// What the token is to allow: words with one space between two of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[]!#-[^-~]+( []!#-[^-~]+)*$')",
+        "message": "scope must be printable ASCII words without quotes and backslashes, one space between two of them, e.g. read:webhooks write:webhooks",
+    }]))]
+    pub scope: Option<String>,
+    /// How the request for a token is written.
+    #[serde(default)]
+    pub request_format: RequestFormat,
+    /// Where the request for a token says who asks.
+    #[serde(default)]
+    pub client_authentication: ClientAuthentication,
     /// The client's id.
     pub client_id: SecretSource<K>,
     /// The client's secret.
     pub client_secret: SecretSource<K>,
+}
+
+/// How a request for a token is written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum RequestFormat {
+    /// `application/x-www-form-urlencoded`, as OAuth 2.0 has it.
+    #[default]
+    Form,
+    /// JSON.
+    #[serde(rename = "JSON")]
+    Json,
+}
+
+/// Where a request for a token says who asks (RFC 6749, section 2.3.1).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum ClientAuthentication {
+    /// In its body (`client_secret_post`).
+    #[default]
+    Body,
+    /// In the header `Authorization` (`client_secret_basic`).
+    Basic,
 }
 
 /// A token that is sent as it is.

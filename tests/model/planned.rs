@@ -175,7 +175,7 @@ fn index(process: &Process) -> Index<()> {
             .incarnation(&network)
             .and_then(|one| index.begin_list(&network, one, process.instant(listed_at)))
     {
-        let listed = process.present().map(|(id, shown)| shown.endpoint(id)).collect();
+        let listed: Vec<_> = process.present().map(|(id, shown)| shown.endpoint(id)).collect();
         index.end_list(&network, token, listed);
     }
     if let Some(through) = index.incarnation(&network) {

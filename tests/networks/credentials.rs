@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
-use simulator::{NetworkConfig, Operation, Scopes};
+use simulator::{Fault, FaultKind, NetworkConfig, Operation, RetryAfter, Scopes};
 use testkit::audit::{self, By, Mark};
 use testkit::service_account::USER;
-use testkit::{NETWORK, World, control_plane, message};
+use testkit::{NETWORK, World, control_plane, eventually, message, patch};
 
 const GOOD: (&str, &str) = ("client-id", "client-secret");
 
@@ -108,13 +108,64 @@ async fn a_scope_that_only_changes_lack_is_told_on_what_needs_it() {
     let told = message(&resource, "Ready");
     assert!(told.contains("lacks the webhook scopes (403)"), "{told:?}");
 
-    // The vendor grants it. Tokens keep the scopes that they were issued with; any touch of the Secret
-    // brings another token.
-    world.simulator.set_scopes(NETWORK, Scopes::All);
-    world.change_credentials("net", json!({ "granted": "yes" })).await;
+    // The vendor grants it. Tokens keep the scopes that they were issued with; other credentials bring another
+    // token at once.
+    let both = NetworkConfig::new(NETWORK).client(GOOD.0, GOOD.1).client("client-id-2", "client-secret-2");
+    world.simulator.set_network(both);
+    world.change_credentials("net", client(("client-id-2", "client-secret-2"))).await;
     world.ready("e").await;
     assert_eq!(tokens(&world), 2);
     assert_eq!(world.simulator.ledger().effects(Operation::Create), 1);
+}
+
+/// How often the operator has read the network's credentials.
+fn reads(world: &World) -> usize {
+    let log = control_plane().audit_log();
+    let requests = audit::requests(log, Mark::default(), By::User(USER)).expect("the audit log can be read");
+    let name = world.named("net");
+    requests.iter().filter(|request| request.verb == "get" && request.name == name).count()
+}
+
+async fn touch_credentials(world: &World) {
+    let before = reads(world);
+    let touched = json!({ "metadata": { "annotations": { "touched": before.to_string() } } });
+    patch(&world.operators_secrets(), &world.named("net"), touched).await;
+    eventually("the credentials are read again", async || (reads(world) > before).then_some(())).await;
+}
+
+fn lists(world: &World) -> usize {
+    world.simulator.ledger().count(Operation::List)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_18_touched_credentials_are_the_same_and_new_ones_keep_the_apis_pause() {
+    let world = World::without_network("touched").await;
+    let both = NetworkConfig::new(NETWORK).client(GOOD.0, GOOD.1).client("client-id-2", "client-secret-2");
+    world.simulator.set_network(both);
+    world.store_credentials("net", client(GOOD)).await;
+    world.add_cluster_network("net", json!({})).await;
+    world.cluster_network("net", "Ready", "True", "Available").await;
+    for _ in 0..3 {
+        touch_credentials(&world).await;
+    }
+    world.change_credentials("net", json!({ "unused": "value" })).await;
+    world.endpoint_of("net", "e", json!({})).await;
+    world.ready("e").await;
+    assert_eq!((tokens(&world), lists(&world)), (1, 1), "they are the same credentials");
+
+    // The API asks for a pause: it is kept whatever happens to the credentials.
+    let limit = FaultKind::RateLimit { retry_after: Some(RetryAfter::Seconds(60)) };
+    world.simulator.inject(Fault::on(Operation::List, limit));
+    world.change_credentials("net", client(("client-id-2", "client-secret-2"))).await;
+    world.cluster_network("net", "Ready", "False", "RateLimited").await;
+    assert_eq!((tokens(&world), lists(&world)), (2, 2), "new credentials have a token of their own");
+    touch_credentials(&world).await;
+    assert_eq!((tokens(&world), lists(&world)), (2, 2));
+    world.change_credentials("net", client(GOOD)).await;
+    world.remotely("another token", |view| view.ledger().count(Operation::Token) == 3).await;
+    touch_credentials(&world).await;
+    world.cluster_network("net", "Ready", "False", "RateLimited").await;
+    assert_eq!((tokens(&world), lists(&world)), (3, 2), "the API is left in peace");
 }
 
 #[tokio::test(flavor = "multi_thread")]

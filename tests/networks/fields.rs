@@ -18,7 +18,7 @@ pub(super) enum Field {
 use Field::{Reference, Value as Plain};
 
 /// Every field of every `spec`.
-pub(super) const FIELDS: [(&str, &str, Field); 60] = [
+pub(super) const FIELDS: [(&str, &str, Field); 66] = [
     ("ClusterWebhookNetwork", "allowHttp", Plain),
     ("ClusterWebhookNetwork", "allowedNamespaces.names[]", Reference),
     ("ClusterWebhookNetwork", "allowedNamespaces.selector.matchExpressions[].key", Reference),
@@ -31,12 +31,15 @@ pub(super) const FIELDS: [(&str, &str, Field); 60] = [
     ("ClusterWebhookNetwork", "auth.bearerToken.secretKeyRef.name", Reference),
     ("ClusterWebhookNetwork", "auth.bearerToken.secretKeyRef.namespace", Reference),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.audience", Plain),
+    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientAuthentication", Plain),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.key", Reference),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.name", Reference),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.namespace", Reference),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.key", Reference),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.name", Reference),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.namespace", Reference),
+    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.requestFormat", Plain),
+    ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.scope", Plain),
     ("ClusterWebhookNetwork", "auth.oauth2ClientCredentials.tokenUrl", Reference),
     ("ClusterWebhookNetwork", "caBundle", Plain),
     ("ClusterWebhookNetwork", "limits.burst", Plain),
@@ -65,10 +68,13 @@ pub(super) const FIELDS: [(&str, &str, Field); 60] = [
     ("WebhookNetwork", "auth.bearerToken.secretKeyRef.key", Reference),
     ("WebhookNetwork", "auth.bearerToken.secretKeyRef.name", Reference),
     ("WebhookNetwork", "auth.oauth2ClientCredentials.audience", Plain),
+    ("WebhookNetwork", "auth.oauth2ClientCredentials.clientAuthentication", Plain),
     ("WebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.key", Reference),
     ("WebhookNetwork", "auth.oauth2ClientCredentials.clientId.secretKeyRef.name", Reference),
     ("WebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.key", Reference),
     ("WebhookNetwork", "auth.oauth2ClientCredentials.clientSecret.secretKeyRef.name", Reference),
+    ("WebhookNetwork", "auth.oauth2ClientCredentials.requestFormat", Plain),
+    ("WebhookNetwork", "auth.oauth2ClientCredentials.scope", Plain),
     ("WebhookNetwork", "auth.oauth2ClientCredentials.tokenUrl", Reference),
     ("WebhookNetwork", "caBundle", Plain),
     ("WebhookNetwork", "limits.burst", Plain),

@@ -1,10 +1,13 @@
 //! What the client makes of the API's answers.
 
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use webhook_operator::provider::{
-    Client, EndpointId, EndpointPatch, EndpointStatus, Error, ErrorClass, Page, Priority,
+    Client, ClientConfig, EndpointId, EndpointPatch, EndpointStatus, Error, ErrorClass, Page, Priority,
 };
 
 use crate::server::{self, ANY_TIME, Server, answer, answer_with, client, new_endpoint};
@@ -41,7 +44,7 @@ async fn speaks_as_the_page_says() {
     client.delete(&id()).await.unwrap();
     let after = Some("wh_/&?".into());
     let page = client.list_page(after.as_ref(), Priority::Resync).await.unwrap();
-    assert_eq!(page, Page { items: vec![created.endpoint], has_more: false });
+    assert_eq!(page, Page { endpoints: vec![created.endpoint], ..Page::default() });
 
     assert_eq!(
         api.lines(),
@@ -54,7 +57,11 @@ async fn speaks_as_the_page_says() {
         ]
     );
     let asked = api.asked();
-    assert!(asked.iter().all(|asked| asked.authorization() == "Bearer a-token"));
+    for asked in &asked {
+        assert_eq!(asked.authorization(), "Bearer a-token");
+        assert_eq!(asked.headers["accept"], "application/json");
+        assert_eq!(asked.headers["accept-encoding"], "identity");
+    }
     let request: serde_json::Value =
         serde_json::from_str(include_str!("../fixtures/api/create-request.json")).unwrap();
     assert_eq!(asked[0].body, request);
@@ -68,6 +75,7 @@ async fn classes_every_status_once() {
     for (status, reason, classes) in [
         (400, "Rejected", [Permanent, Permanent, Permanent, Permanent, Permanent]),
         (401, "Unauthorized", [Unauthorized; 5]),
+        (402, "Rejected", [Permanent; 5]),
         (403, "MissingScope", [Forbidden; 5]),
         (404, "NotFound", [Permanent, NotFound, NotFound, NotFound, Permanent]),
         (410, "NotFound", [Permanent, NotFound, NotFound, NotFound, Permanent]),
@@ -109,7 +117,7 @@ async fn a_message_says_what_failed_and_what_to_do() {
 
     assert_eq!(
         error.to_string(),
-        r#"cannot create the endpoint: the API refused the request with 422 Unprocessable Entity: {"message": "url must be https"}; correct the resource"#
+        "cannot create the endpoint: the API refused the request with 422 Unprocessable Entity: url must be https; correct the resource"
     );
 }
 
@@ -224,20 +232,19 @@ async fn lists_page_by_page_to_the_end() {
     })
     .await;
 
-    let pages: Vec<Page> = client(&api).list(Priority::Resync).try_collect().await.unwrap();
+    let listing = client(&api).list(Priority::Resync).await.unwrap();
 
-    let ids: Vec<_> = pages.iter().flat_map(|page| &page.items).map(|item| item.id.to_string()).collect();
+    let ids: Vec<_> = listing.endpoints.iter().map(|item| item.id.to_string()).collect();
     assert_eq!(ids, (0..203).map(|number| format!("wh_{number}")).collect::<Vec<_>>());
     assert_eq!(api.asked().len(), 3);
 }
 
 #[tokio::test]
-async fn a_list_ends_with_its_first_error() {
+async fn a_list_that_makes_no_progress_or_loses_its_place_ends_with_an_error() {
     // The same page for ever.
     let api = Server::answering(|_| answer(200, page(0, 2, true))).await;
-    let list: Vec<_> = client(&api).list(Priority::Resync).collect().await;
-    assert_eq!(list.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
-    assert_eq!(list[1].as_ref().unwrap_err().reason(), "InvalidResponse");
+    let error = client(&api).list(Priority::Resync).await.unwrap_err();
+    assert_eq!((error.reason(), api.asked().len()), ("InvalidResponse", 2), "{error}");
 
     // A cursor whose endpoint is gone means to begin again, not that the request is wrong.
     for status in [400, 404, 422] {
@@ -249,21 +256,112 @@ async fn a_list_ends_with_its_first_error() {
             }
         })
         .await;
-        let list: Vec<_> = client(&api).list(Priority::Resync).collect().await;
-        let error = list.last().unwrap().as_ref().unwrap_err();
+        let error = client(&api).list(Priority::Resync).await.unwrap_err();
         assert_eq!((error.reason(), error.class()), ("CursorRefused", ErrorClass::Retry), "{status}");
+        assert_eq!(api.asked().len(), 2, "{status}");
     }
 }
 
 #[tokio::test]
-async fn a_list_reads_no_page_ahead() {
-    let api = Server::answering(|_| answer(200, page(0, 2, true))).await;
-    let mut list = Box::pin(client(&api).list(Priority::Resync));
+async fn case_17_a_page_that_fails_is_asked_for_again_where_the_list_stands() {
+    for (why, failure) in [
+        ("500", (|| answer(500, "")) as fn() -> axum::response::Response),
+        ("503", || answer(503, "<html>")),
+        ("429", || answer(429, "")),
+        ("429 with a time", || answer_with(429, ("retry-after", "1"), "")),
+        ("half a body", || {
+            let half = |_| Ok::<_, std::io::Error>("{\"data\": {\"items\": [");
+            let broken = futures::stream::once(async { Err(std::io::Error::other("broken")) });
+            let body = futures::stream::once(async {}).map(half).chain(broken);
+            answer(200, axum::body::Body::from_stream(body))
+        }),
+        ("half an answer", || answer(200, "{\"data\": {\"items\": [")),
+        ("a page for people", || answer(200, "<!doctype html><html>")),
+        ("no answer in time", || {
+            let never = futures::stream::pending::<Result<&'static str, std::io::Error>>();
+            answer(200, axum::body::Body::from_stream(never))
+        }),
+    ] {
+        let failures = AtomicUsize::new(0);
+        let api = Server::answering(move |asked| {
+            match asked.target.split_once("startingAfter=").map(|(_, cursor)| cursor) {
+                None => answer(200, page(0, 2, true)),
+                Some("wh_1") if failures.fetch_add(1, Ordering::SeqCst) < 1 => failure(),
+                Some("wh_1") => answer(200, page(2, 2, true)),
+                Some(_) => answer(200, page(4, 1, false)),
+            }
+        })
+        .await;
+        let config = ClientConfig { timeout: Duration::from_millis(500), ..server::config(api.url()) };
+        let listing = Client::new(config).unwrap().list(Priority::Resync).await.unwrap();
 
-    list.next().await.unwrap().unwrap();
+        assert_eq!(listing.endpoints.len(), 5, "{why}");
+        let cursors =
+            api.asked().into_iter().map(|asked| asked.target.replace("/v1/webhook-endpoints?limit=100", ""));
+        let after = ["", "&startingAfter=wh_1", "&startingAfter=wh_1", "&startingAfter=wh_3"];
+        assert_eq!(cursors.collect::<Vec<_>>(), after, "{why}");
+    }
+}
 
-    assert_eq!(api.asked().len(), 1);
-    assert!(list.next().now_or_never().is_none());
+#[tokio::test]
+async fn errors_are_named_as_what_they_are() {
+    const LIMIT: &str = r#"{"message": "You have exceeded a secondary rate limit"}"#;
+    const HTML: &str = "<html><head><title>502</title></head></html>";
+    let wait = Some(Duration::from_mins(1));
+    for (status, header, body, reason, retry_after) in [
+        (401, ("x-a", "b"), LIMIT, "RateLimited", None),
+        (401, ("x-a", "b"), "", "Unauthorized", None),
+        (401, ("retry-after", "60"), "", "Unauthorized", wait),
+        (403, ("x-a", "b"), LIMIT, "RateLimited", None),
+        (403, ("x-a", "b"), r#"{"error": {"code": "too_many_requests"}}"#, "RateLimited", None),
+        (403, ("retry-after", "60"), "", "RateLimited", wait),
+        (403, ("x-ratelimit-reset", "99999999999999999999"), "", "MissingScope", None),
+        (403, ("ratelimit-reset", "soon"), "", "MissingScope", None),
+        (403, ("x-ratelimit-remaining", "0"), HTML, "MissingScope", None),
+        (409, ("retry-after", "60"), "", "Conflict", wait),
+        (422, ("retry-after", "60"), "", "Rejected", wait),
+        (500, ("retry-after", "60"), "", "ServerError", wait),
+        (503, ("retry-after", "60"), HTML, "ServerError", wait),
+        (429, ("x-ratelimit-reset", "-1"), HTML, "RateLimited", None),
+    ] {
+        let api = Server::answering(move |_| answer_with(status, header, body)).await;
+        let error = client(&api).create(&new_endpoint(), ANY_TIME).await.unwrap_err();
+        assert_eq!(
+            (error.reason(), error.retry_after()),
+            (reason, retry_after),
+            "{status} {header:?} {body}"
+        );
+        assert!(!error.to_string().contains(['<', '{']), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn messages_show_what_the_api_says_and_never_json_or_html() {
+    for (status, body, told) in [
+        (
+            422,
+            r#"{"error": {"code": "invalid_url", "message": "no such host"}}"#,
+            ": no such host (invalid_url);",
+        ),
+        (404, r#"{"title": "Not Found", "detail": "no network n_1"}"#, ": no network n_1;"),
+        (500, r#"{"errors": [{"message": "one"}, {"detail": "two"}]}"#, ": one; two;"),
+        (502, "<html><body>Bad Gateway</body></html>", "502 Bad Gateway: an HTML page;"),
+        (500, r#"{"trace": ["at x.js:1"]}"#, "500 Internal Server Error;"),
+        (200, "<html><body>Sign in</body></html>", ": an HTML page;"),
+    ] {
+        let api = Server::always(status, body).await;
+        let error = client(&api).create(&new_endpoint(), ANY_TIME).await.unwrap_err().to_string();
+        assert!(error.contains(told) && !error.contains(['<', '{']), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_for_people_deletes_nothing() {
+    let api = Server::always(200, "<!DOCTYPE html>\n<html>").await;
+
+    let error = client(&api).delete(&id()).await.unwrap_err();
+
+    assert_eq!((error.class(), error.reason()), (ErrorClass::Ambiguous, "InvalidResponse"));
 }
 
 #[tokio::test]
@@ -280,4 +378,27 @@ async fn takes_the_time_over_from_the_api() {
     let ahead =
         client.now().as_second() - "2023-06-07T17:32:28Z".parse::<jiff::Timestamp>().unwrap().as_second();
     assert!((0..30).contains(&ahead), "{ahead}");
+}
+
+#[tokio::test]
+async fn only_the_apis_own_answers_tell_its_time() {
+    const LONG_AGO: (&str, &str) = ("date", "Wed, 07 Jun 2023 17:32:28 GMT");
+    for (status, body) in [
+        (200, "<html>"),
+        (200, "{}"),
+        (200, r#"{"data": {"id": "wh_2"}}"#),
+        (404, r#"{"message": "no"}"#),
+        (401, ""),
+        (502, "<html>"),
+        (204, ""),
+    ] {
+        let api = Server::answering(move |_| answer_with(status, LONG_AGO, body)).await;
+        let client = client(&api);
+
+        let _ = client.get(&id(), Priority::Change).await;
+        let _ = client.delete(&id()).await;
+        let _ = client.list_page(None, Priority::Change).await;
+
+        assert!(client.now().as_second() > 1_700_000_000, "{status} {body}");
+    }
 }

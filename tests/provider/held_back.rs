@@ -181,7 +181,7 @@ async fn a_fence_that_closes_cuts_off_nothing_and_lets_nothing_follow() {
 
     let (list, create) = futures::future::join(list, create).await;
 
-    assert_eq!(list.unwrap().items.len(), 1, "it was in flight");
+    assert_eq!(list.unwrap().endpoints.len(), 1, "it was in flight");
     assert_held_back(&create.unwrap_err(), "TermEnded");
     assert_eq!(api.lines(), ["GET /v1/webhook-endpoints?limit=100"]);
 }

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::filter::LevelFilter;
-use webhook_operator::provider::{Auth, Client, ClientConfig, Priority};
+use webhook_operator::provider::{
+    Auth, Client, ClientAuthentication, ClientConfig, ClientCredentials, Priority,
+};
 
 use crate::server::{ANY_TIME, Server, answer, config, new_endpoint, token};
 
@@ -37,7 +39,7 @@ async fn no_secret_is_in_an_error_or_in_a_log_at_trace_level() {
         .with_writer(move || writer.clone())
         .init();
     let echo = format!(
-        r#"{{"a": "{ID}", "b": "{SECRET}", "c": "Bearer {TOKEN}", "d": "not {TOKEN}", "secret": "{SIGNING}"}}"#
+        r#"{{"message": "{ID} and {SECRET}: Bearer {TOKEN}, not {TOKEN}", "error": "secret {SIGNING}", "secret": "{SIGNING}"}}"#
     );
     let echo = move |status| answer(status, echo.clone());
     let created = format!(r#"{{"data": {{"id": "wh_1", "secret": "{SIGNING}"}}}}"#);
@@ -49,18 +51,19 @@ async fn no_secret_is_in_an_error_or_in_a_log_at_trace_level() {
     })
     .await;
     let issuer = Server::answering(|_| token(TOKEN, 3600)).await;
-    let refusing_issuer =
-        Server::answering(move |_| answer(401, format!(r#"{{"id": "{ID}", "why": "not {SECRET}"}}"#))).await;
-    let client_of = |issuer: &Server| {
-        let auth = Auth::OAuth2ClientCredentials {
-            token_url: issuer.url(),
-            audience: None,
-            client_id: ID.into(),
-            client_secret: SECRET.into(),
-        };
+    let refusing_issuer = Server::answering(move |_| {
+        answer(401, format!(r#"{{"error_description": "{ID} is not {SECRET}"}}"#))
+    })
+    .await;
+    let client_of = |issuer: &Server, client_authentication| {
+        let auth = Auth::OAuth2ClientCredentials(ClientCredentials {
+            client_authentication,
+            ..ClientCredentials::new(issuer.url(), ID.into(), SECRET.into())
+        });
         Client::new(ClientConfig { auth, ..config(api.url()) }).unwrap()
     };
-    let client = client_of(&issuer);
+    let client = client_of(&issuer, ClientAuthentication::Basic);
+    client_of(&issuer, ClientAuthentication::Body).authenticate().await.unwrap();
     let id = "wh_1".into();
 
     let created = client.create(&new_endpoint(), ANY_TIME).await.unwrap();
@@ -70,7 +73,7 @@ async fn no_secret_is_in_an_error_or_in_a_log_at_trace_level() {
         client.patch(&id, &patch).await.unwrap_err(),
         client.delete(&id).await.unwrap_err(),
         client.list_page(None, Priority::Resync).await.unwrap_err(),
-        client_of(&refusing_issuer).authenticate().await.unwrap_err(),
+        client_of(&refusing_issuer, ClientAuthentication::Body).authenticate().await.unwrap_err(),
     ];
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use url::Url;
 use webhook_operator::provider::{
-    AddressPolicy, Auth, Client, ClientConfig, EndpointStatus, EventType, Fence, Limits, NewEndpoint,
+    AddressPolicy, Auth, Client, ClientConfig, ClientCredentials, EndpointStatus, EventType, Fence, Limits,
+    NewEndpoint,
 };
 
 /// The page's example of a created endpoint.
@@ -35,7 +36,9 @@ pub(crate) struct Asked {
     /// Path and query.
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
+    /// The body, if it is JSON.
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Asked {
@@ -80,6 +83,7 @@ impl Server {
                     target: head.uri.to_string(),
                     headers: head.headers,
                     body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+                    text: String::from_utf8_lossy(&body).into_owned(),
                 };
                 seen.lock().unwrap().push(asked.clone());
                 answer(&asked)
@@ -186,13 +190,14 @@ pub(crate) fn oauth_client(api: &Server, issuer: &Server) -> Client {
 }
 
 pub(crate) fn oauth_config(api: &Server, issuer: &Server) -> ClientConfig {
-    let auth = Auth::OAuth2ClientCredentials {
-        token_url: issuer.url(),
+    ClientConfig { auth: Auth::OAuth2ClientCredentials(credentials(issuer)), ..config(api.url()) }
+}
+
+pub(crate) fn credentials(issuer: &Server) -> ClientCredentials {
+    ClientCredentials {
         audience: Some("https://api.example.com".into()),
-        client_id: "the-id".into(),
-        client_secret: "the-secret".into(),
-    };
-    ClientConfig { auth, ..config(api.url()) }
+        ..ClientCredentials::new(issuer.url(), "the-id".into(), "the-secret".into())
+    }
 }
 
 pub(crate) fn new_endpoint() -> NewEndpoint {

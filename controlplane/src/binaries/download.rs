@@ -26,6 +26,9 @@ pub enum DownloadError {
     /// The release has no files for this machine.
     #[error("there is no release of it for {0} to download")]
     Platform(Platform),
+    /// There are only sources of it.
+    #[error("there is no release of it to download")]
+    Unpublished,
     /// The server did not answer as hoped.
     #[error("downloading {url} failed ({source})")]
     Http {
@@ -96,6 +99,7 @@ pub(super) fn fetch(
         match binary.product() {
             Product::Kubernetes => client.kubernetes(&sources.kubernetes_releases, platform, *binary, out)?,
             Product::Etcd => client.etcd(&sources.etcd_releases, platform, out)?,
+            Product::Oidc => return Err(DownloadError::Unpublished),
         }
     }
     Ok(())

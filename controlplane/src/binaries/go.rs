@@ -1,4 +1,4 @@
-//! Builds executables from the public Go modules that `kubernetes/` and `etcd/` pin.
+//! Builds executables from the public Go modules that `kubernetes/`, `etcd/` and `oidc/` pin.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};
@@ -84,7 +84,7 @@ fn tethered(sources: &Sources) -> Command {
 fn linker_flags(product: Product) -> String {
     let strip = "-s -w";
     match product {
-        Product::Etcd => strip.to_owned(),
+        Product::Etcd | Product::Oidc => strip.to_owned(),
         Product::Kubernetes => {
             let version = product.version();
             let mut parts = version.split('.');
@@ -101,6 +101,10 @@ fn linker_flags(product: Product) -> String {
 fn packages(product: Product, binaries: &[Binary], out: &Path) -> Vec<OsString> {
     match product {
         Product::Etcd => vec!["-o".into(), out.join(Binary::Etcd.name()).into(), ".".into()],
+        Product::Oidc => {
+            let package = "github.com/zitadel/oidc/v3/example/server";
+            vec!["-o".into(), out.join(Binary::OidcServer.name()).into(), package.into()]
+        }
         Product::Kubernetes => {
             // With the trailing slash, go takes it for a folder.
             let mut arguments = vec!["-o".into(), out.join("").into()];

@@ -26,7 +26,7 @@ pub struct Sources {
     pub assets: Option<PathBuf>,
     /// The folder that keeps what was built or downloaded.
     pub cache: PathBuf,
-    /// The folder that holds the Go modules `kubernetes/` and `etcd/`.
+    /// The folder that holds the Go modules `kubernetes/`, `etcd/` and `oidc/`.
     pub go_modules: PathBuf,
     /// The `go` command.
     pub go: OsString,
@@ -176,23 +176,36 @@ pub fn ensure(sources: &Sources, stop: &Stop) -> Result<Binaries, BinariesError>
     let mut found = find(sources);
     for product in Product::ALL {
         let missing: Vec<Binary> = missing(&found, product);
-        if missing.is_empty() {
-            continue;
-        }
-        let slot = match cache::Slot::lock(&sources.cache, product, stop) {
-            Err(CacheError::Stopped) => return Err(BinariesError::Stopped),
-            slot => slot?,
-        };
-        // Another process may have filled the slot while this one waited for the lock.
-        let missing: Vec<Binary> =
-            missing.into_iter().filter(|binary| slot.find(*binary).is_none()).collect();
         if !missing.is_empty() {
-            make(sources, product, &missing, &slot, stop)?;
+            fill(sources, product, missing, stop)?;
+            found = find(sources);
         }
-        drop(slot);
-        found = find(sources);
     }
     Binaries::complete(found).ok_or(BinariesError::Removed)
+}
+
+/// Makes sure that the OAuth server is there, which no control plane needs, and says where.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub fn ensure_oidc_server(sources: &Sources, stop: &Stop) -> Result<PathBuf, BinariesError> {
+    let find = || cache::find(&sources.cache, Binary::OidcServer);
+    if find().is_none() {
+        fill(sources, Product::Oidc, vec![Binary::OidcServer], stop)?;
+    }
+    find().ok_or(BinariesError::Removed)
+}
+
+/// Makes what is missing, unless another process does so meanwhile.
+fn fill(sources: &Sources, product: Product, missing: Vec<Binary>, stop: &Stop) -> Result<(), BinariesError> {
+    let slot = match cache::Slot::lock(&sources.cache, product, stop) {
+        Err(CacheError::Stopped) => return Err(BinariesError::Stopped),
+        slot => slot?,
+    };
+    // Another process may have filled the slot while this one waited for the lock.
+    let missing: Vec<Binary> = missing.into_iter().filter(|binary| slot.find(*binary).is_none()).collect();
+    if missing.is_empty() { Ok(()) } else { make(sources, product, &missing, &slot, stop) }
 }
 
 fn missing(found: &BTreeMap<Binary, PathBuf>, product: Product) -> Vec<Binary> {

@@ -1,7 +1,9 @@
 //! One request, read and taken apart.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -23,6 +25,8 @@ pub(crate) struct Call {
     pub(super) path_exists: bool,
     pub(super) query: Vec<(String, String)>,
     pub(super) bearer: Option<SecretString>,
+    /// Id and secret of the OAuth client that authenticates itself in the header.
+    pub(super) basic: Option<(String, SecretString)>,
     pub(super) body: Body,
     /// The URL of a create, as given.
     pub(super) url: Option<String>,
@@ -33,7 +37,8 @@ pub(crate) struct Call {
 /// A request's body.
 pub(super) enum Body {
     Json(Value),
-    NoJson,
+    Form(Vec<(String, String)>),
+    Unreadable,
 }
 
 impl Call {
@@ -43,7 +48,7 @@ impl Call {
         let body = Limited::new(body, BODY_LIMIT).collect().await.map_err(|_| {
             Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body could not be read to its end")
         })?;
-        let body = Body::of(&body.to_bytes());
+        let body = Body::of(&parts.headers, &body.to_bytes());
         let Target { operation, id, path_exists } = Target::of(&parts.method, parts.uri.path());
         let url = match operation {
             Operation::Create => body.text("url"),
@@ -58,7 +63,8 @@ impl Call {
             id,
             path_exists,
             query: query(parts.uri.query().unwrap_or_default()),
-            bearer: bearer(&parts.headers),
+            bearer: authorization(&parts.headers, "bearer").map(Into::into),
+            basic: authorization(&parts.headers, "basic").and_then(basic),
             body,
             url,
             fields,
@@ -78,20 +84,27 @@ impl Call {
 
     /// The OAuth client that asks for a token.
     pub(super) fn client_id(&self) -> Option<String> {
-        self.body.text("client_id")
+        self.basic.as_ref().map(|(id, _)| id.clone()).or_else(|| self.body.text("client_id"))
     }
 }
 
 impl Body {
-    fn of(bytes: &Bytes) -> Self {
-        serde_json::from_slice(bytes).map_or(Self::NoJson, Self::Json)
+    fn of(headers: &HeaderMap, bytes: &Bytes) -> Self {
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("application/x-www-form-urlencoded") {
+            return Self::Form(url::form_urlencoded::parse(bytes).into_owned().collect());
+        }
+        serde_json::from_slice(bytes).map_or(Self::Unreadable, Self::Json)
     }
 
-    /// A text field of a JSON object.
+    /// A text field of a JSON object or a form.
     pub(super) fn text(&self, field: &str) -> Option<String> {
         match self {
             Self::Json(value) => value.get(field)?.as_str().map(str::to_owned),
-            Self::NoJson => None,
+            Self::Form(fields) => {
+                fields.iter().find(|(name, _)| name == field).map(|(_, value)| value.clone())
+            }
+            Self::Unreadable => None,
         }
     }
 
@@ -103,7 +116,7 @@ impl Body {
                 names.sort_unstable();
                 names
             }
-            Self::Json(_) | Self::NoJson => Vec::new(),
+            Self::Json(_) | Self::Form(_) | Self::Unreadable => Vec::new(),
         }
     }
 }
@@ -112,8 +125,20 @@ fn query(query: &str) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+/// What the header `Authorization` says, if it is of this scheme.
+fn authorization(headers: &HeaderMap, expected: &str) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
+    let (scheme, value) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(expected).then(|| value.trim().to_owned())
+}
+
+/// RFC 6749, section 2.3.1: both parts are encoded like a form, and then as RFC 7617 has it.
+fn basic(encoded: String) -> Option<(String, SecretString)> {
+    let text = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |part: &str| {
+        let pair = format!("x={part}");
+        url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned())
+    };
+    Some((decode(id)?, decode(secret)?.into()))
 }

@@ -66,7 +66,7 @@ pub(super) fn list(call: &Call) -> Result<ListRequest, String> {
 fn object(body: &Body) -> Result<&serde_json::Map<String, Value>, String> {
     match body {
         Body::Json(Value::Object(object)) => Ok(object),
-        Body::Json(_) | Body::NoJson => Err("the body must be a JSON object".to_owned()),
+        Body::Json(_) | Body::Form(_) | Body::Unreadable => Err("the body must be a JSON object".to_owned()),
     }
 }
 

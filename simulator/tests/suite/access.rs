@@ -6,7 +6,10 @@ use crate::support::{BOUND, Client, NETWORK, start, start_with, token};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use simulator::{Certificate, Config, NetworkConfig, NewEndpoint, Operation, Scopes, Simulator};
+use simulator::{
+    Certificate, Config, NetworkConfig, NewEndpoint, Operation, Scopes, Simulator, TokenAuthentication,
+    TokenEndpoint, TokenFormat,
+};
 
 async fn access_token(simulator: &Simulator) -> String {
     let answer = token(simulator, "client-1", "client-1-secret").await;
@@ -50,6 +53,42 @@ async fn wrong_token_requests_are_refused() {
         assert_eq!(answer.status(), status, "{body}");
     }
     assert_eq!(simulator.ledger().effects(Operation::Token), 0);
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_in_either_format_and_either_way_unless_one_is_wanted() {
+    let simulator = start().await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let about = [("audience", "https://api.lynkwell.com"), ("grant_type", "client_credentials")];
+    let secret = [("client_id", "client-1"), ("client_secret", "client-1-secret")];
+    let mut seen = Vec::new();
+    for (format, authentication) in [
+        (None, None),
+        (Some(TokenFormat::Form), Some(TokenAuthentication::Basic)),
+        (Some(TokenFormat::Json), Some(TokenAuthentication::Body)),
+    ] {
+        simulator.set_token_endpoint(TokenEndpoint { format, authentication });
+        for is_form in [true, false] {
+            for is_basic in [true, false] {
+                let mut fields = about.to_vec();
+                let mut request = http.post(simulator.token_url());
+                if is_basic {
+                    request = request.basic_auth("client%2D1", Some("client-1-secret"));
+                } else {
+                    fields.extend(secret);
+                }
+                let request = if is_form {
+                    let body =
+                        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+                    request.header("content-type", "application/x-www-form-urlencoded").body(body)
+                } else {
+                    request.json(&fields.iter().copied().collect::<std::collections::BTreeMap<_, _>>())
+                };
+                seen.push(request.send().await.unwrap().status().as_u16());
+            }
+        }
+    }
+    assert_eq!(seen, [200, 200, 200, 200, 200, 401, 400, 400, 400, 400, 401, 200]);
 }
 
 #[tokio::test]

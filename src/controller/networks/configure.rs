@@ -4,18 +4,20 @@ use ipnet::IpNet;
 use serde_json::json;
 use url::Url;
 
+use super::credentials::Edition;
 use crate::network::Declared;
 use crate::provider::{self, AddressPolicy, ClientConfig, Fence};
 
 /// A client for the declared network; `exceptions` are the addresses that confined ones may reach although
-/// they are not public. Nothing is sent once `fence` is closed.
+/// they are not public. Nothing is sent once `fence` is closed. It takes the place of `before`.
 pub(super) fn client(
     declared: &Declared,
     auth: provider::Auth,
     exceptions: &[IpNet],
     fence: Fence,
+    before: Option<&provider::Client>,
 ) -> Result<provider::Client, InvalidNetwork> {
-    Ok(provider::Client::new(configure(declared, auth, exceptions, fence)?)?)
+    Ok(provider::Client::succeeding(configure(declared, auth, exceptions, fence)?, before)?)
 }
 
 fn configure(
@@ -70,7 +72,7 @@ fn refuse_http(api_url: &Url, auth: &provider::Auth) -> Result<(), InvalidNetwor
         return Err(InvalidNetwork::Http("spec.apiUrl"));
     }
     match auth {
-        provider::Auth::OAuth2ClientCredentials { token_url, .. } if token_url.scheme() == "http" => {
+        provider::Auth::OAuth2ClientCredentials(client) if client.token_url.scheme() == "http" => {
             Err(InvalidNetwork::Http("spec.auth.oauth2ClientCredentials.tokenUrl"))
         }
         _ => Ok(()),
@@ -78,10 +80,10 @@ fn refuse_http(api_url: &Url, auth: &provider::Auth) -> Result<(), InvalidNetwor
 }
 
 /// A text that differs when two declarations need two clients. It holds no credential.
-pub(super) fn fingerprint(declared: &Declared, versions: &str) -> String {
+pub(super) fn fingerprint(declared: &Declared, credentials: Edition) -> String {
     let Declared { settings, auth, namespaces: _, confined, known_id: _, confirmation: _ } = declared;
     let mut settings = settings.clone();
     settings.allowed_url_hosts.clear();
     settings.network_id = None;
-    json!([settings, auth, confined, versions]).to_string()
+    json!([settings, auth, confined, credentials.0]).to_string()
 }

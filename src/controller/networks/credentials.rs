@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::super::streams::steady;
 use super::super::tasks::Tasks;
 use crate::index::NetworkKey;
+use crate::provider::Auth;
 
 /// The watches of all networks' credentials.
 pub(super) struct CredentialWatches {
@@ -26,6 +27,8 @@ pub(super) struct CredentialWatches {
     /// Wakes a network whose credentials changed.
     wake: UnboundedSender<NetworkKey>,
     watches: Mutex<HashMap<NetworkKey, Watch>>,
+    /// Counts the credentials that were told apart.
+    editions: AtomicU64,
     tasks: Tasks,
 }
 
@@ -36,9 +39,19 @@ struct Watch {
     /// Counts the changes.
     changes: Arc<AtomicU64>,
     /// What the latest read found, and how many changes had come before it.
-    read: Option<(u64, String)>,
+    read: Option<(u64, Found)>,
     tasks: Vec<JoinHandle<()>>,
 }
+
+/// Credentials that were read.
+struct Found {
+    auth: Auth,
+    edition: Edition,
+}
+
+/// Tells credentials apart by what they are: whatever else changes in their Secrets, they stay the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Edition(pub(super) u64);
 
 impl Drop for Watch {
     fn drop(&mut self) {
@@ -54,7 +67,7 @@ pub(super) struct Reading(u64);
 
 impl CredentialWatches {
     pub(super) fn new(client: Client, wake: UnboundedSender<NetworkKey>, tasks: Tasks) -> Self {
-        Self { client, wake, watches: Mutex::default(), tasks }
+        Self { client, wake, watches: Mutex::default(), editions: AtomicU64::new(0), tasks }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NetworkKey, Watch>> {
@@ -98,19 +111,29 @@ impl CredentialWatches {
         Reading(self.lock().get(key).map_or(0, |watch| watch.changes.load(Ordering::SeqCst)))
     }
 
-    /// Notes which versions of the Secrets a read found.
-    pub(super) fn end_read(&self, key: &NetworkKey, Reading(begun): Reading, versions: String) {
-        if let Some(watch) = self.lock().get_mut(key) {
-            watch.read = Some((begun, versions));
+    /// Notes what a read found.
+    pub(super) fn end_read(&self, key: &NetworkKey, Reading(begun): Reading, auth: &Auth) -> Edition {
+        let mut watches = self.lock();
+        let mut watch = watches.get_mut(key);
+        let before = watch.as_mut().and_then(|watch| watch.read.take());
+        let same = before.map(|(_, found)| found).filter(|found| found.auth.is_same(auth));
+        let found = same.unwrap_or_else(|| Found {
+            auth: auth.clone(),
+            edition: Edition(self.editions.fetch_add(1, Ordering::SeqCst)),
+        });
+        let edition = found.edition;
+        if let Some(watch) = watch {
+            watch.read = Some((begun, found));
         }
+        edition
     }
 
-    /// The versions that the latest read found, unless a Secret may have changed since.
-    pub(super) fn versions(&self, key: &NetworkKey) -> Option<String> {
+    /// The credentials that the latest read found, unless a Secret may have changed since.
+    pub(super) fn edition(&self, key: &NetworkKey) -> Option<Edition> {
         let watches = self.lock();
         let watch = watches.get(key)?;
-        let (begun, versions) = watch.read.as_ref()?;
-        (*begun == watch.changes.load(Ordering::SeqCst)).then(|| versions.clone())
+        let (begun, found) = watch.read.as_ref()?;
+        (*begun == watch.changes.load(Ordering::SeqCst)).then_some(found.edition)
     }
 
     /// Ends the watches for a network.

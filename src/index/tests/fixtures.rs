@@ -142,6 +142,6 @@ pub(super) fn begin_list(index: &mut Index<()>, now: Timestamp) -> Option<ListTo
 /// Takes in a list of network `a`, begun at this second.
 pub(super) fn list(index: &mut Index<()>, second: i64, ids: &[&str]) -> Vec<String> {
     let token = begin_list(index, at(second)).unwrap();
-    let woken = index.end_list(&network("a"), token, ids.iter().map(|id| endpoint(id)).collect());
+    let woken = index.end_list(&network("a"), token, ids.iter().map(|id| endpoint(id)).collect::<Vec<_>>());
     woken.into_iter().map(|key| key.name).collect()
 }

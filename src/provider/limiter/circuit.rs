@@ -1,7 +1,9 @@
 //! Leaves an API in peace that is down, and finds out gently when it is back. No clock, no I/O: every
 //! question comes with the time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::operation::Operation;
 use super::super::pause::Pause;

@@ -9,9 +9,10 @@ mod tests;
 
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use self::circuit::{Circuit, Kind};
 use self::queue::{Queue, Waiter};
@@ -108,9 +109,23 @@ impl Limiter {
             };
             tokio::select! {
                 () = waiting.waiter.wake.notified() => {}
-                () = tokio::time::sleep_until(wake_at.into()) => {}
+                () = tokio::time::sleep_until(wake_at) => {}
             }
         }
+    }
+
+    /// Takes other limits over. What the API asked for still holds; whether it is up is found out again.
+    pub(super) fn adjust(&self, limits: Limits) {
+        let mut state = self.lock();
+        state.rate.adjust(limits, Instant::now());
+        state.circuit = Circuit::new();
+        state.max_in_flight = limits.in_flight;
+        state.queue.wake_first();
+    }
+
+    /// What is left of a pause that the API asked for.
+    pub(super) fn pause(&self) -> Duration {
+        self.lock().rate.paused(Instant::now()).unwrap_or_default()
     }
 
     /// See [`super::Client::outage_pause`].

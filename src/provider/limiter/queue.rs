@@ -45,7 +45,10 @@ impl Queue {
     pub(super) fn ahead(&self, priority: Priority) -> usize {
         match priority {
             Priority::Change => self.changes.len(),
-            Priority::Resync => self.changes.len() + self.resyncs.len(),
+            Priority::Resync => {
+                let overtaking = (self.resyncs.len() + 1).saturating_mul(CHANGES_IN_A_ROW as usize);
+                self.changes.len().min(overtaking) + self.resyncs.len()
+            }
         }
     }
 

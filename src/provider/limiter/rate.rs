@@ -1,7 +1,9 @@
 //! How fast requests may go out: a token bucket that the API can pause. No clock, no I/O: every question comes
 //! with the time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::config::Limits;
 use super::super::pause::Pause;
@@ -39,6 +41,15 @@ impl Rate {
             pause: Pause::growing(FIRST_PAUSE, LONGEST_PAUSE),
             paused_at: None,
         }
+    }
+
+    /// Takes another rate and burst over; a pause goes on.
+    pub(super) fn adjust(&mut self, limits: Limits, now: Instant) {
+        let level = self.level_at(now);
+        self.per_second = limits.requests_per_second;
+        self.burst = f64::from(limits.burst);
+        self.level = level.min(self.burst);
+        self.as_of = self.as_of.max(now);
     }
 
     /// How long until the request that has `ahead` others before it may go out.

@@ -1,7 +1,7 @@
 //! Bad networks.
 
 use serde_json::{Value, json};
-use testkit::World;
+use testkit::{World, merge};
 use webhook_operator::resources::WebhookNetwork;
 
 use super::{ABSURD, apply, check_refused};
@@ -14,6 +14,7 @@ const HTTPS: &str = "apiUrl and tokenUrl must be https, so that credentials and 
                      a test server, set allowHttp: true";
 const HOST: &str = "an allowed host is written in lower case and without scheme, port and path, e.g. hooks.example.com \
                     or *.example.com";
+const SCOPE: &str = "scope must be printable ASCII words without quotes and backslashes";
 const DURATION: &str = "a duration is written in h, m, s and ms, largest first, e.g. 2160h, 1h30m or 90s, and is at \
                         most 87600h, which is ten years";
 
@@ -37,6 +38,13 @@ fn network(world: &World, fields: &Value) -> Value {
 fn oauth2(token_url: &str) -> Value {
     let from = |key| json!({ "secretKeyRef": { "name": "credentials", "key": key } });
     json!({ "tokenUrl": token_url, "clientId": from("clientId"), "clientSecret": from("clientSecret") })
+}
+
+/// OAuth credentials with these settings of the request for a token.
+fn asking(settings: Value) -> Value {
+    let mut client = oauth2("https://auth.example.com");
+    merge(&mut client, settings);
+    json!({ "auth": { "oauth2ClientCredentials": client } })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,6 +73,11 @@ async fn bad_networks_are_refused() {
                 bad(json!({ "auth": { "oauth2ClientCredentials": oauth2("https://me@auth.example.com") } })),
                 "tokenUrl must not contain a user or a fragment: remove it",
             ),
+            (bad(asking(json!({ "scope": "read  write" }))), SCOPE),
+            (bad(asking(json!({ "scope": "read \"write\"" }))), SCOPE),
+            (bad(asking(json!({ "scope": "" }))), "should be at least 1 chars long"),
+            (bad(asking(json!({ "requestFormat": "XML" }))), "supported values: \"Form\", \"JSON\""),
+            (bad(asking(json!({ "clientAuthentication": "None" }))), "supported values: \"Body\", \"Basic\""),
             (bad(json!({ "auth": {} })), ONE_AUTH),
             (bad(json!({ "auth": null })), ONE_AUTH),
             (
