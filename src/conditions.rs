@@ -46,7 +46,23 @@ pub struct Wanted<'a> {
     pub message: &'a str,
 }
 
-/// The longest message the API server takes is 32768 bytes; nobody reads one as long.
+impl Wanted<'_> {
+    fn status(&self) -> &'static str {
+        match self.status {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "Unknown",
+        }
+    }
+
+    /// Whether a condition says the same, in whatever words.
+    #[must_use]
+    pub fn agrees(&self, said: &Condition, generation: Option<i64>) -> bool {
+        said.status == self.status() && said.reason == self.reason && said.observed_generation == generation
+    }
+}
+
+/// The most bytes of a message: the API server takes as many in an Event, and nobody reads more.
 const LONGEST_MESSAGE: usize = 1024;
 
 /// The conditions to be, with the transition times of those that keep their status.
@@ -60,11 +76,7 @@ pub fn merge(
     wanted
         .iter()
         .map(|wanted| {
-            let status = match wanted.status {
-                Some(true) => "True",
-                Some(false) => "False",
-                None => "Unknown",
-            };
+            let status = wanted.status();
             let earlier = find(before, wanted.kind).filter(|earlier| earlier.status == status);
             let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
             Condition {
@@ -86,7 +98,8 @@ pub fn find(conditions: &[Condition], kind: Type) -> Option<&Condition> {
     conditions.iter().find(|condition| condition.type_ == kind.as_str())
 }
 
-fn shorten(message: &str) -> String {
+/// Cut to the longest that is told in one place, between characters.
+pub(crate) fn shorten(message: &str) -> String {
     if message.len() <= LONGEST_MESSAGE {
         return message.to_owned();
     }

@@ -1,16 +1,18 @@
 //! What is asked of Kubernetes in the same way everywhere: the clients, and lists.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use http::Request;
+use http::{Request, Response};
 use kube::api::ListParams;
 use kube::client::{Body, ClientBuilder};
 use kube::core::ObjectList;
 use kube::{Client, Config};
 use tower::BoxError;
 use tower::filter::FilterLayer;
+use tower::util::MapResponseLayer;
 
-use crate::provider::Fence;
+use crate::provider::{Clock, Fence};
 
 /// The clients of one term of leadership.
 pub(crate) struct Clients {
@@ -18,6 +20,8 @@ pub(crate) struct Clients {
     pub(crate) calls: Client,
     /// For watches.
     pub(crate) watches: Client,
+    /// The cluster's clock, as the API server's answers tell it: the machine's may be wrong.
+    pub(crate) clock: Arc<Clock>,
 }
 
 /// Why a write did not leave.
@@ -29,11 +33,25 @@ impl Clients {
     /// Makes the clients. This is the one place through which every write to Kubernetes leaves: none does once
     /// the fence is closed.
     pub(crate) fn new(config: &Config, fence: &Fence) -> kube::Result<Self> {
+        let clock = Arc::new(Clock::local());
         let guard = FilterLayer::new(guard(fence));
-        let calls = ClientBuilder::try_from(for_calls(config.clone()))?.with_layer(&guard).build();
-        let watches = Client::try_from(for_watches(config.clone()))?;
-        Ok(Self { calls, watches })
+        let calls = ClientBuilder::try_from(for_calls(config.clone()))?;
+        let calls = calls.with_layer(&guard).with_layer(&reads_the_clock(&clock)).build();
+        let watches = ClientBuilder::try_from(for_watches(config.clone()))?;
+        let watches = watches.with_layer(&reads_the_clock(&clock)).build();
+        Ok(Self { calls, watches, clock })
     }
+}
+
+/// Has `clock` go by the answers that pass.
+fn reads_the_clock<B>(
+    clock: &Arc<Clock>,
+) -> MapResponseLayer<impl FnOnce(Response<B>) -> Response<B> + Clone + use<B>> {
+    let clock = Arc::clone(clock);
+    MapResponseLayer::new(move |response: Response<B>| {
+        clock.learn(response.headers(), Instant::now());
+        response
+    })
 }
 
 /// Lets reads pass, and writes as long as the fence is not closed.
@@ -85,8 +103,23 @@ where
 #[cfg(test)]
 mod tests {
     use http::Method;
+    use tower::{Layer as _, ServiceExt as _};
 
     use super::*;
+
+    #[tokio::test]
+    async fn the_clusters_clock_is_the_api_servers_whatever_the_machines_shows() {
+        let clock = Arc::new(Clock::local());
+        let answer = |_: ()| async {
+            Ok::<_, BoxError>(
+                Response::builder().header("Date", "Tue, 01 Jan 2041 00:00:00 GMT").body(()).unwrap(),
+            )
+        };
+        let service = reads_the_clock(&clock).layer(tower::service_fn(answer));
+        service.oneshot(()).await.unwrap();
+        let ahead = clock.now().duration_since("2041-01-01T00:00:00Z".parse().unwrap());
+        assert!(ahead.as_secs() < 60, "{ahead}");
+    }
 
     #[test]
     fn nothing_is_written_once_the_fence_is_closed() {

@@ -11,13 +11,20 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::{DelayQueue, delay_queue};
 
+use super::pulses::Pulse;
 use crate::index::ResourceKey;
+
+/// How often it shows that it goes on, though nothing happens.
+const TURN: Duration = Duration::from_secs(10);
+/// When it counts as standing still.
+const STANDSTILL: Duration = Duration::from_mins(2);
 
 /// Reconciles each resource that `due` names, and again after as long as `reconcile` says, until `stop`; waits then
 /// for those that are under way.
 pub(super) async fn dispatch<R>(
     due: impl Stream<Item = ResourceKey>,
     reconcile: impl Fn(ResourceKey) -> R,
+    pulse: Pulse,
     stop: CancellationToken,
 ) where
     R: Future<Output = Option<Duration>> + Send + 'static,
@@ -25,7 +32,9 @@ pub(super) async fn dispatch<R>(
     let mut due = std::pin::pin!(due);
     let mut work =
         Work { reconcile, running: HashMap::new(), tasks: JoinSet::new(), later: Later::default() };
+    let mut turn = tokio::time::interval(TURN);
     loop {
+        pulse.beat(STANDSTILL);
         tokio::select! {
             // Nothing is begun once it is to stop, whatever else there is to do.
             biased;
@@ -37,9 +46,11 @@ pub(super) async fn dispatch<R>(
                 work.later.keys.remove(&key);
                 work.begin(key);
             }
+            _ = turn.tick() => {}
         }
     }
     while let Some(done) = work.tasks.join_next().await {
+        pulse.beat(STANDSTILL);
         done.unwrap_or_else(|error| resume(error));
     }
 }
@@ -114,6 +125,7 @@ mod tests {
     use tokio::sync::oneshot;
     use tokio_stream::wrappers::UnboundedReceiverStream;
 
+    use super::super::pulses::Pulses;
     use super::*;
 
     /// A reconciliation that has begun, and how it is ended.
@@ -128,6 +140,7 @@ mod tests {
 
     fn stage() -> Stage {
         let ((due, keys), (tell, begun)) = (unbounded_channel(), unbounded_channel());
+        let pulse = Pulses::default().of("the dispatcher".to_owned(), STANDSTILL);
         let stop = CancellationToken::new();
         let tell = Arc::new(Mutex::new(tell));
         let reconcile = move |key: ResourceKey| {
@@ -135,7 +148,8 @@ mod tests {
             tell.lock().unwrap().send((key.name, end)).unwrap();
             async move { ended.await.unwrap() }
         };
-        let dispatcher = tokio::spawn(dispatch(UnboundedReceiverStream::new(keys), reconcile, stop.clone()));
+        let dispatcher =
+            tokio::spawn(dispatch(UnboundedReceiverStream::new(keys), reconcile, pulse, stop.clone()));
         Stage { due, begun, stop, dispatcher }
     }
 

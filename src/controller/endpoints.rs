@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
 use kube::Client;
+use kube::Resource as _;
 use kube::api::Api;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
@@ -15,28 +15,29 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::dispatch;
+use super::pulses::Pulse;
 use super::relist::with_unseen_deletes;
-use super::streams::{readable, selected, steady};
+use super::streams::{selected, slim, steady};
 use crate::index::{Index, NetworkKey, Resource, ResourceKey, Seen};
 use crate::network::Network;
 use crate::provider::EndpointId;
 use crate::reconcile::{Context, reconcile, warn_of_loss};
-use crate::resources::WebhookEndpoint;
+use crate::resources::{Lenient, WebhookEndpoint};
+
+/// A resource as the API server shows it.
+type Shown = Lenient<WebhookEndpoint>;
 
 /// Watches the resources: feeds what is known, and yields those to reconcile.
 pub(super) fn watch(
     client: &Client,
-    store: &Store<WebhookEndpoint>,
-    writer: Writer<WebhookEndpoint>,
+    store: &Store<Shown>,
+    writer: Writer<Shown>,
     context: &Arc<Context>,
     wake_network: UnboundedSender<NetworkKey>,
-) -> impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + use<> {
-    let api = Api::<DeserializeGuard<WebhookEndpoint>>::all(client.clone());
+) -> impl Stream<Item = watcher::Result<Shown>> + Send + use<> {
+    let api = Api::<Shown>::all(client.clone());
     let context = Arc::clone(context);
-    let events = steady("WebhookEndpoints", api, selected(&context.settings)).filter_map({
-        let store = store.clone();
-        move |event| futures::future::ready(readable("WebhookEndpoints", &store, event))
-    });
+    let events = steady("WebhookEndpoints", api, selected(&context.settings)).map(slim);
     let events = with_unseen_deletes(store.clone(), events).map(Ok);
     // What is reconciled is looked up in the index, so that has to know it first.
     let mut fresh = Vec::new();
@@ -52,7 +53,7 @@ pub(super) fn watch(
 /// it stands to the others.
 fn feed(
     context: &Context,
-    event: &Event<WebhookEndpoint>,
+    event: &Event<Shown>,
     fresh: &mut Vec<ResourceKey>,
     wake_network: &UnboundedSender<NetworkKey>,
 ) {
@@ -67,7 +68,7 @@ fn feed(
         }
         Event::Apply(resource) => see(&mut context.index(), resource),
         Event::Delete(resource) => {
-            let uid = resource.metadata.uid.as_deref().unwrap_or_default();
+            let uid = resource.meta().uid.as_deref().unwrap_or_default();
             context.index().gone(&ResourceKey::of(resource), uid)
         }
         Event::InitDone => {
@@ -88,8 +89,8 @@ fn feed(
 }
 
 /// Takes in a resource; names the endpoint whose secret is lost with an earlier one of its name.
-fn see(index: &mut Index<Arc<Network>>, resource: &WebhookEndpoint) -> Option<EndpointId> {
-    match index.see(Resource::of(resource)) {
+fn see(index: &mut Index<Arc<Network>>, resource: &Shown) -> Option<EndpointId> {
+    match index.see(Resource::shown(resource)) {
         Seen::Lost(id) => Some(id),
         Seen::Taken | Seen::Outdated => None,
     }
@@ -97,9 +98,10 @@ fn see(index: &mut Index<Arc<Network>>, resource: &WebhookEndpoint) -> Option<En
 
 /// Reconciles until `shutdown`, and then what is under way.
 pub(super) async fn run(
-    changed: impl Stream<Item = watcher::Result<WebhookEndpoint>> + Send + 'static,
+    changed: impl Stream<Item = watcher::Result<Shown>> + Send + 'static,
     woken: UnboundedReceiver<ResourceKey>,
     context: Arc<Context>,
+    pulse: Pulse,
     shutdown: CancellationToken,
 ) {
     let seen = Arc::clone(&context);
@@ -119,5 +121,5 @@ pub(super) async fn run(
         let context = Arc::clone(&context);
         async move { reconcile(&key, &context).await }
     };
-    future::join(stop, dispatch(due, reconcile, shutdown)).await;
+    future::join(stop, dispatch(due, reconcile, pulse, shutdown)).await;
 }

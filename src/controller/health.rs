@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
@@ -11,46 +12,62 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use super::RunError;
+use super::pulses::Pulses;
 use crate::reconcile::Context;
 
 /// What the health checks look at.
 #[derive(Clone, Default)]
 pub(super) struct Health {
     /// What is known in the latest term.
-    context: Arc<Mutex<Option<Arc<Context>>>>,
+    term: Arc<Mutex<Option<(Arc<Context>, Pulses)>>>,
 }
 
 impl Health {
-    /// Has readiness depend on what is known in this term.
-    pub(super) fn look_at(&self, context: &Arc<Context>) {
-        *self.context.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(context));
+    /// Has the checks go by what is known in this term, and by the loops that go on in it.
+    pub(super) fn look_at(&self, context: &Arc<Context>, pulses: &Pulses) {
+        *self.term.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Arc::clone(context), pulses.clone()));
+    }
+
+    fn term(&self) -> Option<(Arc<Context>, Pulses)> {
+        self.term.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn is_ready(&self) -> bool {
-        let context = self.context.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        context.is_some_and(|context| {
+        self.term().is_some_and(|(context, _)| {
             let index = context.index();
-            index.secrets_complete() && index.all_seen()
+            index.secrets_complete() && index.all_seen() && index.all_networks_are_seen()
         })
+    }
+
+    /// A loop that stands still, if one does. Without an answer, what is known is locked for good, which is no
+    /// better.
+    fn standing(&self) -> Option<String> {
+        let (context, pulses) = self.term()?;
+        drop(context.index());
+        pulses.standing(Instant::now())
     }
 }
 
 /// Serves the health checks.
-pub(super) async fn serve(address: SocketAddr, health: Health) -> Result<JoinHandle<()>, RunError> {
+pub(super) async fn serve(
+    address: SocketAddr,
+    health: Health,
+) -> Result<JoinHandle<std::io::Result<()>>, RunError> {
     let failed = |source| RunError::Listen { address, source };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     info!(address = %bound, "serving health checks");
-    let router = Router::new()
-        .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(readyz))
-        .with_state(health);
+    let router = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health);
     let server = axum::serve(listener, router);
-    Ok(tokio::spawn(async move {
-        if let Err(error) = server.await {
-            tracing::warn!("health checks ended: {error}");
-        }
-    }))
+    Ok(tokio::spawn(server.into_future()))
+}
+
+async fn livez(State(health): State<Health>) -> (StatusCode, String) {
+    match health.standing() {
+        None => (StatusCode::OK, "ok".to_owned()),
+        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("not alive: {what} stands still")),
+    }
 }
 
 async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {

@@ -13,13 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future};
-use kube::core::DeserializeGuard;
+use kube::core::object::HasStatus;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
-use kube::{Api, Client, Resource};
-use serde::Serialize;
+use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -28,9 +27,10 @@ use tracing::{debug, warn};
 
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
+use super::pulses::Pulses;
 use super::relist::with_unseen_deletes;
-use super::streams::{readable, selected, steady};
-use super::tasks::Tasks;
+use super::streams::{selected, slim, steady};
+use super::tasks::{Life, Tasks};
 use crate::index::{Access, Entry, Incarnation, Kept, NetworkKey, Replaced};
 use crate::network::{
     Credentials, CredentialsError, Declared, Network, NetworkResource, Verdict, credential_secrets,
@@ -39,10 +39,13 @@ use crate::network::{
 use crate::planning::{Openness, Reason, Unavailable};
 use crate::provider::Fence;
 use crate::reconcile::Context;
-use crate::resources::{ClusterWebhookNetwork, WebhookNetwork};
+use crate::resources::{ClusterWebhookNetwork, Lenient, WebhookNetwork, WebhookNetworkStatus};
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// A list that takes longer stands still: with one call a second, as many pages show 360,000 endpoints.
+const LONGEST_LIST: Duration = Duration::from_hours(1);
 
 /// What the controllers of networks need.
 #[derive(Clone)]
@@ -55,6 +58,8 @@ pub(super) struct Parts {
     pub(super) wake: UnboundedSender<NetworkKey>,
     /// Where listers and watches of credentials go on.
     pub(super) tasks: Tasks,
+    /// The listers, which are to go round.
+    pub(super) pulses: Pulses,
     /// What the clients of the networks stop at.
     pub(super) fence: Fence,
 }
@@ -74,12 +79,11 @@ impl Parts {
 
 /// A kind of network, as the API server serves it.
 trait Kind:
-    NetworkResource
+    HasStatus<Status = WebhookNetworkStatus>
     + Resource<DynamicType = ()>
     + Clone
     + Debug
     + DeserializeOwned
-    + Serialize
     + Send
     + Sync
     + 'static
@@ -87,10 +91,31 @@ trait Kind:
     const PLURAL: &'static str;
     fn api(client: Client, key: &NetworkKey) -> Api<Self>;
     fn reference(key: &NetworkKey) -> Option<ObjectRef<Self>>;
+    fn key(&self) -> NetworkKey;
+    /// What it declares, or why that can't be read.
+    fn declared(&self) -> Result<Declared, String>;
 }
 
-impl Kind for ClusterWebhookNetwork {
+fn declared<K>(network: &Lenient<K>) -> Result<Declared, String>
+where
+    K: NetworkResource + HasStatus,
+{
+    match network {
+        Lenient::Readable(network) => Ok(network.declared()),
+        Lenient::Unreadable(unreadable) => Err(unreadable.message()),
+    }
+}
+
+impl Kind for Lenient<ClusterWebhookNetwork> {
     const PLURAL: &'static str = "ClusterWebhookNetworks";
+
+    fn key(&self) -> NetworkKey {
+        NetworkKey::Cluster { name: self.name_any() }
+    }
+
+    fn declared(&self) -> Result<Declared, String> {
+        declared(self)
+    }
 
     fn api(client: Client, _: &NetworkKey) -> Api<Self> {
         Api::all(client)
@@ -104,8 +129,16 @@ impl Kind for ClusterWebhookNetwork {
     }
 }
 
-impl Kind for WebhookNetwork {
+impl Kind for Lenient<WebhookNetwork> {
     const PLURAL: &'static str = "WebhookNetworks";
+
+    fn key(&self) -> NetworkKey {
+        NetworkKey::Namespaced { namespace: self.namespace().unwrap_or_default(), name: self.name_any() }
+    }
+
+    fn declared(&self) -> Result<Declared, String> {
+        declared(self)
+    }
 
     fn api(client: Client, key: &NetworkKey) -> Api<Self> {
         match key {
@@ -126,7 +159,7 @@ impl Kind for WebhookNetwork {
 pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, shutdown: CancellationToken) {
     let (cluster, woken_cluster) = tokio::sync::mpsc::unbounded_channel();
     let (namespaced, woken_namespaced) = tokio::sync::mpsc::unbounded_channel();
-    parts.tasks.spawn(async move {
+    parts.tasks.spawn("the queue of networks", Life::Term, async move {
         while let Some(key) = woken.recv().await {
             let lane = if matches!(key, NetworkKey::Cluster { .. }) { &cluster } else { &namespaced };
             // The receivers end with their controllers; after that nothing needs waking.
@@ -136,8 +169,8 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
     let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone(), parts.tasks.clone());
     let shared = Arc::new(Shared { parts, credentials, written: Mutex::default() });
     future::join(
-        control::<ClusterWebhookNetwork>(&shared, woken_cluster, shutdown.clone()),
-        control::<WebhookNetwork>(&shared, woken_namespaced, shutdown.clone()),
+        control::<Lenient<ClusterWebhookNetwork>>(&shared, woken_cluster, shutdown.clone()),
+        control::<Lenient<WebhookNetwork>>(&shared, woken_namespaced, shutdown.clone()),
     )
     .await;
 }
@@ -160,12 +193,9 @@ where
     ObjectRef<K>: Eq + Hash,
 {
     let (store, writer) = reflector::store();
-    let api = Api::<DeserializeGuard<K>>::all(shared.parts.watches.clone());
+    let api = Api::<K>::all(shared.parts.watches.clone());
     let feed = Arc::clone(shared);
-    let events = steady(K::PLURAL, api, selected(&shared.parts.context.settings)).filter_map({
-        let store = store.clone();
-        move |event| future::ready(readable(K::PLURAL, &store, event))
-    });
+    let events = steady(K::PLURAL, api, selected(&shared.parts.context.settings)).map(slim);
     let events = with_unseen_deletes(store.clone(), events).inspect(move |event| feed.feed(event)).map(Ok);
     let changed = events.reflect(writer).touched_objects().predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
@@ -204,7 +234,10 @@ async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Acti
             return shared.let_go(&*network, &key).await;
         }
         shared.hold(&*network, &key).await?;
-        let verdict = shared.establish(&key, network.declared(), Openness::Open).await?;
+        let verdict = match network.declared() {
+            Ok(declared) => shared.establish(&key, declared, Openness::Open).await?,
+            Err(why) => shared.leave(&key, why),
+        };
         let failed = matches!(verdict, Verdict::Failed { .. });
         shared.report(&*network, &key, &verdict).await?;
         Ok(if failed { Action::requeue(crate::backoff::jittered(RETRY * 6)) } else { Action::await_change() })
@@ -258,18 +291,22 @@ impl Shared {
             return Ok(verdict);
         }
         let reading = self.credentials.begin_read(key);
-        let Credentials { auth, origin } =
-            match read_credentials(&self.parts.context.client, &declared.auth).await {
-                Ok(read) => read,
-                Err(CredentialsError::Kubernetes { source, .. }) if self.works(key) => return Err(*source),
-                Err(error @ CredentialsError::NoSecret { .. }) if self.works(key) => {
-                    return Ok(self.withdraw(key, &error));
-                }
-                Err(error) => {
-                    self.fail(key, &declared, &error);
-                    return Ok(no_credentials(error.to_string()));
-                }
-            };
+        let Credentials { auth, origin } = match read_credentials(&self.parts.context.client, &declared.auth)
+            .await
+        {
+            Ok(read) => read,
+            // That the API server fails says nothing of the credentials: it is asked again soon.
+            Err(CredentialsError::Kubernetes { source, .. }) if self.works(key) || !is_denied(&source) => {
+                return Err(*source);
+            }
+            Err(error @ CredentialsError::NoSecret { .. }) if self.works(key) => {
+                return Ok(self.withdraw(key, &error));
+            }
+            Err(error) => {
+                self.fail(key, &declared, &error);
+                return Ok(no_credentials(error.to_string()));
+            }
+        };
         let fingerprint = fingerprint(&declared, self.credentials.end_read(key, reading, &auth));
         if let Some(verdict) = self.keep(key, &declared, &fingerprint, &access) {
             return Ok(verdict);
@@ -291,7 +328,8 @@ impl Shared {
         let handle = Ok(Arc::clone(&network));
         let (api, claim) = (declared.api(), declared.claim(origin));
         let put = self.put(key, Entry { access, api, fingerprint, timeout, claim, handle });
-        self.parts.tasks.spawn(self.keep_listing(network, put.incarnation));
+        let lister = self.keep_listing(network, put.incarnation, interval);
+        self.parts.tasks.spawn("a lister", Life::UntilDone, lister);
         Ok(self.verdict(key))
     }
 
@@ -327,6 +365,28 @@ impl Shared {
         no_credentials(message)
     }
 
+    /// One that can't be read begins nothing new, and goes on with what it has for what is being deleted.
+    fn leave(&self, key: &NetworkKey, why: String) -> Verdict {
+        let unavailable = unavailable(key, &why);
+        let news = if self.works(key) {
+            self.parts.context.index().withdraw_network(key, unavailable)
+        } else {
+            let entry = Entry {
+                access: Access::default(),
+                api: self.parts.context.index().api(key),
+                fingerprint: String::new(),
+                timeout: Duration::ZERO,
+                claim: self.parts.context.index().claim(key),
+                handle: Err(unavailable),
+            };
+            self.put(key, entry).news
+        };
+        if news {
+            self.parts.wake_resources(key);
+        }
+        Verdict::Failed { reason: Reason::Unreadable.as_str().to_owned(), message: why, stalled: true }
+    }
+
     fn fail(&self, key: &NetworkKey, declared: &Declared, error: &dyn std::error::Error) {
         let access = declared.access(Openness::Open);
         let message = error.to_string();
@@ -357,13 +417,20 @@ impl Shared {
         &self,
         network: Arc<Network>,
         incarnation: Incarnation,
+        interval: Duration,
     ) -> impl Future<Output = ()> + Send + use<> {
+        let begun = self.parts.pulses.of(format!("the lister of {}", network.key), LONGEST_LIST);
+        let ended = begun.clone();
         let (context, key) = (Arc::clone(&self.parts.context), network.key.clone());
         let (listed, of_network) = (Arc::clone(&self.parts.context), network.key.clone());
         let wake = self.parts.wake.clone();
         network.keep_listing(
-            move |now| context.index().begin_list(&key, incarnation, now),
+            move |now| {
+                begun.beat(LONGEST_LIST);
+                context.index().begin_list(&key, incarnation, now)
+            },
             move |token, outcome| {
+                ended.beat(interval + interval / 10 + LONGEST_LIST);
                 let concerned = match outcome {
                     Ok(listing) => listed.index().end_list(&of_network, token, listing),
                     Err(failure) => listed.index().list_failed(&of_network, token, failure),
@@ -374,6 +441,11 @@ impl Shared {
             },
         )
     }
+}
+
+/// Whether the API server has decided so, and will again.
+fn is_denied(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 401 || status.code == 403)
 }
 
 /// They may come with another commit, or from a vault: then this goes on by itself.

@@ -1,12 +1,9 @@
 //! What every watch has in common: its own backoff, and errors that are logged and do not end it.
 
 use std::fmt::Debug;
-use std::hash::Hash;
 
 use futures::{Stream, StreamExt as _, future, stream};
-use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
@@ -43,38 +40,18 @@ fn is_expired<T>(event: &watcher::Result<T>) -> bool {
     status.code == 410
 }
 
-/// An object that can't be read, which the CRD's schema rules out, must not end the watch of all: what `store`
-/// shows of it goes on counting. Who manages which field is of no use here and takes most of an object's memory.
-pub(super) fn readable<K>(
-    what: &'static str,
-    store: &Store<K>,
-    event: Event<DeserializeGuard<K>>,
-) -> Option<Event<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-    ObjectRef<K>: Eq + Hash,
-{
-    let read = |DeserializeGuard(outcome): DeserializeGuard<K>| match outcome {
-        Ok(mut object) => {
-            object.meta_mut().managed_fields = None;
-            Some(object)
-        }
-        Err(invalid) => {
-            let name = invalid.metadata.name.unwrap_or_default();
-            let namespace = invalid.metadata.namespace.unwrap_or_default();
-            warn!(namespace, name, "ignoring one of the {what} that can't be read: {}", invalid.error);
-            let mut reference = ObjectRef::<K>::new(&name);
-            reference.namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
-            store.get(&reference).map(|known| known.as_ref().clone())
-        }
+/// Who manages which field is of no use here and takes most of an object's memory.
+pub(super) fn slim<K: Resource>(event: Event<K>) -> Event<K> {
+    let slim = |mut object: K| {
+        object.meta_mut().managed_fields = None;
+        object
     };
-    Some(match event {
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-        Event::InitApply(guard) => Event::InitApply(read(guard)?),
-        Event::Apply(guard) => Event::Apply(read(guard)?),
-        Event::Delete(guard) => Event::Delete(read(guard)?),
-    })
+    match event {
+        Event::InitApply(object) => Event::InitApply(slim(object)),
+        Event::Apply(object) => Event::Apply(slim(object)),
+        Event::Delete(object) => Event::Delete(slim(object)),
+        Event::Init | Event::InitDone => event,
+    }
 }
 
 /// How resources and networks are watched: only those that this deployment is for.

@@ -1,6 +1,7 @@
 //! One term of leadership: all that acts, from its first watch to its last write.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Config;
 use kube::runtime::reflector;
@@ -9,11 +10,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::tasks::Tasks;
+use super::pulses::Pulses;
+use super::tasks::{Life, TaskFailure, Tasks};
 use super::{endpoints, namespaces, networks, secrets};
 use crate::kubernetes::Clients;
 use crate::provider::Fence;
-use crate::reconcile::{Context, Settings};
+use crate::reconcile::{Context, Settings, events};
+
+/// How long the last Events may take to be published.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
+/// How long the dispatcher may take to begin going round.
+const BEGINNING: Duration = Duration::from_mins(2);
 
 /// One term of leadership: all that acts. Once it has ended, nothing of it is left, and another may begin.
 pub struct Term {
@@ -23,8 +30,13 @@ pub struct Term {
     draining: CancellationToken,
     /// What goes on in the background.
     tasks: Tasks,
+    /// The loops that are to go round.
+    pulses: Pulses,
     /// The controllers, which drain.
-    controllers: JoinHandle<()>,
+    controllers: [JoinHandle<()>; 2],
+    /// Who publishes Events, which drains when nobody tells any more.
+    publisher: JoinHandle<()>,
+    untold: CancellationToken,
     /// Keeps every request and every write from leaving once the term is over.
     fence: Fence,
 }
@@ -38,49 +50,72 @@ impl Term {
     pub fn begin(config: &Config, settings: Settings) -> Result<Self, kube::Error> {
         let fence = Fence::default();
         let clients = Clients::new(config, &fence)?;
-        let tasks = Tasks::default();
+        let (tasks, pulses) = (Tasks::default(), Pulses::default());
         let draining = CancellationToken::new();
 
         let (store, writer) = reflector::store();
         let (wake, woken) = mpsc::unbounded_channel();
         let (wake_network, woken_networks) = mpsc::unbounded_channel();
         let (seen, mut secrets_seen) = watch::channel(false);
-        let context = Arc::new(Context::new(clients.calls, settings, wake));
+        let untold = CancellationToken::new();
+        let (told, publisher) = events(clients.calls.clone(), Arc::clone(&clients.clock));
+        let publisher = tasks.spawn(
+            "the publisher of Events",
+            Life::Drains(untold.clone()),
+            publisher.run(untold.clone()),
+        );
+        let context = Arc::new(Context::new(clients.calls, clients.clock, told, settings, wake));
         let parts = networks::Parts {
             context: Arc::clone(&context),
             watches: clients.watches.clone(),
             wake: wake_network.clone(),
             tasks: tasks.clone(),
+            pulses: pulses.clone(),
             fence: fence.clone(),
         };
         let endpoints = endpoints::watch(&clients.watches, &store, writer, &context, wake_network);
-        tasks.spawn(secrets::watch(clients.watches.clone(), Arc::clone(&context), seen));
-        tasks.spawn(namespaces::watch(clients.watches, Arc::clone(&context)));
+        let secrets = secrets::watch(clients.watches.clone(), Arc::clone(&context), seen);
+        tasks.spawn("the watch of Secrets", Life::Term, secrets);
+        let namespaces = namespaces::watch(clients.watches, Arc::clone(&context));
+        tasks.spawn("the watch of namespaces", Life::Term, namespaces);
 
         let networks = networks::run(parts, woken_networks, draining.clone());
         let endpoints = {
             let (context, draining) = (Arc::clone(&context), draining.clone());
+            let pulses = pulses.clone();
             async move {
                 // Resources are reconciled once it is known which Secrets there are: before, each would look
                 // lost. The sender goes with the watch, at the end of the term.
                 let seen = draining.run_until_cancelled(secrets_seen.wait_for(|seen| *seen)).await;
                 let seen = seen.is_some_and(|seen| seen.is_ok());
                 if seen {
-                    endpoints::run(endpoints, woken, context, draining.clone()).await;
+                    let pulse = pulses.of("the dispatcher".to_owned(), BEGINNING);
+                    endpoints::run(endpoints, woken, context, pulse, draining.clone()).await;
                 }
             }
         };
-        let controllers = tokio::spawn(async move {
-            tokio::join!(networks, endpoints);
-        });
+        let controllers = [
+            tasks.spawn("the controller of networks", Life::Drains(draining.clone()), networks),
+            tasks.spawn("the controller of WebhookEndpoints", Life::Drains(draining.clone()), endpoints),
+        ];
         info!("the operator is running");
-        Ok(Self { context, draining, tasks, controllers, fence })
+        Ok(Self { context, draining, tasks, pulses, controllers, publisher, untold, fence })
     }
 
     /// What it knows.
     #[must_use]
     pub fn context(&self) -> &Arc<Context> {
         &self.context
+    }
+
+    /// The loops that are to go round.
+    pub(super) fn pulses(&self) -> &Pulses {
+        &self.pulses
+    }
+
+    /// Waits until a task fails that it can't do without.
+    pub(super) async fn failure(&self) -> TaskFailure {
+        self.tasks.failure().await
     }
 
     /// What keeps everything from leaving at once, when the term is over before it has ended: whoever has lost the
@@ -92,10 +127,15 @@ impl Term {
 
     /// Ends the term: what is under way is finished, nothing is begun, and all that it started is gone when
     /// this returns.
-    pub async fn end(self) {
+    pub async fn end(mut self) {
         self.draining.cancel();
-        if let Err(error) = self.controllers.await {
-            warn!("the controllers did not end by themselves: {error}");
+        for controller in self.controllers {
+            // One that panicked is told of by what watches it.
+            let _ = controller.await;
+        }
+        self.untold.cancel();
+        if tokio::time::timeout(LAST_EVENTS, &mut self.publisher).await.is_err() {
+            self.publisher.abort();
         }
         self.tasks.end().await;
         self.fence.close();

@@ -250,6 +250,13 @@ impl<N> Index<N> {
         standing.identity() == Identity::Confirmed
     }
 
+    /// What is declared of a network, for as long as its declaration can't be read.
+    #[must_use]
+    pub fn claim(&self, network: &NetworkKey) -> Claim {
+        let standing = self.networks.get(network).map(Known::standing);
+        Claim { declared: standing.and_then(|standing| standing.declared.clone()), ..Claim::default() }
+    }
+
     /// The id by which a network is known, and another one that it shows instead.
     #[must_use]
     pub fn network_ids(&self, network: &NetworkKey) -> (Option<&NetworkId>, Option<&NetworkId>) {

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 
-use crate::resources::{NetworkKind, NetworkReference, WebhookEndpoint};
+use crate::resources::{NetworkKind, NetworkReference};
 
 /// A `WebhookEndpoint`, by name.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -19,14 +18,8 @@ pub struct ResourceKey {
 impl ResourceKey {
     /// The name of a resource.
     #[must_use]
-    pub fn of(resource: &WebhookEndpoint) -> Self {
+    pub fn of(resource: &impl kube::Resource) -> Self {
         Self { namespace: resource.namespace().unwrap_or_default(), name: resource.name_any() }
-    }
-
-    /// The reference that the controller's queue knows it by.
-    #[must_use]
-    pub fn reference(&self) -> ObjectRef<WebhookEndpoint> {
-        ObjectRef::new(&self.name).within(&self.namespace)
     }
 }
 

@@ -174,8 +174,7 @@ impl<N> Index<N> {
 
     pub(super) fn usable(&self, key: &NetworkKey, purpose: NetworkUse) -> Result<&Known<N>, Unavailable> {
         let Some(known) = self.networks.get(key) else {
-            let complete = self.networks.seen.len() == KINDS;
-            return Err(if complete { not_found(key) } else { not_seen(key) });
+            return Err(if self.all_networks_are_seen() { not_found(key) } else { not_seen(key) });
         };
         if purpose == NetworkUse::Converge
             && let Some(why) = &known.withdrawn
@@ -237,6 +236,12 @@ impl<N> Index<N> {
     /// first time.
     pub fn all_networks_seen(&mut self, kind: &'static str) -> bool {
         self.networks.seen.insert(kind) && self.networks.seen.len() == KINDS
+    }
+
+    /// Whether every network was seen once.
+    #[must_use]
+    pub fn all_networks_are_seen(&self) -> bool {
+        self.networks.seen.len() == KINDS
     }
 
     /// Keeps the network of a declaration that needs no other client, and its new access and id. Tells whether

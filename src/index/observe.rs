@@ -14,8 +14,8 @@ use super::resource::Resource;
 use super::resources::ListRequest;
 use super::secret_meta::StoredMeta;
 use crate::planning::{
-    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Record,
-    Remote, SecretState, SecretWrites, Timing,
+    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Paused, Progress,
+    Record, Remote, SecretState, SecretWrites, Timing,
 };
 use crate::provider::{Endpoint, EndpointId};
 
@@ -112,11 +112,11 @@ impl<N> Index<N> {
     fn admission(&self, resource: &Resource, access: &super::Access) -> Admission {
         let namespace = &resource.key.namespace;
         match &resource.intent {
-            Intent::Converge(desired) => {
+            Intent::Converge(desired) | Intent::Pause(Paused::Convergence(desired)) => {
                 let labels = self.namespace_labels(namespace);
                 access.admission(namespace, labels, desired.endpoint.url.as_str())
             }
-            Intent::Finalize(_) | Intent::Pause(_) => {
+            Intent::Finalize(_) | Intent::Pause(Paused::Finalization) | Intent::Unreadable(_) => {
                 Admission { openness: access.openness, ..Admission::default() }
             }
         }
@@ -201,8 +201,10 @@ impl<N> Index<N> {
         attempt: Option<&Attempt>,
     ) -> Vec<Endpoint> {
         let wanted = match &resource.intent {
-            Intent::Converge(desired) => Some(&desired.endpoint.url),
-            Intent::Finalize(_) | Intent::Pause(_) => None,
+            Intent::Converge(desired) | Intent::Pause(Paused::Convergence(desired)) => {
+                Some(&desired.endpoint.url)
+            }
+            Intent::Finalize(_) | Intent::Pause(Paused::Finalization) | Intent::Unreadable(_) => None,
         };
         let attempted = attempt.map(|attempt| &attempt.url);
         let urls = wanted.into_iter().chain(attempted.filter(|url| wanted != Some(url)));

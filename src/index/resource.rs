@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
+use kube::core::object::HasStatus;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::key::{NetworkKey, ResourceKey};
 use super::networks::NetworkUse;
@@ -13,8 +16,9 @@ use crate::planning::{
 };
 use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 use crate::resources::{
-    ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER,
-    RECONCILE_ANNOTATION, SecretTemplate, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
+    ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER, Lenient,
+    NetworkReference, RECONCILE_ANNOTATION, ROTATE_ANNOTATION, Rotation, SecretTemplate, Unreadable,
+    WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
 };
 
 /// A `WebhookEndpoint`, read into what the operator goes by: as a watch, or an answer to one of our own writes,
@@ -50,25 +54,67 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// Reads a resource, as far as this version can.
+    #[must_use]
+    pub fn shown(resource: &Lenient<WebhookEndpoint>) -> Self {
+        match resource {
+            Lenient::Readable(resource) => Self::of(resource),
+            Lenient::Unreadable(unreadable) => Self::unreadable(resource, unreadable),
+        }
+    }
+
     /// Reads a resource. What is on record and can't be read counts as absent.
     #[must_use]
     pub fn of(resource: &WebhookEndpoint) -> Self {
+        let parts = Parts {
+            network_ref: &resource.spec.network_ref,
+            intent: intent(resource),
+            url: &resource.spec.url,
+            secret_name: resource.spec.secret.name.as_deref(),
+        };
+        Self::from_parts(resource, parts)
+    }
+
+    /// What can be told of a resource that can't be read: it holds what its status names, and what its record of a
+    /// create may have made.
+    fn unreadable(
+        resource: &Lenient<WebhookEndpoint>,
+        unreadable: &Unreadable<WebhookEndpointStatus>,
+    ) -> Self {
+        let spec = &unreadable.spec;
+        // A network of a kind that is not known is none that there is.
+        let nowhere = NetworkReference { name: String::new(), ..NetworkReference::default() };
+        let network_ref = part(spec, "networkRef").unwrap_or(nowhere);
+        let parts = Parts {
+            network_ref: &network_ref,
+            intent: unreadable_intent(unreadable),
+            url: spec.get("url").and_then(Value::as_str).unwrap_or_default(),
+            secret_name: spec.pointer("/secret/name").and_then(Value::as_str),
+        };
+        Self::from_parts(resource, parts)
+    }
+
+    fn from_parts<K>(resource: &K, parts: Parts<'_>) -> Self
+    where
+        K: kube::Resource + HasStatus<Status = WebhookEndpointStatus>,
+    {
+        let Parts { network_ref, intent, url, secret_name } = parts;
         let namespace = resource.namespace().unwrap_or_default();
         let attempt = resource.annotations().get(ATTEMPT_ANNOTATION);
         Self {
-            network: NetworkKey::referred(&resource.spec.network_ref, &namespace),
+            network: NetworkKey::referred(network_ref, &namespace),
             key: ResourceKey::of(resource),
             uid: resource.uid().unwrap_or_default(),
             resource_version: resource.resource_version(),
-            generation: resource.metadata.generation,
-            created_at: resource.metadata.creation_timestamp.as_ref().map(|time| time.0),
+            generation: resource.meta().generation,
+            created_at: resource.meta().creation_timestamp.as_ref().map(|time| time.0),
             finalizers: resource.finalizers().to_vec(),
-            intent: intent(resource),
-            url: resource.spec.url.as_str().into(),
-            secret_name: secret_name(resource),
+            intent,
+            url: url.into(),
+            secret_name: secret_name.map_or_else(|| resource.name_any(), str::to_owned),
             attempt: attempt.and_then(|text| serde_json::from_str(text).ok()),
             list_request: resource.annotations().get(RECONCILE_ANNOTATION).cloned(),
-            status: resource.status.clone().unwrap_or_default(),
+            status: resource.status().cloned().unwrap_or_default(),
         }
     }
 
@@ -86,7 +132,9 @@ impl Resource {
     #[must_use]
     pub fn network_use(&self) -> NetworkUse {
         match self.intent {
-            Intent::Converge(_) | Intent::Pause(Paused::Convergence) => NetworkUse::Converge,
+            Intent::Converge(_) | Intent::Pause(Paused::Convergence(_)) | Intent::Unreadable(_) => {
+                NetworkUse::Converge
+            }
             Intent::Finalize(_) | Intent::Pause(Paused::Finalization) => NetworkUse::Finalize,
         }
     }
@@ -124,6 +172,42 @@ impl Resource {
     }
 }
 
+/// What of a resource's spec everybody goes by.
+struct Parts<'a> {
+    network_ref: &'a NetworkReference,
+    intent: Intent,
+    url: &'a str,
+    secret_name: Option<&'a str>,
+}
+
+/// A part of a spec that can be read by itself; its default where it is left out.
+fn part<T: DeserializeOwned + Default>(spec: &Value, field: &str) -> Option<T> {
+    spec.get(field).map_or_else(|| Some(T::default()), |value| T::deserialize(value).ok())
+}
+
+/// One that can't be read is let go all the same, if it says what is to become of its endpoint.
+fn unreadable_intent(unreadable: &Unreadable<WebhookEndpointStatus>) -> Intent {
+    let spec = &unreadable.spec;
+    if unreadable.metadata.deletion_timestamp.is_none() {
+        return Intent::Unreadable(unreadable.message());
+    }
+    match (part(spec, "paused"), part(spec, "deletionPolicy")) {
+        (Some(true), _) => Intent::Pause(Paused::Finalization),
+        (Some(false), Some(policy)) => Intent::Finalize(removal(policy)),
+        (None, _) | (_, None) => Intent::Unreadable(format!(
+            "{}; to let it go, set spec.deletionPolicy to Delete or Retain and spec.paused to false",
+            unreadable.message()
+        )),
+    }
+}
+
+fn removal(policy: DeletionPolicy) -> Removal {
+    match policy {
+        DeletionPolicy::Delete => Removal::Delete,
+        DeletionPolicy::Retain => Removal::Retain,
+    }
+}
+
 fn intent(resource: &WebhookEndpoint) -> Intent {
     let WebhookEndpointSpec {
         network_ref: _,
@@ -131,25 +215,21 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
         enabled_events,
         status,
         secret,
-        rotation: _,
+        rotation,
         deletion_policy,
         drift_policy,
         endpoint_id,
         paused,
     } = &resource.spec;
-    match (resource.metadata.deletion_timestamp.is_some(), paused) {
-        (true, true) => return Intent::Pause(Paused::Finalization),
-        (false, true) => return Intent::Pause(Paused::Convergence),
-        (true, false) => {
-            return Intent::Finalize(match deletion_policy {
-                DeletionPolicy::Delete => Removal::Delete,
-                DeletionPolicy::Retain => Removal::Retain,
-            });
-        }
-        (false, false) => {}
+    if resource.metadata.deletion_timestamp.is_some() {
+        return if *paused {
+            Intent::Pause(Paused::Finalization)
+        } else {
+            Intent::Finalize(removal(*deletion_policy))
+        };
     }
     let SecretTemplate { name: _, labels, annotations } = secret;
-    Intent::Converge(Desired {
+    let desired = Desired {
         endpoint: NewEndpoint {
             url: url.as_str().into(),
             enabled_events: enabled_events.iter().copied().map(event_type).collect(),
@@ -159,7 +239,7 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
             },
         },
         secret: SecretShape {
-            name: secret_name(resource),
+            name: secret.name.clone().unwrap_or_else(|| resource.name_any()),
             labels: labels.clone(),
             annotations: annotations.clone(),
             ownership: match deletion_policy {
@@ -172,11 +252,16 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
             DriftPolicy::Report => Drift::Report,
         },
         adopt: endpoint_id.as_deref().map(Into::into),
-    })
+        ignored: ignored(resource, rotation),
+    };
+    if *paused { Intent::Pause(Paused::Convergence(desired)) } else { Intent::Converge(desired) }
 }
 
-fn secret_name(resource: &WebhookEndpoint) -> String {
-    resource.spec.secret.name.clone().unwrap_or_else(|| resource.name_any())
+/// What is asked for and has no effect yet.
+fn ignored(resource: &WebhookEndpoint, rotation: &Rotation) -> Vec<&'static str> {
+    let declared = (*rotation != Rotation::default()).then_some("spec.rotation");
+    let asked = resource.annotations().contains_key(ROTATE_ANNOTATION);
+    declared.into_iter().chain(asked.then_some("the annotation webhookoperator.dev/rotate")).collect()
 }
 
 fn event_type(name: EventName) -> EventType {

@@ -1,9 +1,8 @@
 //! What the two kinds of network have in common.
 
 use kube::ResourceExt as _;
-use kube::core::object::HasStatus;
 
-use crate::index::{Access, Api, Claim, NetworkKey, Origin};
+use crate::index::{Access, Api, Claim, Origin};
 use crate::planning::Openness;
 use crate::provider::NetworkId;
 use crate::resources::{
@@ -72,18 +71,12 @@ impl Declared {
 }
 
 /// A resource that declares a network.
-pub trait NetworkResource: HasStatus<Status = WebhookNetworkStatus> {
-    /// Its name in the registry.
-    fn key(&self) -> NetworkKey;
+pub trait NetworkResource {
     /// What it declares.
     fn declared(&self) -> Declared;
 }
 
 impl NetworkResource for ClusterWebhookNetwork {
-    fn key(&self) -> NetworkKey {
-        NetworkKey::Cluster { name: self.name_any() }
-    }
-
     fn declared(&self) -> Declared {
         Declared {
             settings: self.spec.settings.clone(),
@@ -97,10 +90,6 @@ impl NetworkResource for ClusterWebhookNetwork {
 }
 
 impl NetworkResource for WebhookNetwork {
-    fn key(&self) -> NetworkKey {
-        NetworkKey::Namespaced { namespace: self.namespace().unwrap_or_default(), name: self.name_any() }
-    }
-
     fn declared(&self) -> Declared {
         let namespace = self.namespace().unwrap_or_default();
         let here = |source: &SecretSource<crate::resources::LocalSecretKey>| SecretSource {

@@ -191,7 +191,7 @@ fn correct(desired: &Desired, observed: &Observed, endpoint: &Endpoint, now: Tim
     let events = (endpoint.enabled_events != wanted.enabled_events).then(|| wanted.enabled_events.clone());
     let status = (endpoint.status != wanted.status).then(|| wanted.status.clone());
     if events.is_none() && status.is_none() {
-        return Step::End(available(endpoint));
+        return Step::End(available(desired, endpoint));
     }
     let applied = observed.is_applied();
     if applied && desired.drift == Drift::Report {
@@ -233,8 +233,13 @@ fn list_requested(due: Timestamp) -> Outcome {
     Outcome::reconciling(Reason::AwaitingList, message, Some(due))
 }
 
-fn available(endpoint: &Endpoint) -> Outcome {
-    Outcome::ready(format!("endpoint {} is as declared and its secret is stored", endpoint.id))
+fn available(desired: &Desired, endpoint: &Endpoint) -> Outcome {
+    let mut message = format!("endpoint {} is as declared and its secret is stored", endpoint.id);
+    if !desired.ignored.is_empty() {
+        let ignored = desired.ignored.join(" and ");
+        message += &format!("; rotation is not supported yet, so {ignored} has no effect");
+    }
+    Outcome::ready(message)
 }
 
 fn drifted(endpoint: &Endpoint) -> Outcome {

@@ -36,7 +36,13 @@ impl RetainDeadline {
     /// Takes in how the network stands. Only a resource that is to be retained goes on without it.
     pub fn observe(&mut self, intent: &Intent, network: &NetworkState, now: Instant) {
         match (intent, network) {
-            (Intent::Converge(_) | Intent::Pause(_) | Intent::Finalize(Removal::Delete), _) => {
+            (
+                Intent::Converge(_)
+                | Intent::Pause(_)
+                | Intent::Unreadable(_)
+                | Intent::Finalize(Removal::Delete),
+                _,
+            ) => {
                 *self = Self::default();
             }
             // The watch has not shown it yet.

@@ -14,13 +14,15 @@ pub enum Intent {
     Finalize(Removal),
     /// Everything is to stay as it is.
     Pause(Paused),
+    /// This version can't read what is wanted, for this reason.
+    Unreadable(String),
 }
 
 /// What a pause holds up.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Paused {
     /// Making the endpoint as declared.
-    Convergence,
+    Convergence(Desired),
     /// The deletion.
     Finalization,
 }
@@ -45,6 +47,8 @@ pub struct Desired {
     pub drift: Drift,
     /// An existing endpoint to adopt.
     pub adopt: Option<EndpointId>,
+    /// What is asked for beside, and has no effect yet.
+    pub ignored: Vec<&'static str>,
 }
 
 /// The declared parts of a Secret.

@@ -24,6 +24,7 @@ mod memory;
 mod network;
 mod observed;
 mod outcome;
+mod pause;
 mod report;
 mod secret;
 mod step;
@@ -43,7 +44,7 @@ pub use network::{Admission, Identity, NetworkState, Openness, Refusal, Unavaila
 pub use observed::{
     Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, Remote, Role,
 };
-pub use outcome::{Again, Outcome, Reason, State};
+pub use outcome::{Again, Outcome, Reason, Seen, State};
 pub use report::{Abnormal, Condition, Report, StoredNote, report};
 pub use secret::{HeldSecret, Mutability, Ownership, SecretData, SecretState, SecretWrites};
 pub use step::{Action, DeleteCause, Leftover, PatchCause, Remainder, Step};
@@ -55,8 +56,13 @@ pub fn plan(intent: &Intent, observed: &Observed, now: Timestamp) -> Step {
     let step = match intent {
         Intent::Converge(desired) => converge::plan(desired, observed, now),
         Intent::Finalize(removal) => finalize::plan(*removal, observed, now),
-        Intent::Pause(paused) => return Step::End(Outcome::paused(*paused)),
+        Intent::Unreadable(why) => return Step::End(Outcome::stalled(Reason::Unreadable, why.clone())),
+        Intent::Pause(Paused::Finalization) => return Step::End(Outcome::paused_deletion()),
+        Intent::Pause(Paused::Convergence(desired)) => converge::plan(desired, observed, now),
     };
     let step = admission::admit(intent, observed, step);
-    step::unless_without_effect(step, observed.previous.as_ref())
+    match intent {
+        Intent::Pause(_) => pause::hold(step),
+        _ => step::unless_without_effect(step, observed.previous.as_ref()),
+    }
 }

@@ -2,8 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::intent::Paused;
-
 /// How a resource stands, in words for its conditions.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outcome {
@@ -29,9 +27,20 @@ pub enum State {
     /// Usable and stored, but not as declared, and left so.
     Drifted,
     /// To be left as it is.
-    Paused,
+    Paused(Seen),
     /// The finalizer is off: nothing is left to report on.
     Gone,
+}
+
+/// What was seen of the endpoint that is left as it is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Seen {
+    /// It is as declared, and its secret is stored.
+    AsDeclared,
+    /// It is not, or there is none.
+    Different,
+    /// Nothing now.
+    Nothing,
 }
 
 /// When to look again, beside when something changes.
@@ -89,13 +98,16 @@ impl Outcome {
 
     /// To be left as it is.
     #[must_use]
-    pub fn paused(paused: Paused) -> Self {
-        let message = match paused {
-            Paused::Convergence => "spec.paused is true, so nothing is changed: set it to false to go on",
-            Paused::Finalization => "spec.paused is true, so the deletion waits: set it to false to go on",
-        };
-        let message = message.to_owned();
-        Self { state: State::Paused, reason: Reason::Paused, message, again: Again::OnChange }
+    pub fn paused(seen: Seen) -> Self {
+        let message = "spec.paused is true, so nothing is changed: set it to false to go on".to_owned();
+        Self { state: State::Paused(seen), reason: Reason::Paused, message, again: Again::OnChange }
+    }
+
+    /// To be left as it is, although it is being deleted.
+    #[must_use]
+    pub fn paused_deletion() -> Self {
+        let message = "spec.paused is true, so the deletion waits: set it to false to go on".to_owned();
+        Self { message, ..Self::paused(Seen::Different) }
     }
 
     /// Let go.
@@ -120,6 +132,15 @@ impl Reason {
                 | Self::ProviderError
                 | Self::KubernetesError
         )
+    }
+}
+
+impl Reason {
+    /// Whether it is told anew what went wrong this time: what is said once for a reason is left so, since each try
+    /// may go wrong in another way.
+    #[must_use]
+    pub fn varies(self) -> bool {
+        matches!(self, Self::NetworkNotReady | Self::ProviderError | Self::KubernetesError)
     }
 }
 
@@ -190,6 +211,8 @@ reasons! {
     UrlNotAllowed,
     /// The API could not be reached or refused a call.
     ProviderError,
+    /// This version of the operator can't read the resource.
+    Unreadable,
     /// The resource was let go.
     Deleted,
 }

@@ -1,7 +1,8 @@
 //! What the status is to say of how an activation ended.
 
 use super::observed::Observed;
-use super::outcome::{Again, Outcome, Reason, State};
+use super::outcome::{Again, Outcome, Reason, Seen, State};
+use super::step::Action;
 use crate::provider::{Endpoint, EndpointId};
 
 /// What the status is to say.
@@ -65,16 +66,26 @@ pub fn report<'a>(outcome: &'a Outcome, observed: &'a Observed) -> Option<Report
     let condition = |holds| Condition { holds, reason: *reason, message };
     let (ready, abnormal) = match state {
         State::Ready => (true, None),
-        State::Paused | State::Gone => (false, None),
+        State::Paused(_) | State::Gone => (false, None),
         State::Reconciling => (false, Some(Abnormal::Reconciling)),
         State::Drifted if matches!(again, Again::At(_)) => (false, Some(Abnormal::Reconciling)),
         State::Drifted | State::Stalled => (false, Some(Abnormal::Stalled)),
     };
-    let keeps_ready = matches!(state, State::Reconciling | State::Paused)
-        && reason.leaves_what_was_seen()
-        && observed.generation.is_some()
-        && observed.recorded.ready_generation == observed.generation;
-    let reached = matches!(state, State::Ready | State::Drifted);
+    let was_ready =
+        observed.generation.is_some() && observed.recorded.ready_generation == observed.generation;
+    // What is tried now was seen to be needed.
+    let differs = observed.previous.as_ref().is_some_and(Action::shows_a_difference);
+    let keeps_ready = match state {
+        State::Paused(Seen::AsDeclared) => true,
+        State::Paused(Seen::Nothing) => was_ready,
+        State::Reconciling => was_ready && !differs && reason.leaves_what_was_seen(),
+        _ => false,
+    };
+    // The network tells it: ten thousand resources need not, and one that was as declared is left so.
+    if keeps_ready && *reason == Reason::NetworkNotReady {
+        return None;
+    }
+    let reached = matches!(state, State::Ready | State::Drifted | State::Paused(Seen::AsDeclared));
     Some(Report {
         ready: if keeps_ready { last_seen_ready() } else { condition(ready) },
         synced: condition(ready),
@@ -103,7 +114,7 @@ fn counting(state: State, observed: &Observed) -> Option<&EndpointId> {
     let recorded = observed.recorded.current();
     let stored = observed.stored().next();
     match state {
-        State::Ready | State::Drifted => stored.or(recorded),
+        State::Ready | State::Drifted | State::Paused(Seen::AsDeclared) => stored.or(recorded),
         _ => recorded.or(stored),
     }
 }

@@ -217,6 +217,30 @@ impl Action {
         }
     }
 
+    /// Whether it was seen, when it was planned, that there is no endpoint as declared with its secret stored.
+    #[must_use]
+    pub fn shows_a_difference(&self) -> bool {
+        match self {
+            Self::ProveSecretWritable(_)
+            | Self::RecordAttempt(_)
+            | Self::Create { .. }
+            | Self::StoreSecret { .. }
+            | Self::CopySecret { .. }
+            | Self::Patch { .. }
+            | Self::Delete { .. } => true,
+            Self::SetFinalizer(_)
+            | Self::SyncSecretMetadata { .. }
+            | Self::AcceptSecretMetadata(_)
+            | Self::VerifySecret { .. }
+            | Self::DeleteSecret { .. }
+            | Self::RecordAnswered(_)
+            | Self::ReleaseSecret { .. }
+            | Self::Confirm { .. }
+            | Self::List
+            | Self::RemoveFinalizer(_) => false,
+        }
+    }
+
     /// What it does that is not planned again once it is done; `None` when it may be.
     fn lasting(&self) -> Option<String> {
         match self {

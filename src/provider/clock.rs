@@ -21,7 +21,7 @@ const LATE: SignedDuration = SignedDuration::from_secs(5);
 /// that seems to come from a moment ago corrects nothing: if this clock went back, a list could look
 /// newer than the create that followed it.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     anchor: Mutex<Anchor>,
 }
 
@@ -50,7 +50,7 @@ impl Anchor {
 
 impl Clock {
     /// A clock that shows the local time until an answer corrects it.
-    pub(super) fn local() -> Self {
+    pub(crate) fn local() -> Self {
         Self::starting_at(Timestamp::now(), Instant::now())
     }
 
@@ -58,7 +58,7 @@ impl Clock {
         Self { anchor: Mutex::new(Anchor { time, seen, source: Source::Local }) }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.at(Instant::now())
     }
 
@@ -68,7 +68,7 @@ impl Clock {
 
     /// Takes the time over from an answer whose head arrived at `seen`; an answer that does not tell
     /// the time changes nothing.
-    pub(super) fn learn(&self, headers: &HeaderMap, seen: Instant) {
+    pub(crate) fn learn(&self, headers: &HeaderMap, seen: Instant) {
         let Some(time) = date(headers) else { return };
         let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = anchor.at(seen);

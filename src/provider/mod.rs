@@ -29,6 +29,7 @@ mod wire;
 
 pub use self::address::AddressPolicy;
 pub use self::client::Client;
+pub(crate) use self::clock::Clock;
 pub use self::config::{
     Auth, ClientAuthentication, ClientConfig, ClientCredentials, ConfigError, Field, Limits, Priority,
     RequestFormat,

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::Client;
-use kube::runtime::events::{Recorder, Reporter};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::events::Events;
 use super::locks::Locks;
 use super::slots::Slots;
 use crate::index::{Api, Index, ResourceKey};
 use crate::network::Network;
-use crate::provider::EndpointUrl;
+use crate::provider::{Clock, EndpointUrl};
 
 /// The operator's own settings.
 #[derive(Clone, Debug)]
@@ -34,7 +35,9 @@ pub struct Context {
     pub client: Client,
     /// The operator's own settings.
     pub settings: Settings,
-    pub(super) recorder: Recorder,
+    /// Where what happens to resources and networks is told.
+    pub(crate) events: Events,
+    clock: Arc<Clock>,
     /// What is known.
     index: Mutex<Index<Arc<Network>>>,
     /// Where resources go that something happened to.
@@ -46,15 +49,18 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context that knows nothing yet; resources that something happened to are sent to `queue`.
-    #[must_use]
-    pub fn new(client: Client, settings: Settings, queue: UnboundedSender<ResourceKey>) -> Self {
-        let reporter = Reporter {
-            controller: "webhookoperator.dev/webhook-operator".to_owned(),
-            instance: std::env::var("POD_NAME").ok(),
-        };
+    /// A context that knows nothing yet; `clock` is the cluster's, and resources that something happened to are
+    /// sent to `queue`.
+    pub(crate) fn new(
+        client: Client,
+        clock: Arc<Clock>,
+        events: Events,
+        settings: Settings,
+        queue: UnboundedSender<ResourceKey>,
+    ) -> Self {
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            events,
+            clock,
             index: Mutex::default(),
             queue,
             urls: Locks::default(),
@@ -68,6 +74,12 @@ impl Context {
     /// What is known. The lock is held for no longer than a look or an entry takes.
     pub fn index(&self) -> MutexGuard<'_, Index<Arc<Network>>> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time by the cluster's clock.
+    #[must_use]
+    pub fn cluster_time(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Has resources reconciled that something happened to.

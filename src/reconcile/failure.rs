@@ -109,12 +109,14 @@ impl Failure {
             | Self::NotMade { .. }
             | Self::Restless => Outcome::stalled(self.reason(), message),
             Self::Provider(error) | Self::Unusable(error) => match error.class() {
-                ErrorClass::Permanent | ErrorClass::Unauthorized | ErrorClass::Forbidden => {
-                    Outcome::stalled(self.reason(), message)
-                }
-                ErrorClass::Retry | ErrorClass::Ambiguous | ErrorClass::NotFound => {
-                    Outcome::reconciling(self.reason(), message, None)
-                }
+                ErrorClass::Permanent => Outcome::stalled(self.reason(), message),
+                // Credentials may come with another commit, and scopes with the vendor's support: the resource
+                // need not change for it.
+                ErrorClass::Unauthorized
+                | ErrorClass::Forbidden
+                | ErrorClass::Retry
+                | ErrorClass::Ambiguous
+                | ErrorClass::NotFound => Outcome::reconciling(self.reason(), message, None),
             },
             Self::Outdated | Self::Kubernetes { .. } => Outcome::reconciling(self.reason(), message, None),
         }

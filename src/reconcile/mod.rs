@@ -3,6 +3,7 @@
 //! An activation carries no input: whatever woke it, it takes the same path.
 
 mod context;
+mod events;
 mod failure;
 mod finish;
 mod locks;
@@ -23,11 +24,12 @@ use jiff::Timestamp;
 use tracing::{Instrument as _, debug, info_span, warn};
 
 pub use context::{Context, Settings};
+pub(crate) use events::events;
 pub use remote::warn_of_loss;
 
 use crate::index::{Api, Clocks, Incarnation, LocalState, Resource, ResourceKey, StoredMeta};
 use crate::network::Network;
-use crate::planning::{Observed, Outcome, Step, Timing, plan};
+use crate::planning::{Action, Observed, Outcome, Step, Timing, plan};
 use crate::provider::EndpointUrl;
 use failure::Failure;
 use locks::Held;
@@ -87,7 +89,8 @@ async fn in_slot(context: &Context, resource: Arc<Resource>, locks: Option<Held<
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let version = resource.resource_version.clone();
     let seen = BTreeMap::new();
-    let mut activation = Activation { context, key, resource, version, seen, network: None, locks };
+    let mut activation =
+        Activation { context, key, resource, version, seen, network: None, locks, failed: None };
     activation.local(LocalState::begin);
     let done = tokio::time::timeout(LIMIT, activation.run().instrument(span)).await;
     done.unwrap_or_else(|_| {
@@ -111,6 +114,8 @@ struct Activation<'a> {
     network: Option<Reached>,
     /// The locks of the URLs that it creates endpoints with.
     locks: Option<Held<RemoteUrl>>,
+    /// What was tried last, and failed.
+    failed: Option<Action>,
 }
 
 /// A network that can be asked.
@@ -153,7 +158,10 @@ impl Activation<'_> {
                         }
                     }
                     debug!(?action, "performing");
-                    self.perform(&action).await?;
+                    if let Err(failure) = self.perform(&action).await {
+                        self.failed = Some(action);
+                        return Err(failure);
+                    }
                     if action.concerns_network() {
                         self.local(|local| local.retain_deadline.answered());
                     }
@@ -181,7 +189,8 @@ impl Activation<'_> {
         let incarnation = index.incarnation(&known.network);
         self.network =
             network.zip(incarnation).map(|(network, incarnation)| Reached { network, incarnation });
-        let clocks = Clocks { api: self.now(), cluster: Timestamp::now(), monotonic: Instant::now() };
+        let clocks =
+            Clocks { api: self.now(), cluster: self.context.cluster_time(), monotonic: Instant::now() };
         let (resource, observed) = index.observe(&self.key, clocks, self.context.settings.settle)?;
         let secrets = index.owned_secrets(&self.key.namespace, &resource.uid);
         let unowned = observed.unowned_secret().and_then(|_| {

@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
-use kube::runtime::events::{Event, EventType};
-use tracing::{debug, info, warn};
+use kube::runtime::events::EventType;
 
 use super::Activation;
+use super::events::Told;
 use super::failure::Failure;
 use crate::planning::Action;
 use crate::resources::WebhookEndpoint;
@@ -38,20 +38,10 @@ impl Activation<'_> {
         }
     }
 
-    /// Publishes an event. It is a courtesy: that it can't be written stops nothing.
-    pub(super) async fn publish(&self, type_: EventType, reason: &str, action: &str, note: String) {
-        match type_ {
-            EventType::Normal => info!(reason, "{note}"),
-            EventType::Warning => warn!(reason, "{note}"),
-        }
-        let event = Event {
-            type_,
-            reason: reason.to_owned(),
-            note: Some(note.chars().take(1000).collect()),
-            action: action.to_owned(),
-            secondary: None,
-        };
-        let object = ObjectReference {
+    /// Tells what happened.
+    #[expect(clippy::unused_async, reason = "its callers need not know that nothing is waited for")]
+    pub(super) async fn publish(&self, kind: EventType, reason: &str, action: &'static str, note: String) {
+        let regarding = ObjectReference {
             api_version: Some(WebhookEndpoint::api_version(&()).into_owned()),
             kind: Some(WebhookEndpoint::kind(&()).into_owned()),
             namespace: Some(self.key.namespace.clone()),
@@ -59,8 +49,6 @@ impl Activation<'_> {
             uid: Some(self.resource.uid.clone()),
             ..ObjectReference::default()
         };
-        if let Err(error) = self.context.recorder.publish(&event, &object).await {
-            debug!(name = self.key.name, "can't publish an event: {error}");
-        }
+        self.context.events.tell(Told { kind, regarding, reason: reason.to_owned(), action, note });
     }
 }

@@ -14,10 +14,10 @@ use super::status::status;
 use crate::conditions::{Type, find};
 use crate::index::{Mark, Resource};
 use crate::planning::{Attempt, Leftover, Outcome, Presence, State, report};
-use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, WebhookEndpoint, WebhookEndpointStatus};
+use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, Lenient, WebhookEndpoint, WebhookEndpointStatus};
 
 impl Activation<'_> {
-    fn resources(&self) -> Api<WebhookEndpoint> {
+    fn resources(&self) -> Api<Lenient<WebhookEndpoint>> {
         Api::namespaced(self.context.client.clone(), &self.key.namespace)
     }
 
@@ -144,7 +144,8 @@ impl Activation<'_> {
     pub(super) async fn report(&mut self, outcome: &Outcome) -> Result<(), Failure> {
         let drifted = if outcome.state == State::Drifted { Mark::Set } else { Mark::Clear };
         self.context.index().set_drifted(&self.key, &self.resource.uid, drifted);
-        let Some((resource, observed, now)) = self.look() else { return Ok(()) };
+        let Some((resource, mut observed, _)) = self.look() else { return Ok(()) };
+        observed.previous = self.failed.take();
         // What somebody has changed since was not planned for, so nothing is said of it.
         if resource.resource_version != self.version {
             return Err(Failure::Outdated);
@@ -152,7 +153,7 @@ impl Activation<'_> {
         self.resource = resource;
         let Some(report) = report(outcome, &observed) else { return Ok(()) };
         let before = &self.resource.status;
-        let after = status(before, &report, self.resource.generation, now);
+        let after = status(before, &report, self.resource.generation, self.context.cluster_time());
         if after == *before {
             return Ok(());
         }
@@ -165,10 +166,10 @@ impl Activation<'_> {
     }
 
     /// Takes in the resource as a call of ours returned it.
-    fn wrote(&mut self, resource: &WebhookEndpoint) {
+    fn wrote(&mut self, resource: &Lenient<WebhookEndpoint>) {
         self.version = resource.resource_version();
         // Something newer may be known, or it may be gone.
-        let _ = self.context.index().wrote(Resource::of(resource));
+        let _ = self.context.index().wrote(Resource::shown(resource));
     }
 }
 
@@ -179,19 +180,23 @@ fn turned_bad<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Co
     (earlier != Some(now.reason.as_str())).then_some(now)
 }
 
-/// The status as a merge patch: what is not there any more has to be named.
+/// The status as a merge patch: what is not there any more has to be named, and what is as it was stays away, which
+/// may be more than this version can read.
 fn merge_patch(before: &WebhookEndpointStatus, after: &WebhookEndpointStatus) -> Value {
     let mut patch = serde_json::to_value(after).unwrap_or_default();
     let before = serde_json::to_value(before).unwrap_or_default();
-    remove_missing(&before, &mut patch);
+    keep_changes(&before, &mut patch);
     patch
 }
 
-fn remove_missing(before: &Value, patch: &mut Value) {
+fn keep_changes(before: &Value, patch: &mut Value) {
     let (Value::Object(before), Value::Object(patch)) = (before, patch) else { return };
     for (field, earlier) in before {
         match patch.get_mut(field) {
-            Some(later) => remove_missing(earlier, later),
+            Some(later) if later == earlier => {
+                patch.remove(field);
+            }
+            Some(later) => keep_changes(earlier, later),
             None => {
                 patch.insert(field.clone(), Value::Null);
             }

@@ -14,7 +14,7 @@ use crate::index::{Resource, StoredMeta};
 use crate::kubernetes::pages;
 use crate::planning::{Answer, Attempt, DeleteCause, Identity, PatchCause, Presence};
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, Error, ErrorClass, Priority};
-use crate::resources::{SECRET_TYPE, WebhookEndpoint};
+use crate::resources::{Lenient, SECRET_TYPE, WebhookEndpoint};
 
 impl Activation<'_> {
     /// The network, which could be asked when it was observed.
@@ -232,13 +232,13 @@ impl Activation<'_> {
         rival_posts: u32,
     ) -> Result<(), Failure> {
         let mut rivals = 0_u32;
-        let resources = Api::<WebhookEndpoint>::all(self.context.client.clone());
+        let resources = Api::<Lenient<WebhookEndpoint>>::all(self.context.client.clone());
         let mut pages = std::pin::pin!(pages(|params| {
             let resources = resources.clone();
             async move { resources.list(&params).await }
         }));
         while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the resources"))? {
-            let others = page.iter().map(Resource::of);
+            let others = page.iter().map(Resource::shown);
             for other in others.filter(|other| other.uid != self.resource.uid && self.shares_api_with(other))
             {
                 if other.roles().contains_key(id) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::conditions::{Type, Wanted, merge};
+use crate::conditions::{Type, Wanted, find, merge};
 use crate::planning::{Abnormal, Condition, Report, StoredNote};
 use crate::provider::Endpoint;
 use crate::resources::{RemoteEndpoint, StoredSecret, WebhookEndpointStatus};
@@ -16,13 +16,20 @@ pub(super) fn status(
     now: Timestamp,
 ) -> WebhookEndpointStatus {
     let Report { ready, synced, abnormal, endpoint, secret, resolved_attempt, applied_generation } = report;
+    let stalled = *abnormal == Some(Abnormal::Stalled);
     let abnormal = abnormal.map(|abnormal| match abnormal {
         Abnormal::Reconciling => Type::Reconciling,
         Abnormal::Stalled => Type::Stalled,
     });
-    let wanted = [wanted(Type::Ready, ready), wanted(Type::Synced, synced)].into_iter();
-    let abnormal = abnormal.map(|kind| self::wanted(kind, &Condition { holds: true, ..*synced }));
-    let wanted = wanted.chain(abnormal).collect::<Vec<_>>();
+    let third = Condition { holds: true, ..*synced };
+    let mut wanted = vec![wanted(Type::Ready, ready), wanted(Type::Synced, synced)];
+    wanted.extend(abnormal.map(|kind| self::wanted(kind, &third)));
+    if !stalled && synced.reason.varies() {
+        for wanted in &mut wanted {
+            let said = find(&before.conditions, wanted.kind).filter(|said| wanted.agrees(said, generation));
+            wanted.message = said.map_or(wanted.message, |said| &said.message);
+        }
+    }
     WebhookEndpointStatus {
         observed_generation: generation,
         conditions: merge(&before.conditions, &wanted, generation, now),

@@ -5,6 +5,7 @@
 
 mod duration;
 mod endpoint;
+mod lenient;
 mod network;
 mod secret_reference;
 mod text;
@@ -19,6 +20,7 @@ pub use endpoint::{
     Replacement, RetiringEndpoint, Rotation, SecretTemplate, StoredSecret, WebhookEndpoint,
     WebhookEndpointSpec, WebhookEndpointStatus,
 };
+pub use lenient::{Lenient, Unreadable};
 pub use network::{
     AllowedNamespaces, Auth, BearerToken, ClientAuthentication, ClusterWebhookNetwork,
     ClusterWebhookNetworkSpec, EndpointCounts, Limits, NetworkConfirmation, NetworkSettings,

@@ -19,6 +19,7 @@ mod oidc;
 mod operator;
 mod plane;
 pub mod service_account;
+mod stored;
 mod teardown;
 mod wait;
 mod world;

@@ -26,13 +26,13 @@ pub async fn create<K: Object>(api: &Api<K>, object: Value) -> K {
 }
 
 /// Changes an object by a merge patch.
-pub async fn patch<K: Object>(api: &Api<K>, name: &str, patch: Value) -> K {
+pub async fn patch<K: Clone + Debug + DeserializeOwned>(api: &Api<K>, name: &str, patch: Value) -> K {
     let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
     patched.unwrap_or_else(|error| panic!("{name} is not changed: {error}"))
 }
 
 /// Deletes an object, which stays as long as it has finalizers.
-pub async fn delete<K: Object>(api: &Api<K>, name: &str) {
+pub async fn delete<K: Clone + Debug + DeserializeOwned>(api: &Api<K>, name: &str) {
     let deleted = api.delete(name, &DeleteParams::default()).await;
     deleted.unwrap_or_else(|error| panic!("{name} is not deleted: {error}"));
 }

@@ -40,6 +40,18 @@ impl Point {
         depends_on_time(&self.call.shape)
     }
 
+    /// Whether it is this call, when `before` calls were made before the scenario began.
+    pub fn is(&self, call: &Call, before: u64) -> bool {
+        if depends_on_time(&self.call.shape) {
+            call.sequence > before && call.signature.shape == self.call.shape
+        } else if call.signature.shape == self.call.shape {
+            // What comes after it is the same call, tried again.
+            call.sequence > before && call.signature >= self.call
+        } else {
+            false
+        }
+    }
+
     /// The plan to stop there, when `before` calls were made before the scenario began.
     pub fn plan(&self, before: u64) -> Plan {
         let call = self.call.clone();
@@ -85,7 +97,7 @@ pub struct Learnt {
     /// Every call that the operator made, before the scenario began included.
     known: BTreeSet<Signature>,
     /// What took effect since the scenario began.
-    effects: Effects,
+    pub effects: Effects,
 }
 
 /// What took effect remotely.
@@ -183,7 +195,7 @@ pub struct Begin {
     /// How many calls were made before it.
     pub calls: u64,
     /// The ledger's last line before it.
-    ledger: u64,
+    pub ledger: u64,
 }
 
 /// Waits until the operator has nothing left to do before the scenario, and prepares it.

@@ -20,6 +20,7 @@
 mod clock;
 mod denial;
 mod end;
+mod faults;
 mod harness;
 mod learnt;
 mod matrix;
@@ -48,6 +49,7 @@ async fn matrices(asked: &Asked) -> Vec<Matrix> {
     }
     let mut matrices = vec![clock::matrix(), denial::matrix(), network::lag::matrix(), learnt::matrix()];
     matrices.extend(network::matrices());
+    matrices.extend(faults::matrices(asked).await);
     matrices.extend(single::matrices(asked).await);
     matrices.extend(views::matrices(asked).await);
     matrices

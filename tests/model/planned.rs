@@ -244,6 +244,7 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
                 secret: SecretShape { name: name.text(who), ..SecretShape::default() },
                 drift: Drift::Correct,
                 adopt: None,
+                ignored: Vec::new(),
             })
         },
     }

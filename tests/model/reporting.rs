@@ -40,7 +40,7 @@ impl World {
         match end.state {
             State::Ready => Condition::Ready,
             State::Drifted => Condition::Drifted,
-            State::Reconciling | State::Paused | State::Gone => Condition::UnderWay,
+            State::Reconciling | State::Paused(_) | State::Gone => Condition::UnderWay,
             State::Stalled => {
                 let named = (0..).zip(&self.api.endpoints).map(|(id, _)| id);
                 let named = named.filter(|id| end.message.contains(endpoint_id(*id).as_str()));

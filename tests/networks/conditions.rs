@@ -169,14 +169,17 @@ async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
         took("its credentials", time(world.ready(round)).await);
 
         delete(&world.operators_secrets(), &world.named(round)).await;
-        took("no credentials", time(world.condition(round, "Synced", "False", "NetworkNotReady")).await);
+        let later = format!("{round}-later");
+        world.cluster_network(round, "Ready", "False", "CredentialsNotFound").await;
+        world.endpoint_of(round, &later, json!({})).await;
+        took("no credentials", time(world.condition(&later, "Ready", "False", "NetworkNotReady")).await);
         world.store_credentials(round, values.clone()).await;
-        took("credentials again", time(world.condition(round, "Synced", "True", "Available")).await);
+        took("credentials again", time(world.ready(&later)).await);
 
         allow(round, json!({ "names": ["elsewhere"] })).await;
         took(
             "another's network",
-            time(world.condition(round, "Stalled", "True", "NamespaceNotAllowed")).await,
+            time(world.condition(round, "Reconciling", "True", "NamespaceNotAllowed")).await,
         );
         allow(round, json!({ "names": null, "selector": { "matchLabels": { "team": round } } })).await;
         label(json!(round)).await;
@@ -184,7 +187,7 @@ async fn endpoints_react_within_a_second_to_what_becomes_of_their_network() {
         label(Value::Null).await;
         took(
             "a namespace without label",
-            time(world.condition(round, "Stalled", "True", "NamespaceNotAllowed")).await,
+            time(world.condition(round, "Reconciling", "True", "NamespaceNotAllowed")).await,
         );
         if fastest.values().all(|took| *took < A_SECOND) {
             break;

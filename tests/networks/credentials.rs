@@ -104,7 +104,7 @@ async fn a_scope_that_only_changes_lack_is_told_on_what_needs_it() {
     world.add_cluster_network("net", json!({})).await;
     world.cluster_network("net", "Ready", "True", "Available").await;
     world.endpoint_of("net", "e", json!({})).await;
-    let resource = world.condition("e", "Stalled", "True", "ProviderError").await;
+    let resource = world.condition("e", "Reconciling", "True", "ProviderError").await;
     let told = message(&resource, "Ready");
     assert!(told.contains("lacks the webhook scopes (403)"), "{told:?}");
 

@@ -156,7 +156,7 @@ async fn a_namespace_is_named_or_selected_and_an_http_url_is_not_for_a_tenant_to
     let label = json!({ "matchLabels": { "kubernetes.io/metadata.name": world.namespace } });
     world.add_cluster_network("net", json!({ "allowedNamespaces": { "names": ["elsewhere"] } })).await;
     world.endpoint_of("net", "e", json!({})).await;
-    let resource = world.condition("e", "Stalled", "True", "NamespaceNotAllowed").await;
+    let resource = world.condition("e", "Reconciling", "True", "NamespaceNotAllowed").await;
     let told = format!("does not allow endpoints of namespace {:?}", world.namespace);
     assert!(message(&resource, "Ready").contains(&told));
     assert_eq!(world.simulator.ledger().writes(), 0);
@@ -167,7 +167,7 @@ async fn a_namespace_is_named_or_selected_and_an_http_url_is_not_for_a_tenant_to
     world.ready("e").await;
     // What it has, it may take along when it goes, whoever is allowed by then.
     world.patch_cluster_network("net", allowed(json!({ "selector": null, "names": [] }))).await;
-    world.condition("e", "Stalled", "True", "NamespaceNotAllowed").await;
+    world.condition("e", "Reconciling", "True", "NamespaceNotAllowed").await;
     world.delete("e").await;
     assert!(world.endpoints().is_empty());
 
@@ -225,7 +225,7 @@ async fn a_tenant_can_not_hold_up_the_deletion_of_a_network() {
     let tenant = User::in_namespace(&world, "tenant", everything_of_ours_and_secrets()).await;
     let spec = json!({ "networkRef": { "name": world.named("net") } });
     tenant.create("WebhookEndpoint", &world.manifest("squatter", spec)).await.expect("a usual manifest");
-    world.condition("squatter", "Stalled", "True", "NamespaceNotAllowed").await;
+    world.condition("squatter", "Reconciling", "True", "NamespaceNotAllowed").await;
     let finalizer = json!({ "metadata": { "finalizers": ["webhookoperator.dev/finalizer"] } });
     tenant.patch("WebhookEndpoint", "squatter", &finalizer).await.expect_err("that mark is not the tenant's");
 

@@ -48,7 +48,7 @@ async fn a_network_may_allow_certain_namespaces_only() {
     world.add_network(json!({ "allowedNamespaces": { "selector": selector } })).await;
     world.network_ready().await;
     world.endpoint("charge-events", json!({})).await;
-    let resource = world.condition("charge-events", "Stalled", "True", "NamespaceNotAllowed").await;
+    let resource = world.condition("charge-events", "Reconciling", "True", "NamespaceNotAllowed").await;
     assert!(message(&resource, "Ready").ends_with("to spec.allowedNamespaces"), "{resource:?}");
     world.lists(2).await;
     assert_eq!(world.simulator.ledger().writes(), 0);

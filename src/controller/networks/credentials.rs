@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 use super::super::streams::steady;
-use super::super::tasks::Tasks;
+use super::super::tasks::{Life, Tasks};
 use crate::index::NetworkKey;
 use crate::provider::Auth;
 
@@ -96,14 +96,18 @@ impl CredentialWatches {
         let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (wake, key, changes) = (self.wake.clone(), key.clone(), Arc::clone(changes));
-        self.tasks.spawn(steady("credentials", api, config).for_each(move |event| {
-            if !matches!(event, Event::Init | Event::InitApply(_)) {
-                changes.fetch_add(1, Ordering::SeqCst);
-                // The receiver ends with the controllers.
-                let _ = wake.send(key.clone());
-            }
-            future::ready(())
-        }))
+        self.tasks.spawn(
+            "a watch of credentials",
+            Life::Term,
+            steady("credentials", api, config).for_each(move |event| {
+                if !matches!(event, Event::Init | Event::InitApply(_)) {
+                    changes.fetch_add(1, Ordering::SeqCst);
+                    // The receiver ends with the controllers.
+                    let _ = wake.send(key.clone());
+                }
+                future::ready(())
+            }),
+        )
     }
 
     /// Begins a read: a change that comes while it is under way makes it outdated.

@@ -9,11 +9,11 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
 use super::{Kind, RETRY, Shared};
-use crate::index::{NetworkKey, version};
+use crate::index::{NetworkKey, Resource, version};
 use crate::kubernetes::pages;
 use crate::network::Verdict;
 use crate::planning::Openness;
-use crate::resources::{FINALIZER, WebhookEndpoint};
+use crate::resources::{FINALIZER, Lenient, WebhookEndpoint};
 
 impl Shared {
     /// Lets a network go once no endpoint needs it. From now on it takes no new ones.
@@ -22,7 +22,9 @@ impl Shared {
             self.end(key);
             return Ok(Action::await_change());
         }
-        self.establish(key, network.declared(), Openness::Closing).await?;
+        if let Ok(declared) = network.declared() {
+            self.establish(key, declared, Openness::Closing).await?;
+        }
         let endpoints = self.users(key).await?;
         if endpoints > 0 {
             self.report(network, key, &Verdict::InUse { endpoints }).await?;
@@ -47,18 +49,17 @@ impl Shared {
             return Ok(known);
         }
         let api = match key {
-            NetworkKey::Cluster { .. } => Api::<WebhookEndpoint>::all(context.client.clone()),
+            NetworkKey::Cluster { .. } => Api::<Lenient<WebhookEndpoint>>::all(context.client.clone()),
             NetworkKey::Namespaced { namespace, .. } => Api::namespaced(context.client.clone(), namespace),
         };
-        let uses = |endpoint: &WebhookEndpoint| {
-            let namespace = endpoint.namespace().unwrap_or_default();
-            is_held(endpoint) && NetworkKey::referred(&endpoint.spec.network_ref, &namespace) == *key
+        let uses = |endpoint: &Lenient<WebhookEndpoint>| {
+            is_held(endpoint) && Resource::shown(endpoint).network == *key
         };
         let pages = pages(|params: ListParams| {
             let api = api.clone();
             async move { api.list(&params).await }
         });
-        let count = |users, page: Vec<WebhookEndpoint>| async move {
+        let count = |users, page: Vec<Lenient<WebhookEndpoint>>| async move {
             Ok(users + page.iter().filter(|endpoint| uses(endpoint)).count())
         };
         pages.try_fold(0, count).await

@@ -1,6 +1,5 @@
 //! How a network stands, and the status that says so.
 
-use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -50,7 +49,7 @@ impl Shared {
         let uid = network.uid().unwrap_or_default();
         let before = self.parts.context.index().reported_network(key, &uid).cloned();
         let before = before.or_else(|| network.status().cloned()).unwrap_or_default();
-        let after = report(&before, verdict, network.meta().generation, Timestamp::now());
+        let after = report(&before, verdict, network.meta().generation, self.parts.context.cluster_time());
         if after == before {
             return Ok(());
         }

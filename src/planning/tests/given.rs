@@ -81,6 +81,7 @@ pub(super) fn desired() -> Desired {
         secret: SecretShape { name: "charging".to_owned(), ..SecretShape::default() },
         drift: Drift::Correct,
         adopt: None,
+        ignored: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod found;
 mod given;
 mod golden;
 mod memory;
+mod pause;
 mod resolve;
 mod show;
 mod stage;
