@@ -6,6 +6,7 @@ mod endpoints;
 mod fault_body;
 mod faulty;
 mod perform;
+mod shape;
 mod token;
 mod validate;
 

@@ -57,8 +57,9 @@ pub use delivery::{Attempt, Delivery, DeliveryId, DeliveryState, Event, Outcome}
 pub use endpoint::{ACTIVE, EVENT_TYPES, Endpoint, EndpointId, INACTIVE, NetworkId, NewEndpoint};
 pub use fault::{Fault, FaultId, FaultKind, Point, RetryAfter, Times};
 pub use habits::{
-    CreateStatus, DeleteStatus, DeletedCursor, DuplicateUrls, Habits, HttpDeliveries, IdShape, ListOrder,
-    UrlForm,
+    BodyForm, CreateAnswer, CreateStatus, DateHeader, DeleteStatus, DeletedCursor, DuplicateUrls, EmptyList,
+    EventsForm, ExtraFields, FieldForm, Habits, HttpDeliveries, IdShape, ListItems, ListOrder, PatchAnswer,
+    StatusForm, TimeForm, UrlForm,
 };
 pub use handle::{Handle, Https, WaitTimeout};
 pub use hold::Hold;

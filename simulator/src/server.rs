@@ -159,7 +159,8 @@ where
 {
     let service = service_fn(|request| api::serve(Arc::clone(shared), connection.clone(), request));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new());
+    // Answers tell the API's time, not this machine's.
+    http.timer(TokioTimer::new()).auto_date_header(false);
     // Errors are broken connections, most of them broken on purpose.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
+use super::pace::Pace;
 use super::version;
 use crate::backoff::Backoff;
 use crate::planning::{Memory, RetainDeadline};
@@ -25,6 +26,8 @@ pub struct LocalState {
     pub retain_deadline: RetainDeadline,
     /// How many activations in a row ended because a view was outdated.
     pub outdated_views: u32,
+    /// How often the same is done, whatever comes of it.
+    pub pace: Pace,
     /// The pauses after failures.
     pub backoff: Backoff,
     /// The pause under way after a failure.
@@ -62,6 +65,7 @@ impl Default for LocalState {
             lost_answers: 0,
             retain_deadline: RetainDeadline::default(),
             outdated_views: 0,
+            pace: Pace::default(),
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),
             pause: None,
         }

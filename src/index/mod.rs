@@ -22,6 +22,7 @@ mod lookup;
 mod namespaces;
 mod networks;
 mod observe;
+mod pace;
 mod resource;
 mod resources;
 mod secret_meta;

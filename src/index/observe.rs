@@ -46,6 +46,7 @@ impl<N> Index<N> {
     ) -> Option<(Arc<Resource>, Observed)> {
         let resource = self.resource(key)?;
         let known = self.usable(&resource.network, resource.network_use());
+        let incarnation = self.incarnation(&resource.network);
         let call = known.as_ref().map_or(Duration::ZERO, |known| known.timeout());
         let network = match &known {
             Ok(known) => NetworkState::Available(Admission {
@@ -62,6 +63,9 @@ impl<N> Index<N> {
         }
         let local = &mut record.local;
         local.retain_deadline.observe(&resource.intent, &network, clocks.monotonic);
+        if let Some(incarnation) = incarnation {
+            local.pace.on(resource.generation, incarnation);
+        }
         let reach = local.retain_deadline.reach(timing.settling(), clocks.monotonic);
 
         let local = &self.record(key)?.local;
@@ -88,6 +92,7 @@ impl<N> Index<N> {
             reach,
             timing,
             reactivation: local.memory.reactivation(),
+            resting: local.pace.resting(clocks.monotonic),
             ..Observed::default()
         };
         if let Some(open) = observed.open_attempt() {

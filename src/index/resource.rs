@@ -12,13 +12,13 @@ use super::key::{NetworkKey, ResourceKey};
 use super::networks::NetworkUse;
 use crate::conditions::{Type, find};
 use crate::planning::{
-    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Paused, Recorded, Removal, Role, SecretShape,
+    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Paused, Recorded, Removal, Role, SecretShape, Seen,
 };
 use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 use crate::resources::{
     ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER, Lenient,
-    NetworkReference, RECONCILE_ANNOTATION, ROTATE_ANNOTATION, Rotation, SecretTemplate, Unreadable,
-    WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
+    NetworkReference, RECONCILE_ANNOTATION, ROTATE_ANNOTATION, RemoteEndpoint, Rotation, SecretTemplate,
+    Unreadable, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
 };
 
 /// A `WebhookEndpoint`, read into what the operator goes by: as a watch, or an answer to one of our own writes,
@@ -152,6 +152,7 @@ impl Resource {
             // Not on record by operators before 0.2: what they called ready was reached.
             applied_generation: status.applied_generation.or(ready_generation),
             ready_generation,
+            seen: status.endpoint.as_ref().map(seen),
         }
     }
 
@@ -205,6 +206,14 @@ fn removal(policy: DeletionPolicy) -> Removal {
     match policy {
         DeletionPolicy::Delete => Removal::Delete,
         DeletionPolicy::Retain => Removal::Retain,
+    }
+}
+
+fn seen(endpoint: &RemoteEndpoint) -> Seen {
+    Seen {
+        url: endpoint.url.as_str().into(),
+        requested_url: endpoint.requested_url.as_deref().map(Into::into),
+        enabled_events: endpoint.enabled_events.iter().cloned().map(Into::into).collect(),
     }
 }
 

@@ -76,7 +76,7 @@ impl Attempt {
     #[must_use]
     pub fn would_make(&self, endpoint: &Endpoint) -> bool {
         self.url == endpoint.url
-            && self.enabled_events == endpoint.enabled_events
+            && endpoint.subscribes_to(&self.enabled_events)
             && self.status == endpoint.status
     }
 
@@ -85,7 +85,7 @@ impl Attempt {
     #[must_use]
     pub fn would_make_disabled(&self, endpoint: &Endpoint) -> bool {
         self.url == endpoint.url
-            && self.enabled_events == endpoint.enabled_events
+            && endpoint.subscribes_to(&self.enabled_events)
             && self.status == EndpointStatus::Active
             && endpoint.status == EndpointStatus::Inactive
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::absence::{Look, look};
 use super::attempt::Answer;
 use super::create;
+use super::habit;
 use super::intent::{Desired, Drift};
 use super::observed::{Finalizer, FreshList, Observed, Presence, Record};
 use super::outcome::{Outcome, Reason};
@@ -143,10 +144,23 @@ fn held(
     if let Some(step) = stored::as_declared(desired, observed, secret, at, now) {
         return step;
     }
-    if endpoint.url != desired.endpoint.url {
-        return Step::End(replacement_not_supported(endpoint));
+    if let Some(outcome) = delivers_elsewhere(desired, observed, endpoint) {
+        return Step::End(outcome);
     }
     correct(desired, observed, endpoint, now)
+}
+
+/// How a resource stands whose endpoint does not deliver to where it is declared to.
+fn delivers_elsewhere(desired: &Desired, observed: &Observed, endpoint: &Endpoint) -> Option<Outcome> {
+    let declared = &desired.endpoint.url;
+    if endpoint.url.is_same_url(declared) {
+        return None;
+    }
+    match habit::requested_url(observed, &endpoint.id) {
+        Some(requested) if !requested.is_same_url(declared) => Some(replacement_not_supported(endpoint)),
+        Some(requested) => (!habit::is_spelling_of(observed, endpoint, requested)).then(|| moved(endpoint)),
+        None => (endpoint.url != *declared).then(|| replacement_not_supported(endpoint)),
+    }
 }
 
 /// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An
@@ -188,7 +202,8 @@ fn without_secret(desired: &Desired, observed: &Observed, id: &EndpointId, now: 
 /// Corrects, or reports, what differs in the endpoint.
 fn correct(desired: &Desired, observed: &Observed, endpoint: &Endpoint, now: Timestamp) -> Step {
     let wanted = &desired.endpoint;
-    let events = (endpoint.enabled_events != wanted.enabled_events).then(|| wanted.enabled_events.clone());
+    let subscribes = habit::subscribes_to(observed, endpoint, &wanted.enabled_events);
+    let events = (!subscribes).then(|| wanted.enabled_events.clone());
     let status = (endpoint.status != wanted.status).then(|| wanted.status.clone());
     if events.is_none() && status.is_none() {
         return Step::End(available(desired, endpoint));
@@ -291,6 +306,18 @@ fn replacement_not_supported(endpoint: &Endpoint) -> Outcome {
         format!(
             "endpoint {} delivers to {:?}, the API can't change a URL, and replacing an endpoint is not supported \
              yet: set spec.url back, or create a second WebhookEndpoint with the new URL and delete this one",
+            endpoint.id,
+            endpoint.url.as_str()
+        ),
+    )
+}
+
+fn moved(endpoint: &Endpoint) -> Outcome {
+    Outcome::stalled(
+        Reason::Drifted,
+        format!(
+            "endpoint {} delivers to {:?}, which is not what it was created with, and the API can't change a URL: \
+             delete it from the network to have a new one created",
             endpoint.id,
             endpoint.url.as_str()
         ),

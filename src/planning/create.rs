@@ -183,6 +183,13 @@ impl Traces {
                 Verdict::NotOurs => false,
             };
         }
+        // An API that shows what was sent to the letter does not spell it in another way beside.
+        let to_the_letter = |endpoint: &&Endpoint| endpoint.url.is_same_url(&attempt.url);
+        let exact = observed.candidates.iter().filter(to_the_letter).map(|endpoint| &endpoint.id);
+        let exact = exact.filter(|id| traces.ours.contains(*id)).cloned().collect::<BTreeSet<_>>();
+        if !exact.is_empty() {
+            traces.ours = exact;
+        }
         traces
     }
 }

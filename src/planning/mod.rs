@@ -9,6 +9,7 @@
 //! - `stored`: whose the Secret is, where it goes, and whether what it holds is believed;
 //! - `create`: the write-ahead attempt, and how an unanswered create is resolved instead of repeated;
 //! - `finalize`: the way out through the finalizer;
+//! - `habit`: what the API shows otherwise than it was sent, from the first answer on;
 //! - `admission`: what the network allows, whatever the step;
 //! - `report`: what the status says of how it ended.
 
@@ -19,6 +20,7 @@ mod converge;
 mod create;
 mod deadline;
 mod finalize;
+mod habit;
 mod intent;
 mod memory;
 mod network;
@@ -42,12 +44,12 @@ pub use intent::{Desired, Drift, Intent, Paused, Removal, SecretShape};
 pub use memory::Memory;
 pub use network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 pub use observed::{
-    Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, Remote, Role,
+    Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, Remote, Role, Seen,
 };
-pub use outcome::{Again, Outcome, Reason, Seen, State};
+pub use outcome::{Again, Glance, Outcome, Reason, State};
 pub use report::{Abnormal, Condition, Report, StoredNote, report};
 pub use secret::{HeldSecret, Mutability, Ownership, SecretData, SecretState, SecretWrites};
-pub use step::{Action, DeleteCause, Leftover, PatchCause, Remainder, Step};
+pub use step::{Action, DeleteCause, Leftover, PatchCause, Remainder, Step, StepKind};
 pub use timing::Timing;
 
 /// The next step for one resource at `now`, by the API's clock.
@@ -61,8 +63,9 @@ pub fn plan(intent: &Intent, observed: &Observed, now: Timestamp) -> Step {
         Intent::Pause(Paused::Convergence(desired)) => converge::plan(desired, observed, now),
     };
     let step = admission::admit(intent, observed, step);
-    match intent {
+    let step = match intent {
         Intent::Pause(_) => pause::hold(step),
         _ => step::unless_without_effect(step, observed.previous.as_ref()),
-    }
+    };
+    step::unless_resting(step, &observed.resting, now)
 }

@@ -1,6 +1,7 @@
 //! What is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -8,9 +9,9 @@ use super::attempt::{Answer, Attempt, InHand, Progress};
 use super::deadline::Reach;
 use super::network::{Identity, NetworkState};
 use super::secret::{HeldSecret, SecretState, SecretWrites};
-use super::step::Action;
+use super::step::{Action, StepKind};
 use super::timing::Timing;
-use crate::provider::{Endpoint, EndpointId};
+use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventType};
 
 /// All that is known of one resource when a step is planned.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,6 +61,8 @@ pub struct Observed {
     pub rival_posts: u32,
     /// Earlier reactivations of an endpoint that somebody keeps setting inactive.
     pub reactivation: Option<Reactivation>,
+    /// What was done so often of late that it is not done yet again, and for how long.
+    pub resting: Vec<(StepKind, Duration)>,
     /// What was done just before in the same activation.
     pub previous: Option<Action>,
 }
@@ -77,6 +80,19 @@ pub struct Recorded {
     pub applied_generation: Option<i64>,
     /// The generation that it calls ready.
     pub ready_generation: Option<i64>,
+    /// The current endpoint as it tells of it.
+    pub seen: Option<Seen>,
+}
+
+/// An endpoint as a status tells of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Seen {
+    /// The URL that the API showed.
+    pub url: EndpointUrl,
+    /// The URL that was asked for, where the API showed it as another one.
+    pub requested_url: Option<EndpointUrl>,
+    /// The events that the API showed.
+    pub enabled_events: BTreeSet<EventType>,
 }
 
 /// Whether a resource still has the record of its latest attempt.

@@ -27,14 +27,14 @@ pub enum State {
     /// Usable and stored, but not as declared, and left so.
     Drifted,
     /// To be left as it is.
-    Paused(Seen),
+    Paused(Glance),
     /// The finalizer is off: nothing is left to report on.
     Gone,
 }
 
 /// What was seen of the endpoint that is left as it is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Seen {
+pub enum Glance {
     /// It is as declared, and its secret is stored.
     AsDeclared,
     /// It is not, or there is none.
@@ -98,7 +98,7 @@ impl Outcome {
 
     /// To be left as it is.
     #[must_use]
-    pub fn paused(seen: Seen) -> Self {
+    pub fn paused(seen: Glance) -> Self {
         let message = "spec.paused is true, so nothing is changed: set it to false to go on".to_owned();
         Self { state: State::Paused(seen), reason: Reason::Paused, message, again: Again::OnChange }
     }
@@ -107,7 +107,7 @@ impl Outcome {
     #[must_use]
     pub fn paused_deletion() -> Self {
         let message = "spec.paused is true, so the deletion waits: set it to false to go on".to_owned();
-        Self { message, ..Self::paused(Seen::Different) }
+        Self { message, ..Self::paused(Glance::Different) }
     }
 
     /// Let go.
@@ -165,6 +165,8 @@ reasons! {
     Available,
     /// Nobody may change this endpoint while it is paused.
     Paused,
+    /// The same was done again and again, and did not last: it is done once more after a pause.
+    BackOff,
     /// The network was not listed yet.
     AwaitingList,
     /// A create was not answered; whether it took effect is being found out.

@@ -1,6 +1,6 @@
 //! A pause: the endpoint is looked at, and nothing is changed.
 
-use super::outcome::{Outcome, Reason, Seen, State};
+use super::outcome::{Glance, Outcome, Reason, State};
 use super::step::{Action, Step};
 
 /// What is left of the step that would come next without the pause.
@@ -8,15 +8,15 @@ pub(super) fn hold(step: Step) -> Step {
     let outcome = match step {
         Step::Act(action) => match action {
             Action::List | Action::Confirm { .. } => return Step::Act(action),
-            _ => return Step::End(Outcome::paused(Seen::Different)),
+            _ => return Step::End(Outcome::paused(Glance::Different)),
         },
         Step::End(outcome) => outcome,
     };
     Step::End(match outcome {
-        Outcome { state: State::Ready, .. } => Outcome::paused(Seen::AsDeclared),
+        Outcome { state: State::Ready, .. } => Outcome::paused(Glance::AsDeclared),
         // What the list shows is what there is to tell.
         Outcome { reason: Reason::AwaitingList, .. } => outcome,
-        Outcome { reason, .. } if reason.leaves_what_was_seen() => Outcome::paused(Seen::Nothing),
-        _ => Outcome::paused(Seen::Different),
+        Outcome { reason, .. } if reason.leaves_what_was_seen() => Outcome::paused(Glance::Nothing),
+        _ => Outcome::paused(Glance::Different),
     })
 }

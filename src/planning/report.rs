@@ -1,9 +1,10 @@
 //! What the status is to say of how an activation ended.
 
+use super::habit;
 use super::observed::Observed;
-use super::outcome::{Again, Outcome, Reason, Seen, State};
+use super::outcome::{Again, Glance, Outcome, Reason, State};
 use super::step::Action;
-use crate::provider::{Endpoint, EndpointId};
+use crate::provider::{Endpoint, EndpointId, EndpointUrl};
 
 /// What the status is to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Report<'a> {
     pub abnormal: Option<Abnormal>,
     /// The endpoint that counts, as last seen; the status keeps the one that it names when `None`.
     pub endpoint: Option<&'a Endpoint>,
+    /// The URL that it was created with, if it delivers there as far as can be told.
+    pub requested_url: Option<&'a EndpointUrl>,
     /// Where the secret is stored; the status keeps what it says when `None`.
     pub secret: Option<StoredNote<'a>>,
     /// The number of the latest attempt whose outcome is on record; 0 when there was none.
@@ -62,6 +65,14 @@ pub fn report<'a>(outcome: &'a Outcome, observed: &'a Observed) -> Option<Report
     if waits && observed.recorded.generation == observed.generation {
         return None;
     }
+    // What the status says of why it is not ready tells more.
+    let claims_ready = observed.recorded.ready_generation == observed.generation;
+    if outcome.reason == Reason::BackOff
+        && observed.recorded.generation == observed.generation
+        && !claims_ready
+    {
+        return None;
+    }
     let Outcome { state, reason, message, again } = outcome;
     let condition = |holds| Condition { holds, reason: *reason, message };
     let (ready, abnormal) = match state {
@@ -76,8 +87,8 @@ pub fn report<'a>(outcome: &'a Outcome, observed: &'a Observed) -> Option<Report
     // What is tried now was seen to be needed.
     let differs = observed.previous.as_ref().is_some_and(Action::shows_a_difference);
     let keeps_ready = match state {
-        State::Paused(Seen::AsDeclared) => true,
-        State::Paused(Seen::Nothing) => was_ready,
+        State::Paused(Glance::AsDeclared) => true,
+        State::Paused(Glance::Nothing) => was_ready,
         State::Reconciling => was_ready && !differs && reason.leaves_what_was_seen(),
         _ => false,
     };
@@ -85,12 +96,18 @@ pub fn report<'a>(outcome: &'a Outcome, observed: &'a Observed) -> Option<Report
     if keeps_ready && *reason == Reason::NetworkNotReady {
         return None;
     }
-    let reached = matches!(state, State::Ready | State::Drifted | State::Paused(Seen::AsDeclared));
+    let reached = matches!(state, State::Ready | State::Drifted | State::Paused(Glance::AsDeclared));
+    let endpoint = counting(*state, observed).and_then(|id| observed.present(id));
+    let requested_url = endpoint.and_then(|endpoint| {
+        let requested = habit::requested_url(observed, &endpoint.id);
+        requested.filter(|url| habit::is_spelling_of(observed, endpoint, url))
+    });
     Some(Report {
         ready: if keeps_ready { last_seen_ready() } else { condition(ready) },
         synced: condition(ready),
         abnormal: abnormal.filter(|_| !keeps_ready),
-        endpoint: counting(*state, observed).and_then(|id| observed.present(id)),
+        endpoint,
+        requested_url,
         secret: observed
             .held_secret()
             .and_then(|secret| secret.endpoint.as_ref())
@@ -114,7 +131,7 @@ fn counting(state: State, observed: &Observed) -> Option<&EndpointId> {
     let recorded = observed.recorded.current();
     let stored = observed.stored().next();
     match state {
-        State::Ready | State::Drifted | State::Paused(Seen::AsDeclared) => stored.or(recorded),
+        State::Ready | State::Drifted | State::Paused(Glance::AsDeclared) => stored.or(recorded),
         _ => recorded.or(stored),
     }
 }

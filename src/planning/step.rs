@@ -1,10 +1,13 @@
 //! What can be done.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::attempt::{Attempt, InHand};
 use super::intent::SecretShape;
 use super::outcome::{Outcome, Reason};
+use super::timing::later;
 use crate::provider::{EndpointId, EndpointPatch, EndpointUrl};
 
 /// The next step for one resource.
@@ -151,7 +154,52 @@ pub enum Remainder {
     Others,
 }
 
+/// What is done again only after a pause if it was done often of late.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StepKind {
+    /// Creating an endpoint.
+    Create,
+    /// Changing one.
+    Change,
+    /// Deleting one.
+    Delete,
+    /// Asking for one.
+    Look,
+    /// Listing the network.
+    List,
+    /// Dry-running the write of the Secret.
+    Prove,
+    /// Changing the Secret, but for its secret.
+    Secret,
+    /// Setting the finalizer.
+    Finalizer,
+}
+
 impl Action {
+    /// What it counts as when it is done again and again; `None` for what brings an end, and for the secret in
+    /// hand, which is to be stored as soon as it can be.
+    #[must_use]
+    pub fn kind(&self) -> Option<StepKind> {
+        match self {
+            Self::RecordAttempt(_) | Self::Create { .. } => Some(StepKind::Create),
+            Self::Patch { .. } => Some(StepKind::Change),
+            Self::Delete { .. } => Some(StepKind::Delete),
+            Self::Confirm { .. } => Some(StepKind::Look),
+            Self::List => Some(StepKind::List),
+            Self::ProveSecretWritable(_) => Some(StepKind::Prove),
+            Self::CopySecret { .. }
+            | Self::SyncSecretMetadata { .. }
+            | Self::AcceptSecretMetadata(_)
+            | Self::VerifySecret { .. } => Some(StepKind::Secret),
+            Self::SetFinalizer(_) => Some(StepKind::Finalizer),
+            Self::StoreSecret { .. }
+            | Self::DeleteSecret { .. }
+            | Self::RecordAnswered(_)
+            | Self::ReleaseSecret { .. }
+            | Self::RemoveFinalizer(_) => None,
+        }
+    }
+
     /// Whether it asks something of the network, or begins what will.
     #[must_use]
     pub fn concerns_network(&self) -> bool {
@@ -268,4 +316,25 @@ pub(super) fn unless_without_effect(step: Step, previous: Option<&Action>) -> St
         },
         Step::Act(_) | Step::End(_) => step,
     }
+}
+
+/// Does nothing yet that was done again and again of late, whatever came of it.
+pub(super) fn unless_resting(step: Step, resting: &[(StepKind, Duration)], now: Timestamp) -> Step {
+    let Step::Act(action) = &step else { return step };
+    let Some((kind, left)) = resting.iter().find(|(kind, _)| action.kind() == Some(*kind)) else {
+        return step;
+    };
+    let (reason, what) = match kind {
+        StepKind::Look | StepKind::List => (Reason::AwaitingList, "looking at the network"),
+        StepKind::Create => (Reason::BackOff, "creating an endpoint"),
+        StepKind::Change => (Reason::BackOff, "changing the endpoint"),
+        StepKind::Delete => (Reason::BackOff, "deleting an endpoint"),
+        StepKind::Prove | StepKind::Secret => (Reason::BackOff, "changing the Secret"),
+        StepKind::Finalizer => (Reason::BackOff, "setting the finalizer"),
+    };
+    let message = format!(
+        "{what} was tried again and again of late, and did not last: the API or somebody else decides otherwise; it \
+         is tried again after a pause"
+    );
+    Step::End(Outcome::reconciling(reason, message, Some(later(now, *left))))
 }

@@ -98,16 +98,17 @@ impl Client {
         self.exchange().run(&call, |http| http.get(url.clone()), |body| wire::endpoint(body, id)).await
     }
 
-    /// Updates an endpoint and returns it as it is then.
+    /// Updates an endpoint and returns it as it is then, if the answer shows it: its status says that the update
+    /// was accepted, whatever its body.
     ///
     /// # Errors
     ///
     /// See [`Error::class`].
-    pub async fn patch(&self, id: &EndpointId, patch: &EndpointPatch) -> Result<Endpoint, Error> {
+    pub async fn patch(&self, id: &EndpointId, patch: &EndpointPatch) -> Result<Option<Endpoint>, Error> {
         let operation = Operation::Patch;
         let url = self.item(operation, id)?;
         let request = |http: &reqwest::Client| http.patch(url.clone()).json(patch);
-        self.exchange().run(&change(operation), request, |body| wire::endpoint(body, id)).await
+        self.exchange().run(&change(operation), request, |body| wire::patched(body, id)).await
     }
 
     /// Deletes an endpoint. The status of the answer says it all; its body does not matter.

@@ -39,11 +39,9 @@ impl EventType {
 
 impl From<String> for EventType {
     fn from(name: String) -> Self {
-        match name.as_str() {
-            "ocpp.message" => Self::OcppMessage,
-            "asset.connectivity" => Self::AssetConnectivity,
-            _ => Self::Other(name),
-        }
+        let known = [Self::OcppMessage, Self::AssetConnectivity];
+        let known = known.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(&name));
+        known.unwrap_or(Self::Other(name))
     }
 }
 
@@ -85,11 +83,9 @@ impl EndpointStatus {
 
 impl From<String> for EndpointStatus {
     fn from(name: String) -> Self {
-        match name.as_str() {
-            "active" => Self::Active,
-            "inactive" => Self::Inactive,
-            _ => Self::Other(name),
-        }
+        let known = [Self::Active, Self::Inactive];
+        let known = known.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(&name));
+        known.unwrap_or(Self::Other(name))
     }
 }
 
@@ -120,6 +116,15 @@ pub struct Endpoint {
     pub status: EndpointStatus,
     /// When it was created, by the API's clock.
     pub created_at: Option<Timestamp>,
+}
+
+impl Endpoint {
+    /// Whether it subscribes to these events, and beside them to none that this version knows.
+    #[must_use]
+    pub fn subscribes_to(&self, events: &BTreeSet<EventType>) -> bool {
+        let mut others = self.enabled_events.difference(events);
+        events.is_subset(&self.enabled_events) && others.all(|event| matches!(event, EventType::Other(_)))
+    }
 }
 
 /// The body of a create.

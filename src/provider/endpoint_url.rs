@@ -4,21 +4,39 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+/// What RFC 3986 allows neither in a path nor in a query: some write it as it is, others encode it
+/// (<https://www.rfc-editor.org/rfc/rfc3986#section-3.3>).
+const NOT_ALLOWED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
 /// Where an endpoint delivers to: a URL as somebody spelt it.
 ///
-/// Two of them are equal when they are the same URL as the WHATWG parses it
-/// (<https://url.spec.whatwg.org/#url-equivalence>), whatever their spelling: an API may answer with
-/// `https://example.com/` where it was given `HTTPS://Example.com:443`. Text that is no URL equals itself only.
-/// It is parsed once, when it is taken in.
+/// Two of them are equal when one may be another spelling of the other, as some APIs store it: when they are
+/// the same URL as the WHATWG parses it (<https://url.spec.whatwg.org/#url-equivalence>), but for a slash at the
+/// end of the path, an empty query, and which harmless characters are percent-encoded, and how. What one API
+/// takes for a spelling is another URL to its receiver: see [`Self::is_same_url`]. Text that is no URL equals
+/// itself only.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(from = "String", into = "String")]
 pub struct EndpointUrl {
     text: String,
-    /// What the parsed URL reads, where that differs from `text`.
-    parsed: Option<Box<str>>,
+    /// What all spellings have in common, where that differs from `text`; worked out once, when it is taken in.
+    key: Option<Box<str>>,
 }
 
 impl EndpointUrl {
@@ -28,22 +46,70 @@ impl EndpointUrl {
         &self.text
     }
 
+    /// Whether both lead a delivery to the same place for certain: they are the same URL as the WHATWG parses it.
+    #[must_use]
+    pub fn is_same_url(&self, other: &Self) -> bool {
+        self.text == other.text
+            || self == other && Url::parse(&self.text).is_ok_and(|url| Url::parse(&other.text) == Ok(url))
+    }
+
     /// How much memory its texts take, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.text.len() + self.parsed.as_ref().map_or(0, |parsed| parsed.len())
+        self.text.len() + self.key.as_ref().map_or(0, |key| key.len())
     }
 
     /// What all its spellings have in common.
     fn key(&self) -> &str {
-        self.parsed.as_deref().unwrap_or(&self.text)
+        self.key.as_deref().unwrap_or(&self.text)
     }
 }
 
 impl From<String> for EndpointUrl {
     fn from(text: String) -> Self {
-        let parsed = Url::parse(&text).ok().filter(|url| url.as_str() != text);
-        Self { parsed: parsed.map(|url| String::from(url).into_boxed_str()), text }
+        let key = Url::parse(&text).ok().map(key_of).filter(|key| *key != text);
+        Self { key: key.map(String::into_boxed_str), text }
     }
+}
+
+/// What all spellings of a URL have in common.
+fn key_of(mut url: Url) -> String {
+    let path = evenly_encoded(url.path());
+    url.set_path(path.strip_suffix('/').unwrap_or(&path));
+    let query = url.query().map(evenly_encoded).filter(|query| !query.is_empty());
+    url.set_query(query.as_deref());
+    url.into()
+}
+
+/// Encodes the same characters as RFC 3986 has it, in the same way, whatever was encoded
+/// (<https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2>). An encoded character that has a meaning of its own
+/// when it is not stays encoded.
+fn evenly_encoded(text: &str) -> String {
+    let mut even = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        even.extend(utf8_percent_encode(before, NOT_ALLOWED));
+        match after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+            Some(digits) => {
+                let encoded = format!("%{}", digits.to_ascii_uppercase());
+                let plain = percent_decode_str(&encoded).next().filter(|byte| is_unreserved(*byte));
+                match plain {
+                    Some(byte) => even.push(char::from(byte)),
+                    None => even.push_str(&encoded),
+                }
+                rest = &after[2..];
+            }
+            None => {
+                even.push('%');
+                rest = after;
+            }
+        }
+    }
+    even.extend(utf8_percent_encode(rest, NOT_ALLOWED));
+    even
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 impl From<&str> for EndpointUrl {
@@ -108,7 +174,16 @@ mod tests {
             ("https://example.com/a b?c d", "https://example.com/a%20b?c%20d", true),
             ("  https://example.com/ ", "https://example.com/", true),
             ("https://example.com/a", "https://example.com/A", false),
-            ("https://example.com/a", "https://example.com/a/", false),
+            ("https://example.com/a", "https://example.com/a/", true),
+            ("https://example.com/a", "https://example.com/a//", false),
+            ("https://example.com/a", "https://example.com/a?", true),
+            ("https://example.com/a/?b", "https://example.com/a?b", true),
+            ("https://example.com/a%2fb%7e", "https://example.com/a%2Fb~", true),
+            ("https://example.com/a%2Fb", "https://example.com/a/b", false),
+            ("https://example.com/a%3Fb", "https://example.com/a?b", false),
+            ("https://example.com/[a|b]?{c}", "https://example.com/%5Ba%7cb%5D?%7Bc%7D", true),
+            ("https://example.com/a%zz%4", "https://example.com/a%zz%4/", true),
+            ("https://example.com/ü", "https://example.com/%c3%bc", true),
             ("https://example.com:8443/", "https://example.com/", false),
             ("http://example.com/", "https://example.com/", false),
             ("https://example.com/?a=1&b=2", "https://example.com/?b=2&a=1", false),
@@ -119,6 +194,21 @@ mod tests {
             assert_eq!(one == two, equal, "{first} {second}");
             assert_eq!(one.cmp(&two) == Ordering::Equal, equal, "{first} {second}");
             assert_eq!(hasher.hash_one(&one) == hasher.hash_one(&two), equal, "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn a_spelling_that_a_receiver_may_tell_apart_is_another_url() {
+        for (first, second, same) in [
+            ("https://Hooks.Example.com:443/a/../b", "https://hooks.example.com/b", true),
+            ("https://example.com/a", "https://example.com/a/", false),
+            ("https://example.com/a%2f", "https://example.com/a%2F", false),
+            ("https://example.com/a", "https://example.com/b", false),
+            ("no URL", "no URL", true),
+            ("no URL", "No URL", false),
+        ] {
+            let (one, two) = (EndpointUrl::from(first), EndpointUrl::from(second));
+            assert_eq!((one.is_same_url(&two), two.is_same_url(&one)), (same, same), "{first} {second}");
         }
     }
 

@@ -127,6 +127,20 @@ impl Error {
         )
     }
 
+    /// Whether the API certainly never saw the call: it was held back, or there was no way to the API, or no token.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        self.is_held_back()
+            || matches!(
+                self.failure,
+                Failure::CircuitOpen { .. }
+                    | Failure::Unreachable { .. }
+                    | Failure::TlsFailed { .. }
+                    | Failure::AddressRefused { .. }
+                    | Failure::Token(_)
+            )
+    }
+
     /// The endpoint that a create made without telling us its secret: the API answered 2xx with a
     /// readable id and no secret.
     #[must_use]

@@ -41,3 +41,5 @@ pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};
 pub use self::fence::Fence;
 pub use self::ids::{EndpointId, NetworkId};
+#[cfg(test)]
+pub(crate) use self::wire::read_endpoint;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -73,7 +74,7 @@ impl Fields<'_> {
             url: required(self.url, "url")?,
             enabled_events: required::<Events>(self.enabled_events, "enabledEvents")?.0,
             status: required(self.status, "status")?,
-            created_at: optional(self.created_at),
+            created_at: time(self.created_at),
         })
     }
 }
@@ -89,13 +90,36 @@ fn optional<'a, T: Deserialize<'a>>(field: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(field.get()).ok()
 }
 
-/// The answer to a get or an update of `id`.
+/// A time that RFC 3339 could not spell (<https://www.rfc-editor.org/rfc/rfc3339#section-1>), and Kubernetes would
+/// not store, counts as absent.
+fn time(field: Option<&RawValue>) -> Option<Timestamp> {
+    const EARLIEST: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+    optional(field).filter(|time: &Timestamp| *time >= EARLIEST)
+}
+
+/// The answer to an update of `id`: what it shows, if it does. That it is no page for people says that it is the API
+/// that accepted the update.
+pub(super) fn patched(body: &[u8], id: &EndpointId) -> Result<Option<Endpoint>, Failure> {
+    if message::is_html(body) {
+        return Err(invalid("an HTML page"));
+    }
+    Ok(endpoint(body, id).ok())
+}
+
+/// The answer to a get of `id`.
 pub(super) fn endpoint(body: &[u8], id: &EndpointId) -> Result<Endpoint, Failure> {
     let fields: Fields<'_> = data(body)?;
     if fields.id()? != *id {
         return Err(invalid("it is about another endpoint"));
     }
     fields.endpoint(id.clone())
+}
+
+/// An endpoint as a list may show it.
+#[cfg(test)]
+pub(crate) fn read_endpoint(item: &str) -> Endpoint {
+    let fields: Fields<'_> = serde_json::from_str(item).unwrap();
+    fields.endpoint(fields.id().unwrap()).unwrap()
 }
 
 /// A page as the API may send it: a network without endpoints is `null` to some.
@@ -151,7 +175,7 @@ pub(super) fn created(body: &[u8], requested: &NewEndpoint) -> Result<CreatedEnd
         url: optional(fields.url).unwrap_or_else(|| requested.url.clone()),
         enabled_events: events.unwrap_or_else(|| requested.enabled_events.clone()),
         status: optional(fields.status).unwrap_or_else(|| requested.status.clone()),
-        created_at: optional(fields.created_at),
+        created_at: time(fields.created_at),
     };
     Ok(CreatedEndpoint { endpoint, secret: SecretString::from(secret) })
 }

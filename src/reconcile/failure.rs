@@ -130,6 +130,15 @@ impl Failure {
         }
     }
 
+    /// Whether nothing left this process, or it came too late to change anything.
+    pub(super) fn nothing_was_done(&self) -> bool {
+        match self {
+            Self::Outdated => true,
+            Self::Provider(error) | Self::Unusable(error) => error.is_unsent(),
+            _ => false,
+        }
+    }
+
     /// How long to wait at least before the next try.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -144,7 +144,9 @@ impl Activation<'_> {
             observed.previous = previous;
             match plan(&self.resource.intent, &observed, now) {
                 Step::End(outcome) => {
-                    self.local(|local| local.retain_deadline.answered());
+                    if observed.resting.is_empty() {
+                        self.local(|local| local.retain_deadline.answered());
+                    }
                     return Ok(Progress::Ended(outcome));
                 }
                 Step::Act(action) => {
@@ -158,7 +160,9 @@ impl Activation<'_> {
                         }
                     }
                     debug!(?action, "performing");
-                    if let Err(failure) = self.perform(&action).await {
+                    let done = self.perform(&action).await;
+                    self.keep_pace(&action, &done);
+                    if let Err(failure) = done {
                         self.failed = Some(action);
                         return Err(failure);
                     }
@@ -170,6 +174,17 @@ impl Activation<'_> {
             }
         }
         Err(Failure::Restless)
+    }
+
+    /// Counts what was done, whatever came of it. A create counts when it is sent.
+    fn keep_pace(&self, action: &Action, done: &Result<(), Failure>) {
+        let nothing = matches!(done, Err(failure) if failure.nothing_was_done());
+        let Some(kind) = action.kind().filter(|_| !nothing && !matches!(action, Action::RecordAttempt(_)))
+        else {
+            return;
+        };
+        let (now, hurry) = (Instant::now(), self.context.settings.hurry);
+        self.local(|local| local.pace.did(kind, now, hurry));
     }
 
     /// Looks at all that is known, and when that was by the API's clock. What a step took long for may have been

@@ -117,8 +117,11 @@ impl Activation<'_> {
     ) -> Result<(), Failure> {
         let remote = self.remote()?;
         match remote.network.client.patch(id, patch).await {
-            Ok(endpoint) => {
-                self.saw(&remote, endpoint);
+            Ok(shown) => {
+                match shown {
+                    Some(endpoint) => self.saw(&remote, endpoint),
+                    None => self.confirm(id).await?,
+                }
                 let reason = match cause {
                     PatchCause::Difference => "Updated",
                     PatchCause::Reactivation => {

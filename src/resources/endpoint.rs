@@ -319,6 +319,9 @@ pub struct RemoteEndpoint {
     pub network_id: Option<String>,
     /// Where events are delivered.
     pub url: String,
+    /// The URL that was asked for, where the API shows it as another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_url: Option<String>,
     /// The events that are delivered; may hold ones that this version does not know.
     pub enabled_events: Vec<String>,
     /// `active` or `inactive`, or what the API calls it.

@@ -66,6 +66,7 @@ impl Salvage for WebhookEndpointStatus {
                 id: id.to_owned(),
                 network_id: None,
                 url: String::new(),
+                requested_url: None,
                 enabled_events: Vec::new(),
                 status: String::new(),
                 created_at: None,

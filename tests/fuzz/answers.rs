@@ -151,7 +151,7 @@ fn fuzz_answers_to_every_call() {
                 3 => {
                     let patch =
                         EndpointPatch { status: Some(EndpointStatus::Inactive), enabled_events: None };
-                    client.patch(&id, &patch).await.map(|seen| assert_eq!(seen.id, id))
+                    client.patch(&id, &patch).await.map(|seen| assert!(seen.is_none_or(|seen| seen.id == id)))
                 }
                 _ => client.delete(&id).await,
             };

@@ -39,6 +39,11 @@ impl Url {
         PARSED[self as usize].clone()
     }
 
+    /// As an API may spell it.
+    fn slashed(self) -> EndpointUrl {
+        format!("{}/", self.text()).into()
+    }
+
     pub fn other(self) -> Self {
         match self {
             Self::Usual | Self::Elsewhere => Self::New,
@@ -126,6 +131,8 @@ pub struct Shown {
     pub events: Events,
     pub active: bool,
     pub created_at: Option<Timestamp>,
+    /// Whether the URL is shown with a slash more than it was sent with.
+    pub slashed: bool,
 }
 
 impl Shown {
@@ -133,7 +140,7 @@ impl Shown {
         Endpoint {
             id: endpoint_id(id),
             network_id: None,
-            url: self.url.parsed(),
+            url: if self.slashed { self.url.slashed() } else { self.url.parsed() },
             enabled_events: self.events.set(),
             status: if self.active { EndpointStatus::Active } else { EndpointStatus::Inactive },
             created_at: self.created_at,
@@ -178,6 +185,8 @@ pub struct Api {
     pub in_flight: Vec<InFlight>,
     /// Whether answers leave `createdAt` out.
     pub undated: bool,
+    /// Whether URLs are shown with a slash more than they were sent with.
+    pub slashing: bool,
     /// By how many seconds `createdAt` is ahead of the clock that `Date` shows.
     pub skew: i8,
     /// Whether it shows an empty copy, until the next tick.
@@ -195,7 +204,7 @@ impl Api {
     pub fn post(&mut self, by: usize, request: Request, sent_at: Tick, now: Tick) -> Id {
         let Request { url, events } = request;
         let created_at = self.created_at(second(now));
-        let shown = Shown { url, events, active: true, created_at };
+        let shown = Shown { url, events, active: true, created_at, slashed: self.slashing };
         self.make(Maker::Resource(by), shown, now, sent_at + UNSETTLED)
     }
 
@@ -208,7 +217,7 @@ impl Api {
     /// Somebody makes an endpoint by hand; `before` the second that the tick begins with.
     pub fn by_hand(&mut self, url: Url, events: Events, now: Tick, before: SignedDuration) -> Id {
         let created_at = self.created_at(second(now) - before);
-        let shown = Shown { url, events, active: true, created_at };
+        let shown = Shown { url, events, active: true, created_at, slashed: self.slashing };
         self.make(Maker::Hand, shown, now, now)
     }
 

@@ -212,6 +212,7 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
         id: endpoint_id(id).to_string(),
         network_id: None,
         url: String::new(),
+        requested_url: None,
         enabled_events: Vec::new(),
         status: String::new(),
         created_at: None,

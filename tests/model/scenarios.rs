@@ -33,6 +33,7 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (drift(), 35_000),
         (restored(), 28_000),
         (undated(), 22_000),
+        (respelt(), 50_000),
         (two_urls(), 75_000),
         (moved_secret(), 55_000),
         (skewed(), 65_000),
@@ -245,6 +246,15 @@ pub fn undated() -> Scenario {
     let mut world = fresh(2, budget);
     world.api.undated = true;
     Scenario { name: "undated", starts: vec![world], horizon: 7, depth: 9 }
+}
+
+/// An API that shows URLs in another spelling than they were sent.
+pub fn respelt() -> Scenario {
+    let deeds = BTreeSet::from([Deed::ChangeUrl(0)]);
+    let budget = Budget { crashes: 1, lost: 2, lagging: 1, deeds, ..Budget::default() };
+    let mut world = fresh(2, budget);
+    world.api.slashing = true;
+    Scenario { name: "respelt", starts: vec![world], horizon: 7, depth: 9 }
 }
 
 /// A resource whose URL changes, at any moment, to what another one declares.

@@ -6,37 +6,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation, Point};
-use testkit::audit::Mark;
 use testkit::{World, condition, endpoint_id, has_condition};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn case_02_a_created_at_with_microseconds_costs_no_write() {
-    let mut world = World::with_own_operator("microseconds").await;
-    let patch = json!({ "createdAt": "2026-05-01T10:00:00.123456+00:00" });
-    for operation in [Operation::Create, Operation::Get, Operation::List, Operation::Patch] {
-        let precise = FaultKind::AlterEndpoint { patch: patch.clone() };
-        world.simulator.inject(Fault::on(operation, precise).until_cleared());
-    }
-    let mark = Mark::now();
-    world.ready_endpoint("hook", json!({})).await;
-    world.lists(3).await;
-    let writes = |mark: Mark| {
-        let mut requests = mark.requests(world.operator());
-        requests.retain(|request| request.is_write() && !request.dry_run && request.resource != "events");
-        requests.retain(|request| !request.resource.starts_with("clusterwebhooknetworks"));
-        requests
-    };
-    let made = writes(mark);
-    assert_eq!(made.len(), 3, "{made:?}");
-
-    assert!(world.operator().stop(), "it stops with success");
-    let mark = Mark::now();
-    world.start_operator();
-    world.lists(3).await;
-    let again = mark.requests(world.operator()).into_iter().filter(testkit::audit::Request::is_write);
-    assert_eq!(again.count(), 0, "a restart rewrites nothing");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_03_a_patch_that_a_gateway_answers_404_makes_no_second_endpoint() {
@@ -67,20 +38,6 @@ async fn case_04_a_declared_label_that_the_operator_sets_itself_wins() {
     world.change("hook", json!({ "spec": { "secret": { "labels": null } } })).await;
     world.ready("hook").await;
     assert_eq!(managed_by().await.as_deref(), Some("webhook-operator"), "declared no more");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn case_10_a_list_of_null_is_an_empty_list() {
-    for (name, data) in [("no-items", json!({ "items": null })), ("no-has-more", json!({ "hasMore": null }))]
-    {
-        let world = World::without_network(name).await;
-        let empty = FaultKind::AlterBody { patch: json!({ "data": data }) };
-        let fault = world.simulator.inject(Fault::on(Operation::List, empty).until_cleared());
-        world.add_network(json!({})).await;
-        world.network_ready().await;
-        world.simulator.clear_fault(fault);
-        world.ready_endpoint("hook", json!({})).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,18 +148,4 @@ async fn case_21_creates_whose_answers_are_useless_are_not_sent_without_end() {
     let resource = world.ready("hook").await;
     world.check_secret(&resource, "hook").await;
     assert_eq!(world.endpoints().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn case_23_ids_that_are_numbers_are_ids() {
-    let world = World::new("numbers").await;
-    for operation in [Operation::Create, Operation::Get, Operation::List] {
-        let numbers = FaultKind::AlterEndpoint { patch: json!({ "id": 41723 }) };
-        world.simulator.inject(Fault::on(operation, numbers).until_cleared());
-    }
-    let resource = world.ready_endpoint("hook", json!({})).await;
-    assert_eq!(endpoint_id(&resource).as_str(), "41723");
-    assert_eq!(world.secret_value("hook", "endpointId").await.as_deref(), Some("41723"));
-    world.lists(2).await;
-    assert_eq!(world.simulator.ledger().count(Operation::Create), 1);
 }

@@ -14,6 +14,7 @@
 
 mod answers;
 mod awkward;
+mod bounded;
 mod cases;
 mod change;
 mod cli;
@@ -22,12 +23,12 @@ mod create;
 mod delete;
 mod drift;
 mod events;
+mod habits;
 mod health;
 mod manifests;
 mod networks;
 mod restart;
 mod retain;
-mod rewritten;
 mod same_url;
 mod scale;
 mod secrets;

@@ -8,15 +8,13 @@ use rand::distr::{Alphanumeric, SampleString};
 use rand::{Rng, RngCore};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::answer::Answer;
 use super::call::Call;
 use super::validate;
-use crate::clock::rfc3339;
 use crate::config::Scopes;
 use crate::endpoint::{ACTIVE, Endpoint, EndpointId, NetworkId, NewEndpoint};
-use crate::habits::{CreateStatus, DeleteStatus, DuplicateUrls, IdShape, UrlForm};
+use crate::habits::{DuplicateUrls, IdShape};
 use crate::operation::Operation;
 use crate::store::{PageRequest, Reader, Slip};
 use crate::world::World;
@@ -60,7 +58,7 @@ pub(crate) fn add(world: &mut World, network: &NetworkId, new: NewEndpoint) -> E
         url,
         enabled_events,
         status,
-        created_at: Some(rfc3339(world.clock.now())),
+        created_at: Some(world.clock.now().to_string()),
         extra: serde_json::Map::new(),
     };
     let secret = format!("whsec_{}", Alphanumeric.sample_string(&mut rand::rng(), 40));
@@ -94,10 +92,7 @@ fn create(world: &mut World, network: &NetworkId, call: &Call) -> Answer {
         Ok(request) => request,
         Err(message) => return invalid(message),
     };
-    let url = match (world.habits.url_form, Url::parse(&request.url)) {
-        (UrlForm::Normalised, Ok(url)) => url.into(),
-        _ => request.url,
-    };
+    let url = world.habits.url_form.stored(request.url);
     if world.habits.duplicate_urls == DuplicateUrls::Conflict && world.store.has_url(network, &url) {
         return Answer::error(StatusCode::CONFLICT, "conflict", "An endpoint with this url exists");
     }
@@ -107,11 +102,7 @@ fn create(world: &mut World, network: &NetworkId, call: &Call) -> Answer {
     if let (Some(secret), Some(data)) = (world.store.secret(&id), data.as_object_mut()) {
         data.insert("secret".to_owned(), secret.expose_secret().into());
     }
-    let status = match world.habits.create_status {
-        CreateStatus::Ok => StatusCode::OK,
-        CreateStatus::Created => StatusCode::CREATED,
-    };
-    Answer { id: Some(id), ..Answer::new(status, json!({ "data": data })).applied() }
+    Answer { id: Some(id), ..Answer::new(StatusCode::CREATED, json!({ "data": data })).applied() }
 }
 
 fn get(world: &mut World, network: &NetworkId, id: &EndpointId) -> Answer {
@@ -147,11 +138,7 @@ fn delete(world: &mut World, network: &NetworkId, id: &EndpointId) -> Answer {
         return not_found();
     }
     world.store.delete(id);
-    let status = match world.habits.delete_status {
-        DeleteStatus::Ok => StatusCode::OK,
-        DeleteStatus::NoContent => StatusCode::NO_CONTENT,
-    };
-    Answer::empty(status).applied()
+    Answer::empty(StatusCode::NO_CONTENT).applied()
 }
 
 fn authorise(world: &World, call: &Call) -> Result<NetworkId, Answer> {
@@ -187,12 +174,13 @@ fn shown(endpoint: &Endpoint) -> Value {
 
 fn new_id(world: &mut World) -> EndpointId {
     loop {
-        let prefix = match world.habits.id_shape {
-            IdShape::Wh => "wh",
-            IdShape::Mixed if world.rng.random() => "wh",
-            IdShape::We | IdShape::Mixed => "we",
+        let id = match world.habits.id_shape {
+            IdShape::Numbers => world.rng.next_u32().to_string(),
+            IdShape::Mixed if world.rng.random() => format!("wh_{:016x}", world.rng.next_u64()),
+            IdShape::Wh => format!("wh_{:016x}", world.rng.next_u64()),
+            IdShape::We | IdShape::Mixed => format!("we_{:016x}", world.rng.next_u64()),
         };
-        let id = EndpointId::from(format!("{prefix}_{:016x}", world.rng.next_u64()));
+        let id = EndpointId::from(id);
         if !world.store.knows(&id) {
             return id;
         }

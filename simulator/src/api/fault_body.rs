@@ -19,13 +19,14 @@ pub(super) fn verbatim(
     status: StatusCode,
     headers: &[(String, String)],
     body: String,
-    date: &str,
+    date: Option<&str>,
 ) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    let defaults = [(CONTENT_TYPE.as_str(), "application/json"), (DATE.as_str(), date)];
+    let date = date.map(|date| (DATE.as_str(), date));
+    let defaults = [(CONTENT_TYPE.as_str(), "application/json")].into_iter().chain(date);
     let given = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in defaults.into_iter().chain(given) {
+    for (name, value) in defaults.chain(given) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
         }

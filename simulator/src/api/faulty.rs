@@ -14,6 +14,7 @@ use super::{InFlight, fault_body};
 use crate::clock::http_date;
 use crate::connection::Connection;
 use crate::fault::{FaultKind, Point, RetryAfter};
+use crate::habits::DateHeader;
 use crate::hold::Releases;
 use crate::ledger::Effect;
 use crate::store::Slip;
@@ -112,12 +113,13 @@ fn instead(
 ) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = match point {
-        Point::BeforeEffect => Answer::empty(status),
+        Point::BeforeEffect => Answer { date_header: world.habits.date_header, ..Answer::empty(status) },
         Point::AfterEffect => world.perform(call, Slip::None),
     };
     answer.status = status;
     world.record(call, Some(&answer), answer.effect, Some(name));
-    fault_body::verbatim(status, headers, body, &http_date(world.clock.now()))
+    let date = (answer.date_header == DateHeader::Sent).then(|| http_date(world.clock.now()));
+    fault_body::verbatim(status, headers, body, date.as_deref())
 }
 
 /// The right answer, altered.

@@ -5,7 +5,7 @@ use http::Response;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::{endpoints, token};
+use super::{endpoints, shape, token};
 use crate::endpoint::NetworkId;
 use crate::fault::{FaultKind, Point, Traits};
 use crate::ledger::{Effect, Entry};
@@ -74,11 +74,12 @@ impl World {
 
     /// Does what a call asks for.
     pub(super) fn perform(&mut self, call: &Call, slip: Slip) -> Answer {
-        match call.operation {
+        let answer = match call.operation {
             Operation::Token => token::issue(self, call),
             Operation::Unknown => endpoints::unknown(call),
             _ => endpoints::perform(self, call, slip),
-        }
+        };
+        shape::shape(answer, call, &self.habits)
     }
 
     fn entry(&self, call: &Call, answer: Option<&Answer>) -> Entry {

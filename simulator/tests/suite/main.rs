@@ -6,6 +6,7 @@ mod admin;
 mod binary;
 mod deliveries;
 mod faults;
+mod habits;
 mod lag;
 mod page;
 mod scale;

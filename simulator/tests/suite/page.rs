@@ -3,10 +3,7 @@
 use crate::support::{Client, NETWORK, start, start_with};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use simulator::{
-    Config, CreateStatus, DeleteStatus, DeletedCursor, DuplicateUrls, Habits, ListOrder, NewEndpoint,
-    Operation, UrlForm,
-};
+use simulator::{Config, DeletedCursor, Habits, ListOrder, NewEndpoint, Operation};
 
 const PAGE: &str = include_str!("../fixtures/webhook-endpoints.txt");
 
@@ -246,28 +243,4 @@ async fn a_list_goes_on_after_a_deleted_cursor_or_refuses_it() {
     assert_eq!(client.list(&query).await.unwrap().ids(), [ids[2].as_str()]);
     simulator.set_habits(|habits| habits.deleted_cursor = DeletedCursor::Refuse);
     assert_eq!(client.list(&query).await.unwrap().status, StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test]
-async fn habits_switch_what_the_page_leaves_open() {
-    let simulator = start().await;
-    let client = Client::new(&simulator);
-    let url = "https://EXAMPLE.com";
-    simulator.set_habits(|habits| {
-        habits.create_status = CreateStatus::Ok;
-        habits.delete_status = DeleteStatus::Ok;
-        habits.url_form = UrlForm::Normalised;
-    });
-    let first = client.create(url).await.unwrap();
-    assert_eq!(first.status, StatusCode::OK);
-    assert_eq!(first.json()["data"]["url"], "https://example.com/");
-    assert_eq!(client.create(url).await.unwrap().status, StatusCode::OK);
-
-    simulator.set_habits(|habits| habits.duplicate_urls = DuplicateUrls::Conflict);
-    assert_eq!(client.create(url).await.unwrap().status, StatusCode::CONFLICT);
-    for endpoint in simulator.endpoints(NETWORK) {
-        let deleted = client.delete(endpoint.id.as_str()).await.unwrap();
-        assert_eq!((deleted.status, deleted.text.as_str()), (StatusCode::OK, ""));
-    }
-    assert_eq!(client.create(url).await.unwrap().status, StatusCode::OK);
 }

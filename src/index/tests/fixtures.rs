@@ -48,6 +48,7 @@ pub(super) fn holding(name: &str, version: u64, id: &str) -> Resource {
         id: id.to_owned(),
         network_id: None,
         url: URL.to_owned(),
+        requested_url: None,
         enabled_events: vec!["ocpp.message".to_owned()],
         status: "active".to_owned(),
         created_at: None,

@@ -6,12 +6,12 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use jiff::SignedDuration;
 
-use super::given::{Given, at, attempt, both, desired, endpoint, new, ocpp, rewritten};
+use super::given::{Given, REWRITTEN, URL, at, attempt, both, desired, endpoint, new, ocpp, rewritten};
 use super::stage::{Fate, Stage};
 use crate::planning::{
     Admission, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Identity, Intent, Memory,
     Mutability, NetworkState, Openness, Ownership, Paused, Presence, Purpose, Reach, Reason, Recorded,
-    Remote, Removal, Role, SecretData, SecretState, SecretWrites, Unavailable,
+    Remote, Removal, Role, SecretData, SecretState, SecretWrites, Seen, StepKind, Unavailable,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus};
 
@@ -77,7 +77,7 @@ fn intent(made_up: &mut Unstructured<'_>) -> Result<Intent> {
     Ok(match made_up.int_in_range(0..=7)? {
         0 => Intent::Finalize(Removal::Retain),
         1 | 2 => Intent::Finalize(Removal::Delete),
-        3 => Intent::Pause(one(made_up, &[Paused::Convergence, Paused::Finalization])?),
+        3 => Intent::Pause(one(made_up, &[Paused::Convergence(desired), Paused::Finalization])?),
         _ => Intent::Converge(desired),
     })
 }
@@ -120,6 +120,11 @@ fn recorded(made_up: &mut Unstructured<'_>) -> Result<Recorded> {
         ready_generation: maybe(made_up, |made_up| one(made_up, &[-1, 1, 2]))?,
         ..Recorded::default()
     };
+    recorded.seen = maybe(made_up, |made_up| {
+        let Endpoint { url, enabled_events, .. } = seen(made_up)?;
+        let requested_url = maybe(made_up, |made_up| Ok(one(made_up, &[URL, REWRITTEN])?.into()))?;
+        Ok(Seen { url, requested_url, enabled_events })
+    })?;
     for _ in 0..made_up.int_in_range(0..=2)? {
         let role = one(made_up, &[Role::Current, Role::Next, Role::Retiring { until: at(50) }])?;
         recorded.endpoints.insert(id(made_up)?, role);
@@ -151,6 +156,10 @@ fn given(made_up: &mut Unstructured<'_>) -> Result<Given> {
     observed.listed_at = maybe(made_up, |made_up| Ok(at(one(made_up, &MOMENTS)?)))?;
     if made_up.ratio(1, 8)? {
         observed.fresh_list = FreshList::Requested(at(one(made_up, &MOMENTS)?));
+    }
+    let kinds = [StepKind::Create, StepKind::Change, StepKind::Delete, StepKind::Look, StepKind::List];
+    if made_up.ratio(1, 4)? {
+        observed.resting.push((one(made_up, &kinds)?, Duration::from_secs(one(made_up, &[0, 1, 300])?)));
     }
     observed.rival_posts = one(made_up, &[0, 1, u32::MAX])?;
     for _ in 0..made_up.int_in_range(0..=3)? {

@@ -1,7 +1,9 @@
 //! Keeping what is held as declared.
 
+use std::time::Duration;
+
 use super::given::{Given, REWRITTEN, at, attempt, both, check, endpoint, holding, new, ready, rewritten};
-use crate::planning::{Answer, FreshList, HeldSecret, Presence, Recorded, SecretState};
+use crate::planning::{Answer, FreshList, HeldSecret, Presence, Recorded, SecretState, StepKind};
 use crate::provider::{Endpoint, EndpointStatus};
 
 const AS_DECLARED: &str = "Ready: Available";
@@ -302,4 +304,20 @@ fn case_13_a_list_that_somebody_asked_for_comes_first() {
 
 fn hand_of(given: Given) -> Given {
     given.attempt(attempt(2, 90)).in_hand("wh_2", 2, Answer::WithSecret).misses("wh_1", Presence::Gone)
+}
+
+#[test]
+fn what_is_done_again_and_again_is_done_after_a_pause() {
+    let rests = |given: Given, kind| given.with(|o| o.resting = vec![(kind, Duration::from_secs(7))]);
+    let drifted = || ready().sees(inactive("wh_1"));
+    check([
+        ("it is time", rests(drifted(), StepKind::Delete), "patch wh_1: active, reactivating"),
+        ("it is not", rests(drifted(), StepKind::Change), "Reconciling: BackOff until 107s"),
+        (
+            "a create is not recorded before it may be sent",
+            rests(new(), StepKind::Create),
+            "Reconciling: BackOff until 107s",
+        ),
+        ("nothing else waits for it", rests(ready(), StepKind::Change), AS_DECLARED),
+    ]);
 }

@@ -8,6 +8,7 @@ mod finalize;
 mod found;
 mod given;
 mod golden;
+mod habit;
 mod memory;
 mod pause;
 mod resolve;

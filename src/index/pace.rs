@@ -1,0 +1,120 @@
+//! How often the same is done for one resource, whatever comes of it.
+
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
+
+use super::inventory::Incarnation;
+use crate::backoff::Backoff;
+use crate::planning::StepKind;
+
+/// The first pause, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(5));
+/// How long after its pause what was done is forgotten.
+const FORGOTTEN: Duration = Duration::from_mins(10);
+
+/// How often the same is done for one resource, whatever comes of it: twice without a pause, and then after pauses
+/// that grow. No answer shortens them, a good one included: an API that accepts a change and does not make it, or
+/// shows each new endpoint as gone, would be asked without end. What a person changes begins anew.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// What it was done for.
+    on: Option<(Option<i64>, Incarnation)>,
+    done: Vec<Done>,
+}
+
+/// What was done of one kind.
+#[derive(Debug)]
+struct Done {
+    kind: StepKind,
+    backoff: Backoff,
+    /// Until when it is not done again.
+    until: Instant,
+}
+
+impl Pace {
+    /// What is done from now on is for this generation of the resource, and this incarnation of its network.
+    pub(super) fn on(&mut self, generation: Option<i64>, incarnation: Incarnation) {
+        let on = Some((generation, incarnation));
+        if self.on != on {
+            *self = Self { on, done: Vec::new() };
+        }
+    }
+
+    /// Takes in that something was done just now. All pauses are shorter by the factor `hurry`.
+    pub fn did(&mut self, kind: StepKind, now: Instant, hurry: NonZeroU16) {
+        let hurried = |pause: Duration| pause / u32::from(hurry.get());
+        match self.done.iter_mut().find(|done| done.kind == kind) {
+            Some(done) if now < done.until + hurried(FORGOTTEN) => {
+                done.until = now + hurried(done.backoff.pause());
+            }
+            Some(done) => {
+                done.backoff.reset();
+                done.until = now;
+            }
+            None => {
+                let (first, longest) = PAUSES;
+                self.done.push(Done { kind, backoff: Backoff::new(first, longest), until: now });
+            }
+        }
+    }
+
+    /// What is not done yet again, and for how long.
+    pub(super) fn resting(&self, now: Instant) -> Vec<(StepKind, Duration)> {
+        let left = self.done.iter().map(|done| (done.kind, done.until.saturating_duration_since(now)));
+        left.filter(|(_, left)| !left.is_zero()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALM: NonZeroU16 = NonZeroU16::MIN;
+
+    /// How often something is done within a time by somebody who does it as soon as it may be done.
+    fn done_within(pace: &mut Pace, start: Instant, time: Duration) -> u32 {
+        let (mut now, mut count) = (start, 0);
+        while now <= start + time {
+            pace.did(StepKind::Create, now, CALM);
+            count += 1;
+            now += pace.resting(now).first().map_or(Duration::ZERO, |(_, left)| *left);
+        }
+        count
+    }
+
+    #[test]
+    fn the_same_is_done_ever_more_seldom() {
+        let start = Instant::now();
+        for (seconds, least, most) in [(0, 2, 2), (1, 3, 3), (60, 8, 9), (3600, 19, 22), (86_400, 270, 298)] {
+            let count = done_within(&mut Pace::default(), start, Duration::from_secs(seconds));
+            assert!((least..=most).contains(&count), "{count} times in {seconds} s");
+        }
+    }
+
+    #[test]
+    fn another_thing_or_another_generation_has_a_pace_of_its_own_and_what_was_long_ago_is_forgotten() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        pace.on(Some(1), Incarnation(1));
+        let worn = || {
+            let mut pace = Pace { on: pace.on, done: Vec::new() };
+            done_within(&mut pace, start, Duration::from_secs(2));
+            pace
+        };
+        let resting = |pace: &Pace| pace.resting(start + Duration::from_secs(2)).len();
+
+        let mut same = worn();
+        same.did(StepKind::Delete, start + Duration::from_secs(2), CALM);
+        same.on(Some(1), Incarnation(1));
+        assert_eq!(resting(&same), 1, "the create, and not the delete");
+        for (generation, incarnation) in [(2, 1), (1, 2)] {
+            let mut other = worn();
+            other.on(Some(generation), Incarnation(incarnation));
+            assert_eq!(resting(&other), 0);
+        }
+        let mut old = worn();
+        let later = start + Duration::from_hours(1);
+        old.did(StepKind::Create, later, CALM);
+        assert!(old.resting(later).is_empty(), "it is forgotten");
+    }
+}
