@@ -110,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn the_clusters_clock_is_the_api_servers_whatever_the_machines_shows() {
         let clock = Arc::new(Clock::local());
-        let answer = |_: ()| async {
+        let answer = |()| async {
             Ok::<_, BoxError>(
                 Response::builder().header("Date", "Tue, 01 Jan 2041 00:00:00 GMT").body(()).unwrap(),
             )

@@ -15,11 +15,14 @@ use super::RunError;
 use super::pulses::Pulses;
 use crate::reconcile::Context;
 
+/// What is known in a term, and the loops that go on in it.
+type Looked = (Arc<Context>, Pulses);
+
 /// What the health checks look at.
 #[derive(Clone, Default)]
 pub(super) struct Health {
     /// What is known in the latest term.
-    term: Arc<Mutex<Option<(Arc<Context>, Pulses)>>>,
+    term: Arc<Mutex<Option<Looked>>>,
 }
 
 impl Health {
@@ -29,7 +32,7 @@ impl Health {
             Some((Arc::clone(context), pulses.clone()));
     }
 
-    fn term(&self) -> Option<(Arc<Context>, Pulses)> {
+    fn term(&self) -> Option<Looked> {
         self.term.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -3,23 +3,21 @@
 mod configure;
 mod credentials;
 mod finalizer;
+mod kind;
 mod report;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, future};
-use kube::core::object::HasStatus;
+use futures::{FutureExt as _, Stream, StreamExt as _, future};
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
-use kube::{Api, Client, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
+use kube::{Api, Client};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -27,19 +25,19 @@ use tracing::{debug, warn};
 
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
+use self::kind::Kind;
 use super::pulses::Pulses;
 use super::relist::with_unseen_deletes;
 use super::streams::{selected, slim, steady};
 use super::tasks::{Life, Tasks};
 use crate::index::{Access, Entry, Incarnation, Kept, NetworkKey, Replaced};
 use crate::network::{
-    Credentials, CredentialsError, Declared, Network, NetworkResource, Verdict, credential_secrets,
-    read_credentials,
+    Credentials, CredentialsError, Declared, Network, Verdict, credential_secrets, read_credentials,
 };
 use crate::planning::{Openness, Reason, Unavailable};
 use crate::provider::Fence;
 use crate::reconcile::Context;
-use crate::resources::{ClusterWebhookNetwork, Lenient, WebhookNetwork, WebhookNetworkStatus};
+use crate::resources::{ClusterWebhookNetwork, Lenient, WebhookNetwork};
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
 const RETRY: Duration = Duration::from_secs(5);
@@ -74,84 +72,6 @@ impl Parts {
     fn wake_all(&self) {
         let keys = self.context.index().keys().cloned().collect::<Vec<_>>();
         self.context.wake(keys);
-    }
-}
-
-/// A kind of network, as the API server serves it.
-trait Kind:
-    HasStatus<Status = WebhookNetworkStatus>
-    + Resource<DynamicType = ()>
-    + Clone
-    + Debug
-    + DeserializeOwned
-    + Send
-    + Sync
-    + 'static
-{
-    const PLURAL: &'static str;
-    fn api(client: Client, key: &NetworkKey) -> Api<Self>;
-    fn reference(key: &NetworkKey) -> Option<ObjectRef<Self>>;
-    fn key(&self) -> NetworkKey;
-    /// What it declares, or why that can't be read.
-    fn declared(&self) -> Result<Declared, String>;
-}
-
-fn declared<K>(network: &Lenient<K>) -> Result<Declared, String>
-where
-    K: NetworkResource + HasStatus,
-{
-    match network {
-        Lenient::Readable(network) => Ok(network.declared()),
-        Lenient::Unreadable(unreadable) => Err(unreadable.message()),
-    }
-}
-
-impl Kind for Lenient<ClusterWebhookNetwork> {
-    const PLURAL: &'static str = "ClusterWebhookNetworks";
-
-    fn key(&self) -> NetworkKey {
-        NetworkKey::Cluster { name: self.name_any() }
-    }
-
-    fn declared(&self) -> Result<Declared, String> {
-        declared(self)
-    }
-
-    fn api(client: Client, _: &NetworkKey) -> Api<Self> {
-        Api::all(client)
-    }
-
-    fn reference(key: &NetworkKey) -> Option<ObjectRef<Self>> {
-        match key {
-            NetworkKey::Cluster { name } => Some(ObjectRef::new(name)),
-            NetworkKey::Namespaced { .. } => None,
-        }
-    }
-}
-
-impl Kind for Lenient<WebhookNetwork> {
-    const PLURAL: &'static str = "WebhookNetworks";
-
-    fn key(&self) -> NetworkKey {
-        NetworkKey::Namespaced { namespace: self.namespace().unwrap_or_default(), name: self.name_any() }
-    }
-
-    fn declared(&self) -> Result<Declared, String> {
-        declared(self)
-    }
-
-    fn api(client: Client, key: &NetworkKey) -> Api<Self> {
-        match key {
-            NetworkKey::Namespaced { namespace, .. } => Api::namespaced(client, namespace),
-            NetworkKey::Cluster { .. } => Api::default_namespaced(client),
-        }
-    }
-
-    fn reference(key: &NetworkKey) -> Option<ObjectRef<Self>> {
-        match key {
-            NetworkKey::Namespaced { namespace, name } => Some(ObjectRef::new(name).within(namespace)),
-            NetworkKey::Cluster { .. } => None,
-        }
     }
 }
 
@@ -211,7 +131,8 @@ async fn run_controller<K: Kind>(
     shared: Arc<Shared>,
     shutdown: CancellationToken,
 ) {
-    Controller::for_stream(changed, store)
+    let held = stopped_before_it_began(store.clone(), shutdown.clone());
+    let controller = Controller::for_stream(changed, store)
         .reconcile_on(UnboundedReceiverStream::new(woken).filter_map(|key| future::ready(K::reference(&key))))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::<K>, |_, never: &Infallible, _| match *never {}, shared)
@@ -219,8 +140,17 @@ async fn run_controller<K: Kind>(
             if let Err(error) = outcome {
                 debug!("not reconciled: {error}");
             }
-        })
-        .await;
+        });
+    future::select(std::pin::pin!(controller), std::pin::pin!(held)).await;
+}
+
+/// Ends when a controller is to stop that has seen no first list. Nothing of it is under way then, and by itself
+/// it would not end: kube's controller waits for that list, and no longer asks for it.
+async fn stopped_before_it_began<K: Kind>(store: reflector::Store<K>, shutdown: CancellationToken) {
+    shutdown.cancelled().await;
+    if store.wait_until_ready().now_or_never().is_some() {
+        future::pending::<()>().await;
+    }
 }
 
 async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Action, Infallible> {

@@ -18,7 +18,7 @@ pub(super) struct Holdings {
     /// Those with an open attempt.
     by_url: Lookup<(Api, EndpointUrl)>,
     /// By the names of their Secrets, where these are not the resources' own.
-    by_secret: Lookup<ResourceKey>,
+    secret_names: Lookup<ResourceKey>,
 }
 
 /// What one resource holds, as the lookups have it.
@@ -35,7 +35,7 @@ pub(super) struct Holding {
 impl Holdings {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.by_id.is_empty() && self.by_url.is_empty() && self.by_secret.is_empty()
+        self.by_id.is_empty() && self.by_url.is_empty() && self.secret_names.is_empty()
     }
 
     /// Brings the lookups from what a resource held before to what it holds now.
@@ -56,10 +56,10 @@ impl Holdings {
             self.by_url.insert(url, key);
         }
         if let Some(secret) = before.secret.clone() {
-            self.by_secret.remove(secret, key);
+            self.secret_names.remove(secret, key);
         }
         if let Some(secret) = after.secret.clone() {
-            self.by_secret.insert(secret, key);
+            self.secret_names.insert(secret, key);
         }
     }
 }
@@ -108,7 +108,7 @@ impl<N> Index<N> {
     pub(super) fn wanting(&self, secret: &ResourceKey) -> impl Iterator<Item = &ResourceKey> {
         let own = self.record(secret).filter(|record| record.resource.secret_name == secret.name);
         let own = own.map(|record| &record.resource.key);
-        self.holdings.by_secret.of(secret.clone()).chain(own)
+        self.holdings.secret_names.of(secret.clone()).chain(own)
     }
 
     /// The latest attempt of a resource, while neither its status nor a Secret shows its outcome.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::planning::{Identity, Presence, Timing};
+use crate::planning::{Identity, Presence, Timing, Unread};
 use crate::provider::{Endpoint, EndpointId, EndpointUrl, Listing};
 
 /// Tells the handles of one network apart: what was asked through an earlier one says nothing of a later one.
@@ -22,6 +22,8 @@ pub struct Inventory {
     listed_at: Option<Timestamp>,
     /// Where in the sequence that list was begun.
     listed: u64,
+    /// What that list had and could not be read.
+    unread: Unread,
     entries: HashMap<EndpointId, Entry>,
     by_url: HashMap<EndpointUrl, BTreeSet<EndpointId>>,
 }
@@ -100,7 +102,7 @@ impl Inventory {
                 news.insert(endpoint.id);
             }
         }
-        // One that was there may be one of the items that could not be read: it is as it was last seen.
+        // One that was there may be an item that could not be read: then it is as it was last seen.
         let may_be_there = |id: &EndpointId, entry: &Entry| {
             let was_there = matches!(entry.presence, Presence::Present(_));
             was_there && (unreadable.contains(id) || (nameless > 0 && is_held(id)))
@@ -124,6 +126,7 @@ impl Inventory {
                 news.insert(id);
             }
         }
+        self.unread = Unread { ids: unreadable, nameless };
         self.listed_at = Some(token.at);
         self.listed = token.sequence;
         news
@@ -190,6 +193,11 @@ impl Inventory {
     #[must_use]
     pub fn listed_at(&self) -> Option<Timestamp> {
         self.listed_at
+    }
+
+    /// What the latest complete list had and could not be read.
+    pub(super) fn unread(&self) -> &Unread {
+        &self.unread
     }
 
     /// An endpoint as last seen; `None` before the first list.

@@ -14,8 +14,8 @@ use super::resource::Resource;
 use super::resources::ListRequest;
 use super::secret_meta::StoredMeta;
 use crate::planning::{
-    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Paused, Progress,
-    Record, Remote, SecretState, SecretWrites, Timing,
+    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Record,
+    Remote, SecretState, SecretWrites, Timing, Unread,
 };
 use crate::provider::{Endpoint, EndpointId};
 
@@ -110,6 +110,7 @@ impl<N> Index<N> {
             observed.fresh_list = request.map_or(FreshList::NotRequested, due);
             observed.remote = self.remote(&resource, inventory, &observed);
             observed.candidates = self.candidates(&resource, inventory, observed.attempt.as_ref());
+            observed.unread = self.unread(&resource, inventory);
         }
         Some((resource, observed))
     }
@@ -117,11 +118,11 @@ impl<N> Index<N> {
     fn admission(&self, resource: &Resource, access: &super::Access) -> Admission {
         let namespace = &resource.key.namespace;
         match &resource.intent {
-            Intent::Converge(desired) | Intent::Pause(Paused::Convergence(desired)) => {
+            Intent::Converge(desired) | Intent::Pause(desired) => {
                 let labels = self.namespace_labels(namespace);
                 access.admission(namespace, labels, desired.endpoint.url.as_str())
             }
-            Intent::Finalize(_) | Intent::Pause(Paused::Finalization) | Intent::Unreadable(_) => {
+            Intent::Finalize(_) | Intent::PauseDeletion | Intent::Unreadable(_) => {
                 Admission { openness: access.openness, ..Admission::default() }
             }
         }
@@ -198,6 +199,12 @@ impl<N> Index<N> {
         .collect()
     }
 
+    fn unread(&self, resource: &Resource, inventory: &Inventory) -> Unread {
+        let Unread { ids, nameless } = inventory.unread();
+        let others = |id: &&EndpointId| !self.held_by_another(&resource.network, id, &resource.key);
+        Unread { ids: ids.iter().filter(others).cloned().collect(), nameless: *nameless }
+    }
+
     /// The endpoints that a create of the resource may have made.
     fn candidates(
         &self,
@@ -206,10 +213,8 @@ impl<N> Index<N> {
         attempt: Option<&Attempt>,
     ) -> Vec<Endpoint> {
         let wanted = match &resource.intent {
-            Intent::Converge(desired) | Intent::Pause(Paused::Convergence(desired)) => {
-                Some(&desired.endpoint.url)
-            }
-            Intent::Finalize(_) | Intent::Pause(Paused::Finalization) | Intent::Unreadable(_) => None,
+            Intent::Converge(desired) | Intent::Pause(desired) => Some(&desired.endpoint.url),
+            Intent::Finalize(_) | Intent::PauseDeletion | Intent::Unreadable(_) => None,
         };
         let attempted = attempt.map(|attempt| &attempt.url);
         let urls = wanted.into_iter().chain(attempted.filter(|url| wanted != Some(url)));

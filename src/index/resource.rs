@@ -12,7 +12,7 @@ use super::key::{NetworkKey, ResourceKey};
 use super::networks::NetworkUse;
 use crate::conditions::{Type, find};
 use crate::planning::{
-    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Paused, Recorded, Removal, Role, SecretShape, Seen,
+    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Recorded, Removal, Role, SecretShape, Seen,
 };
 use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 use crate::resources::{
@@ -132,10 +132,8 @@ impl Resource {
     #[must_use]
     pub fn network_use(&self) -> NetworkUse {
         match self.intent {
-            Intent::Converge(_) | Intent::Pause(Paused::Convergence(_)) | Intent::Unreadable(_) => {
-                NetworkUse::Converge
-            }
-            Intent::Finalize(_) | Intent::Pause(Paused::Finalization) => NetworkUse::Finalize,
+            Intent::Converge(_) | Intent::Pause(_) | Intent::Unreadable(_) => NetworkUse::Converge,
+            Intent::Finalize(_) | Intent::PauseDeletion => NetworkUse::Finalize,
         }
     }
 
@@ -193,7 +191,7 @@ fn unreadable_intent(unreadable: &Unreadable<WebhookEndpointStatus>) -> Intent {
         return Intent::Unreadable(unreadable.message());
     }
     match (part(spec, "paused"), part(spec, "deletionPolicy")) {
-        (Some(true), _) => Intent::Pause(Paused::Finalization),
+        (Some(true), _) => Intent::PauseDeletion,
         (Some(false), Some(policy)) => Intent::Finalize(removal(policy)),
         (None, _) | (_, None) => Intent::Unreadable(format!(
             "{}; to let it go, set spec.deletionPolicy to Delete or Retain and spec.paused to false",
@@ -231,11 +229,7 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
         paused,
     } = &resource.spec;
     if resource.metadata.deletion_timestamp.is_some() {
-        return if *paused {
-            Intent::Pause(Paused::Finalization)
-        } else {
-            Intent::Finalize(removal(*deletion_policy))
-        };
+        return if *paused { Intent::PauseDeletion } else { Intent::Finalize(removal(*deletion_policy)) };
     }
     let SecretTemplate { name: _, labels, annotations } = secret;
     let desired = Desired {
@@ -263,7 +257,7 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
         adopt: endpoint_id.as_deref().map(Into::into),
         ignored: ignored(resource, rotation),
     };
-    if *paused { Intent::Pause(Paused::Convergence(desired)) } else { Intent::Converge(desired) }
+    if *paused { Intent::Pause(desired) } else { Intent::Converge(desired) }
 }
 
 /// What is asked for and has no effect yet.

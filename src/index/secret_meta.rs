@@ -130,9 +130,10 @@ fn pick(
     declared.map(|(key, value)| (key.clone(), value.clone())).chain(overruled).collect()
 }
 
-/// The keys of the values that have to be the operator's, as `managedFields` names them
+/// The keys of the values that can't be written again, as `managedFields` names them
 /// (<https://kubernetes.io/docs/reference/using-api/server-side-apply/>).
 const VALUES: [[&str; 2]; 2] = [["f:data", "f:secret"], ["f:data", "f:endpointId"]];
+const URL: [&str; 2] = ["f:data", "f:url"];
 
 /// Who wrote the values. Whoever changes one takes it away from who wrote it before, and one that is removed is
 /// nobody's. Where it is not on record, there is nothing to go by.
@@ -145,8 +146,11 @@ fn data(written: &[ManagedFieldsEntry]) -> SecretData {
     let has = |manager: &[&Value], path: &[&str]| manager.iter().any(|fields| at(fields, path).is_some());
     let whole = |manager: &[&Value]| VALUES.iter().all(|path| has(manager, path));
     let own = managers.get(FIELD_MANAGER).map_or(&[][..], Vec::as_slice);
-    if managers.is_empty() || whole(own) {
+    if managers.is_empty() || (whole(own) && has(own, &URL)) {
         return SecretData::AsWritten;
+    }
+    if whole(own) {
+        return SecretData::Restored;
     }
     if VALUES.iter().any(|path| has(own, path)) {
         return SecretData::Altered;
@@ -207,6 +211,12 @@ mod tests {
             ("the operator", &[(OURS, ALL)], SecretData::AsWritten),
             ("the operator, and somebody the same", &[("a", ALL), (OURS, ALL)], SecretData::AsWritten),
             ("the operator, and somebody its note", &[("a", &["note"]), (OURS, ALL)], SecretData::AsWritten),
+            (
+                "the URL was changed",
+                &[("kubectl", &["url"]), (OURS, &["secret", "endpointId"])],
+                SecretData::Restored,
+            ),
+            ("the URL was removed", &[(OURS, &["secret", "endpointId"])], SecretData::Restored),
             ("the secret was removed", &[(OURS, REST)], SecretData::Altered),
             ("the secret was changed", &[("kubectl", &["secret"]), (OURS, REST)], SecretData::Altered),
             (

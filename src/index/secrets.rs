@@ -62,7 +62,9 @@ impl<N> Index<N> {
     fn refreshed(&mut self, changed: Vec<Changed>) -> Vec<ResourceKey> {
         let mut concerned = Vec::new();
         for Changed { secret, owners } in changed {
-            owners.iter().for_each(|owner| self.refresh(owner));
+            for owner in &owners {
+                self.refresh(owner);
+            }
             let wanting =
                 self.wanting(&secret).filter(|key| !owners.contains(key)).cloned().collect::<Vec<_>>();
             concerned.extend(owners.into_iter().chain(wanting));

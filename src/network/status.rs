@@ -84,7 +84,9 @@ pub fn report(
         }
         Verdict::InUse { endpoints } => {
             in_use = format!(
-                "{endpoints} WebhookEndpoints still use this network: delete them, and this goes on by itself"
+                "{endpoints} WebhookEndpoints still use this network: they go on with it, and it takes no new ones; \
+                 delete them, and it goes by itself; to keep it, have it go without them (kubectl patch --type=merge \
+                 --patch '{{\"metadata\":{{\"finalizers\":null}}}}') and apply it again: they go on with what they have"
             );
             vec![
                 Wanted { kind: Type::Ready, status: Some(false), reason: "InUse", message: &in_use },

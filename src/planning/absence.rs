@@ -29,7 +29,7 @@ pub(super) fn look<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp) 
     let step = match observed.presence(id) {
         Some(Presence::Present(endpoint)) => return Look::Seen(endpoint),
         Some(Presence::Gone) => return Look::Gone,
-        None => Step::End(awaiting_list()),
+        None => Step::End(Outcome::awaiting_list()),
         Some(Presence::Unlisted) => doubt(observed).unwrap_or(Step::Act(Action::Confirm { id: id.clone() })),
         Some(Presence::Missing { since }) => missing(observed, id, *since, now),
     };
@@ -52,10 +52,6 @@ pub(super) fn missing(observed: &Observed, id: &EndpointId, since: Timestamp, no
 /// Why nothing that is missing counts as gone, if so.
 pub(super) fn doubt(observed: &Observed) -> Option<Step> {
     (observed.identity() != Identity::Confirmed).then(|| Step::End(unconfirmed()))
-}
-
-pub(super) fn awaiting_list() -> Outcome {
-    Outcome::reconciling(Reason::AwaitingList, "waits for the first list of the network".to_owned(), None)
 }
 
 /// Nobody knows yet what the network shows: the network's own condition says more.

@@ -2,7 +2,7 @@
 
 use super::absence;
 use super::attempt::Answer;
-use super::intent::{Intent, Paused, Removal};
+use super::intent::{Intent, Removal};
 use super::network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 use super::observed::Observed;
 use super::outcome::{Outcome, Reason, State};
@@ -32,7 +32,7 @@ fn refusal(intent: &Intent, observed: &Observed) -> Option<Outcome> {
         return Some(advised(intent, absence::changed()));
     }
     // A resource that is being deleted may take its endpoint along, whoever is allowed by now.
-    let (Intent::Converge(_) | Intent::Pause(Paused::Convergence(_))) = intent else { return None };
+    let (Intent::Converge(_) | Intent::Pause(_)) = intent else { return None };
     let refusal = admission.refusal.as_ref()?;
     let message = refusal.to_string();
     Some(match refusal {
@@ -60,7 +60,9 @@ fn without_network(intent: &Intent, unavailable: &Unavailable) -> Outcome {
 /// Says, too, what a resource that is being deleted can do without its network.
 fn advised(intent: &Intent, mut outcome: Outcome) -> Outcome {
     outcome.message += match intent {
-        Intent::Converge(_) | Intent::Pause(_) | Intent::Unreadable(_) => "",
+        // It is looked at in a moment.
+        _ if outcome.reason == Reason::AwaitingList => "",
+        Intent::Converge(_) | Intent::Pause(_) | Intent::PauseDeletion | Intent::Unreadable(_) => "",
         Intent::Finalize(Removal::Delete) => {
             "; to let go of the resource and leave its endpoint, set spec.deletionPolicy to Retain"
         }

@@ -37,7 +37,10 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
                 Look::Seen(_) => {}
             }
         }
-        if !is_stored(observed, &hand.id) {
+        if let Some(step) = stored::claimed_in_hand(desired, observed, hand) {
+            return step;
+        }
+        if !observed.is_stored(&hand.id) {
             return create::undo(hand, observed, now);
         }
     }
@@ -60,6 +63,9 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
     {
         return step;
     }
+    if let Some(step) = stored::claimed(desired, observed) {
+        return step;
+    }
     if let Some(id) = &desired.adopt {
         return Step::End(adoption_not_supported(id));
     }
@@ -76,12 +82,6 @@ fn has_something_to_lose(desired: &Desired, observed: &Observed) -> bool {
     observed.open_attempt().is_some()
         || observed.held().next().is_some()
         || stored::claimable(desired, observed).is_some()
-}
-
-/// Whether a Secret of this resource holds the secret of the endpoint in hand after all: the answer to that
-/// write may have been lost, and another name be declared since.
-fn is_stored(observed: &Observed, in_hand: &EndpointId) -> bool {
-    observed.stored().any(|id| id == in_hand)
 }
 
 /// The endpoint whose secret a Secret of this resource holds instead: a Secret that came back from a backup, or that
@@ -249,12 +249,13 @@ fn list_requested(due: Timestamp) -> Outcome {
 }
 
 fn available(desired: &Desired, endpoint: &Endpoint) -> Outcome {
-    let mut message = format!("endpoint {} is as declared and its secret is stored", endpoint.id);
-    if !desired.ignored.is_empty() {
-        let ignored = desired.ignored.join(" and ");
-        message += &format!("; rotation is not supported yet, so {ignored} has no effect");
-    }
-    Outcome::ready(message)
+    let message = format!("endpoint {} is as declared and its secret is stored", endpoint.id);
+    Outcome::ready(match desired.ignored.as_slice() {
+        [] => message,
+        ignored => {
+            format!("{message}; rotation is not supported yet, so {} has no effect", ignored.join(" and "))
+        }
+    })
 }
 
 fn drifted(endpoint: &Endpoint) -> Outcome {

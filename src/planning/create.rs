@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::absence::{awaiting_list, doubt, missing};
+use super::absence::{doubt, missing};
 use super::attempt::{Answer, Attempt, InHand, Progress, Purpose};
 use super::intent::Desired;
 use super::observed::{Observed, Presence};
@@ -14,6 +14,9 @@ use super::step::{Action, DeleteCause, Remainder, Step};
 use super::stored;
 use super::timing::{Timing, later};
 use crate::provider::{Endpoint, EndpointId};
+
+/// How many endpoints that can't be read are known beforehand: an annotation holds them.
+const KNOWN_UNREAD: usize = 20;
 
 /// Begins a create, or sends the one that was recorded.
 ///
@@ -27,7 +30,7 @@ pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> S
         }
     }
     if observed.listed_at.is_none() {
-        return Step::End(awaiting_list());
+        return Step::End(Outcome::awaiting_list());
     }
     if let Some(step) = stored::make_way(observed, None) {
         return step;
@@ -62,6 +65,7 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
     let (since, posts) = unresolved.map_or((now, 0), |(attempt, posts)| (attempt.since, posts));
     let listed = observed.candidates.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
     let listed = listed.map(|endpoint| &endpoint.id);
+    let listed = listed.chain(observed.unread.ids.iter().take(KNOWN_UNREAD));
     // What was there before the series stays known, even if this list happens to leave it out.
     let known = unresolved.into_iter().flat_map(|(attempt, _)| &attempt.known).chain(listed);
     Attempt {
@@ -124,7 +128,7 @@ pub(super) fn resolve(attempt: &Attempt, observed: &Observed, now: Timestamp) ->
         return Some(doubt);
     }
     let listed_at = match (observed.listed_at, sent_at) {
-        (None, _) => return Some(Step::End(awaiting_list())),
+        (None, _) => return Some(Step::End(Outcome::awaiting_list())),
         (Some(listed), Some(sent)) if listed <= sent => return Some(Step::Act(Action::List)),
         (Some(listed), _) => listed,
     };
@@ -151,7 +155,7 @@ pub(super) fn resolve(attempt: &Attempt, observed: &Observed, now: Timestamp) ->
         Progress::Undone | Progress::Unsent | Progress::Unknown => timing.settled(attempt.started_at),
     };
     if listed_at >= settled {
-        return None;
+        return unread(attempt, observed).map(Step::End);
     }
     if now >= settled {
         return Some(Step::Act(Action::List));
@@ -164,6 +168,27 @@ pub(super) fn resolve(attempt: &Attempt, observed: &Observed, now: Timestamp) ->
         ),
         Some(settled),
     )))
+}
+
+/// A list that has items that could not be read does not tell that nothing was made.
+fn unread(attempt: &Attempt, observed: &Observed) -> Option<Outcome> {
+    let is_new = |id: &&EndpointId| !attempt.known.contains(id) && !observed.held().any(|held| held == *id);
+    let ids = observed.unread.ids.iter().filter(is_new).collect::<Vec<_>>();
+    if ids.is_empty() && observed.unread.nameless == 0 {
+        return None;
+    }
+    let named = ids.iter().take(KNOWN_UNREAD).map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+    let among = if named.is_empty() { String::new() } else { format!(", {named} among them") };
+    Some(Outcome::stalled(
+        Reason::CreateUncertain,
+        format!(
+            "create attempt {} was not answered, and {} items of the network's list can't be read{among}, one of \
+             which may be what it made: once they can be read, or are deleted from the network, this goes on by \
+             itself",
+            attempt.number,
+            ids.len() + observed.unread.nameless,
+        ),
+    ))
 }
 
 /// The endpoints that an attempt may have made.

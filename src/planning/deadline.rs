@@ -39,6 +39,7 @@ impl RetainDeadline {
             (
                 Intent::Converge(_)
                 | Intent::Pause(_)
+                | Intent::PauseDeletion
                 | Intent::Unreadable(_)
                 | Intent::Finalize(Removal::Delete),
                 _,

@@ -32,7 +32,7 @@ pub(super) fn plan(removal: Removal, observed: &Observed, now: Timestamp) -> Ste
 /// The endpoint in hand, unless its secret is stored after all: the answer to that write may have been lost.
 fn unstored(observed: &Observed) -> Option<&InHand> {
     let hand = observed.hand().filter(|hand| hand.attempt > observed.recorded.resolved_attempt)?;
-    observed.stored().all(|id| *id != hand.id).then_some(hand)
+    (!observed.is_stored(&hand.id)).then_some(hand)
 }
 
 /// Whether what the network can't be asked is left open: a resource that is to be retained is let go in the end.

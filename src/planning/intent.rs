@@ -12,19 +12,12 @@ pub enum Intent {
     Converge(Desired),
     /// The resource is being deleted.
     Finalize(Removal),
-    /// Everything is to stay as it is.
-    Pause(Paused),
+    /// The endpoint would be to be as declared, and everything is to stay as it is.
+    Pause(Desired),
+    /// The resource is being deleted, and everything is to stay as it is.
+    PauseDeletion,
     /// This version can't read what is wanted, for this reason.
     Unreadable(String),
-}
-
-/// What a pause holds up.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Paused {
-    /// Making the endpoint as declared.
-    Convergence(Desired),
-    /// The deletion.
-    Finalization,
 }
 
 /// What becomes of the remote endpoint of a resource that is being deleted.

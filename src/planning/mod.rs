@@ -40,11 +40,12 @@ use jiff::Timestamp;
 
 pub use attempt::{Answer, Attempt, InHand, Progress, Purpose};
 pub use deadline::{Reach, RetainDeadline};
-pub use intent::{Desired, Drift, Intent, Paused, Removal, SecretShape};
+pub use intent::{Desired, Drift, Intent, Removal, SecretShape};
 pub use memory::Memory;
 pub use network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 pub use observed::{
     Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, Remote, Role, Seen,
+    Unread,
 };
 pub use outcome::{Again, Glance, Outcome, Reason, State};
 pub use report::{Abnormal, Condition, Report, StoredNote, report};
@@ -56,11 +57,10 @@ pub use timing::Timing;
 #[must_use]
 pub fn plan(intent: &Intent, observed: &Observed, now: Timestamp) -> Step {
     let step = match intent {
-        Intent::Converge(desired) => converge::plan(desired, observed, now),
+        Intent::Converge(desired) | Intent::Pause(desired) => converge::plan(desired, observed, now),
         Intent::Finalize(removal) => finalize::plan(*removal, observed, now),
         Intent::Unreadable(why) => return Step::End(Outcome::stalled(Reason::Unreadable, why.clone())),
-        Intent::Pause(Paused::Finalization) => return Step::End(Outcome::paused_deletion()),
-        Intent::Pause(Paused::Convergence(desired)) => converge::plan(desired, observed, now),
+        Intent::PauseDeletion => return Step::End(Outcome::paused_deletion()),
     };
     let step = admission::admit(intent, observed, step);
     let step = match intent {

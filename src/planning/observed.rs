@@ -57,6 +57,8 @@ pub struct Observed {
     /// Endpoints with the attempt's or the declared URL that no other resource holds and whose secrets are in
     /// no released Secret.
     pub candidates: Vec<Endpoint>,
+    /// Items of the latest list that could not be read, but for those that another resource holds.
+    pub unread: Unread,
     /// How many creates of other resources' open attempts may have made one of `candidates`.
     pub rival_posts: u32,
     /// Earlier reactivations of an endpoint that somebody keeps setting inactive.
@@ -172,6 +174,15 @@ pub enum Presence {
     Gone,
 }
 
+/// Endpoints that are there and could not be read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Unread {
+    /// Those whose ids could be read.
+    pub ids: BTreeSet<EndpointId>,
+    /// How many there are beside.
+    pub nameless: usize,
+}
+
 /// Who holds an endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Holders {
@@ -234,6 +245,13 @@ impl Observed {
     /// The endpoints whose secrets are the current ones of this resource's Secrets.
     pub(super) fn stored(&self) -> impl Iterator<Item = &EndpointId> {
         self.held_secrets().filter_map(|secret| secret.endpoint.as_ref())
+    }
+
+    /// Whether the secret of the endpoint in hand is stored after all: the answer to that write may have been lost,
+    /// and another name be declared since, or the Secret be stripped of its owner.
+    pub(super) fn is_stored(&self, in_hand: &EndpointId) -> bool {
+        let unowned = self.unowned_secret().and_then(|found| found.endpoint.as_ref());
+        self.stored().chain(unowned).any(|id| id == in_hand)
     }
 
     /// Every endpoint that this resource holds, in whatever role.

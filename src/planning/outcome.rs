@@ -96,6 +96,11 @@ impl Outcome {
         Self { state: State::Drifted, reason, message, again: until.map_or(Again::OnChange, Again::At) }
     }
 
+    /// Nothing is known of the network yet.
+    pub(super) fn awaiting_list() -> Self {
+        Self::reconciling(Reason::AwaitingList, "waits for the first list of the network".to_owned(), None)
+    }
+
     /// To be left as it is.
     #[must_use]
     pub fn paused(seen: Glance) -> Self {

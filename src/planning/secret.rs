@@ -58,9 +58,10 @@ pub enum SecretData {
     /// The operator.
     #[default]
     AsWritten,
-    /// Somebody else, all of them together with the note of the endpoint: as from a backup.
+    /// Somebody else, all of them together with the note of the endpoint, as from a backup; or the URL, which can be
+    /// written again.
     Restored,
-    /// Somebody else has changed or removed some of them.
+    /// Somebody else has changed or removed the secret, or whose it is.
     Altered,
 }
 

@@ -52,12 +52,14 @@ pub enum Action {
         /// What the copy should look like.
         shape: SecretShape,
     },
-    /// Give the Secret its owner, its note of the endpoint, and its declared labels and annotations.
+    /// Give the Secret its owner, its notes, and its declared labels and annotations.
     SyncSecretMetadata {
         /// What it should look like.
         shape: SecretShape,
         /// The endpoint whose secret it holds, if that is certain.
         endpoint: Option<EndpointId>,
+        /// The attempt that it is to show to be answered, if it does not show that yet.
+        attempt: Option<u64>,
     },
     /// Put on record which declared labels and annotations of the Secret somebody overrules, and tell of it.
     AcceptSecretMetadata(SecretShape),
@@ -67,6 +69,8 @@ pub enum Action {
         name: String,
         /// The endpoint whose secret it should hold, if that can be told.
         endpoint: Option<EndpointId>,
+        /// Where that endpoint delivers to, if it was seen.
+        url: Option<EndpointUrl>,
     },
     /// Delete a Secret of ours that holds nothing of use any more.
     DeleteSecret {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::absence::{Look, look};
+use super::attempt::InHand;
 use super::intent::Desired;
 use super::observed::{Holders, Observed, Presence};
 use super::outcome::{Outcome, Reason};
@@ -17,19 +18,33 @@ pub(super) enum At<'a> {
     Former(&'a str),
 }
 
-/// Makes the Secret under the declared name this resource's, in the way that is declared, if it holds what is
-/// this resource's.
+/// Has the resource's Secret show whose it is in the way that is declared, and what it holds.
 pub(super) fn owned(desired: &Desired, observed: &Observed) -> Option<Step> {
-    if let Some(unowned) = observed.unowned_secret().filter(|_| claimable(desired, observed).is_some()) {
-        return Some(synced(desired, unowned));
-    }
     let secret = observed.held_secret()?;
     if secret.ownership != desired.secret.ownership {
-        return Some(synced(desired, secret));
+        return Some(synced(desired, secret, None));
     }
     // It may be the only one that holds the secret of a live endpoint.
     let telling = secret.endpoint.is_some() || secret.data == SecretData::Altered;
-    (!telling).then(|| verified(&observed.secret_name, None))
+    (!telling).then(|| verified(observed, &observed.secret_name, None))
+}
+
+/// Makes a Secret that belongs to nobody who is there this resource's, if it holds what is.
+///
+/// The caller has made sure that no endpoint of an earlier attempt is left: the Secret may come from an earlier
+/// resource, which counted its own.
+pub(super) fn claimed(desired: &Desired, observed: &Observed) -> Option<Step> {
+    claimable(desired, observed)?;
+    let unowned = observed.unowned_secret()?;
+    let latest = observed.attempt.as_ref().map_or(0, |attempt| attempt.number);
+    Some(synced(desired, unowned, Some(latest).filter(|latest| *latest > unowned.attempt)))
+}
+
+/// Makes the Secret this resource's that holds what is in hand, and lost its owner before the answer to its write
+/// was in.
+pub(super) fn claimed_in_hand(desired: &Desired, observed: &Observed, hand: &InHand) -> Option<Step> {
+    let unowned = observed.unowned_secret().filter(|found| found.endpoint.as_ref() == Some(&hand.id))?;
+    Some(synced(desired, unowned, Some(hand.attempt)))
 }
 
 /// The endpoint of a Secret that belongs to nobody who is there, if both are this resource's: the status names it,
@@ -84,7 +99,7 @@ pub(super) fn as_declared(
     };
     match secret.data {
         SecretData::AsWritten => {}
-        SecretData::Restored => return Some(verified(name, secret.endpoint.as_ref())),
+        SecretData::Restored => return Some(verified(observed, name, secret.endpoint.as_ref())),
         SecretData::Altered => return Some(Step::End(altered(name, secret.endpoint.as_ref()))),
     }
     if let At::Former(from) = at {
@@ -111,7 +126,7 @@ pub(super) fn as_declared(
         }
         // Even of that.
         Some(Action::AcceptSecretMetadata(_)) => None,
-        _ => Some(synced(desired, secret)),
+        _ => Some(synced(desired, secret, None)),
     }
 }
 
@@ -131,15 +146,16 @@ fn given_up(
     }
 }
 
-fn synced(desired: &Desired, secret: &HeldSecret) -> Step {
+fn synced(desired: &Desired, secret: &HeldSecret, attempt: Option<u64>) -> Step {
     let shape = desired.secret.clone();
     // What somebody else wrote is looked at before it is noted whose it is.
     let endpoint = secret.endpoint.clone().filter(|_| secret.data == SecretData::AsWritten);
-    Step::Act(Action::SyncSecretMetadata { shape, endpoint })
+    Step::Act(Action::SyncSecretMetadata { shape, endpoint, attempt })
 }
 
-fn verified(name: &str, endpoint: Option<&EndpointId>) -> Step {
-    Step::Act(Action::VerifySecret { name: name.to_owned(), endpoint: endpoint.cloned() })
+fn verified(observed: &Observed, name: &str, endpoint: Option<&EndpointId>) -> Step {
+    let url = endpoint.and_then(|id| observed.present(id)).map(|endpoint| endpoint.url.clone());
+    Step::Act(Action::VerifySecret { name: name.to_owned(), endpoint: endpoint.cloned(), url })
 }
 
 pub(super) fn not_ours(desired: &Desired) -> Outcome {

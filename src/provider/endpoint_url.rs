@@ -88,21 +88,18 @@ fn evenly_encoded(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('%') {
         even.extend(utf8_percent_encode(before, NOT_ALLOWED));
-        match after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())) {
-            Some(digits) => {
-                let encoded = format!("%{}", digits.to_ascii_uppercase());
-                let plain = percent_decode_str(&encoded).next().filter(|byte| is_unreserved(*byte));
-                match plain {
-                    Some(byte) => even.push(char::from(byte)),
-                    None => even.push_str(&encoded),
-                }
-                rest = &after[2..];
-            }
-            None => {
-                even.push('%');
-                rest = after;
-            }
+        rest = after;
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let Some(digits) = digits else {
+            even.push('%');
+            continue;
+        };
+        let encoded = format!("%{}", digits.to_ascii_uppercase());
+        match percent_decode_str(&encoded).next().filter(|byte| is_unreserved(*byte)) {
+            Some(byte) => even.push(char::from(byte)),
+            None => even.push_str(&encoded),
         }
+        rest = &after[2..];
     }
     even.extend(utf8_percent_encode(rest, NOT_ALLOWED));
     even

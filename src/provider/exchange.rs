@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response};
@@ -133,7 +134,7 @@ impl Exchange {
         read: &impl Fn(&[u8]) -> Result<T, Failure>,
         token: &Token,
     ) -> Result<T, Failure> {
-        let authorized = |http: &_| request(http).header(http::header::AUTHORIZATION, token.header());
+        let authorized = |http: &_| request(http).header(AUTHORIZATION, token.header());
         let response = self.transport.send(call.no_later_than, authorized).await?;
         let seen = Instant::now();
         if !response.status().is_success() {
@@ -145,6 +146,10 @@ impl Exchange {
             return if message::is_html(text.as_bytes()) { Err(invalid("an HTML page")) } else { read(&[]) };
         };
         let headers = response.headers().clone();
+        if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+            let encoding = excerpt(&String::from_utf8_lossy(encoding.as_bytes()), &[]);
+            return Err(invalid(&format!("it is encoded as {encoding}, which was not asked for")));
+        }
         let body = body::read(response, cap).await.map_err(|error| self.unread(&error))?;
         let answer = read(&body)?;
         // What is not the API's own answer does not tell its time: a proxy has a clock too.

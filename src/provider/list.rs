@@ -89,13 +89,12 @@ impl Progress {
         let before = self.places.len();
         for endpoint in endpoints {
             self.bytes += bytes(&endpoint);
-            match self.places.get(&endpoint.id) {
-                Some(Some(at)) => self.listing.endpoints[*at] = endpoint,
-                Some(None) | None => {
-                    self.listing.unreadable.remove(&endpoint.id);
-                    self.places.insert(endpoint.id.clone(), Some(self.listing.endpoints.len()));
-                    self.listing.endpoints.push(endpoint);
-                }
+            if let Some(Some(at)) = self.places.get(&endpoint.id) {
+                self.listing.endpoints[*at] = endpoint;
+            } else {
+                self.listing.unreadable.remove(&endpoint.id);
+                self.places.insert(endpoint.id.clone(), Some(self.listing.endpoints.len()));
+                self.listing.endpoints.push(endpoint);
             }
         }
         for id in unreadable {

@@ -98,11 +98,11 @@ fn collect(json: &Value, messages: &mut Vec<String>) {
                 match cause {
                     // A map from a field to what is wrong with it, as RFC 9457's extensions often have it.
                     Value::Object(of_fields) if !has_message(cause) => {
-                        of_fields.iter().for_each(|(name, wrong)| {
+                        for (name, wrong) in of_fields {
                             let mut found = Vec::new();
                             collect(wrong, &mut found);
                             messages.extend(found.into_iter().map(|wrong| format!("{name}: {wrong}")));
-                        })
+                        }
                     }
                     Value::String(_) if told.is_some() => {}
                     cause => collect(cause, messages),

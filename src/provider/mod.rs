@@ -6,6 +6,7 @@
 //! to decide, by the [`ErrorClass`] of the [`Error`]. Whatever is sent leaves through `Transport::send`.
 
 mod address;
+mod auth;
 mod body;
 mod client;
 mod clock;
@@ -17,6 +18,7 @@ mod excerpt;
 mod exchange;
 mod fence;
 mod ids;
+mod json;
 mod limiter;
 mod list;
 mod message;
@@ -28,12 +30,10 @@ mod transport;
 mod wire;
 
 pub use self::address::AddressPolicy;
+pub use self::auth::{Auth, ClientAuthentication, ClientCredentials, RequestFormat};
 pub use self::client::Client;
 pub(crate) use self::clock::Clock;
-pub use self::config::{
-    Auth, ClientAuthentication, ClientConfig, ClientCredentials, ConfigError, Field, Limits, Priority,
-    RequestFormat,
-};
+pub use self::config::{ClientConfig, ConfigError, Field, Limits, Priority};
 pub use self::endpoint::{
     CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, EventType, Listing, NewEndpoint, Page,
 };
@@ -41,5 +41,3 @@ pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};
 pub use self::fence::Fence;
 pub use self::ids::{EndpointId, NetworkId};
-#[cfg(test)]
-pub(crate) use self::wire::read_endpoint;

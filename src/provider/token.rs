@@ -15,15 +15,16 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use url::form_urlencoded;
 
+use super::auth::{Auth, ClientAuthentication, ClientCredentials, RequestFormat};
 use super::body::{self, BodyError, ERROR_BYTES, SINGLE_BYTES};
 use super::clock;
-use super::config::{Auth, ClientAuthentication, ClientCredentials, ConfigError, RequestFormat};
+use super::config::ConfigError;
 use super::error::{Detail, Failure, TokenFailure};
 use super::excerpt::excerpt;
+use super::json;
 use super::message;
 use super::token_life::{Decision, TokenLife};
 use super::transport::Transport;
-use super::wire;
 
 pub(super) use super::token_life::Token;
 
@@ -76,6 +77,7 @@ impl TokenSource {
             }
             Auth::OAuth2ClientCredentials(client) => {
                 let life = match before {
+                    Some(Self::Issued(issuer)) if issuer.client.is_same(&client) => issuer.life().clone(),
                     Some(Self::Issued(issuer)) if issuer.client.token_url == client.token_url => {
                         TokenLife::succeeding(&issuer.life())
                     }
@@ -251,7 +253,7 @@ fn grant(body: &[u8]) -> Result<Grant, TokenFailure> {
         return Err(unusable("an HTML page"));
     }
     let answer: TokenAnswer<'_> =
-        serde_json::from_slice(body).map_err(|error| unusable(wire::describe(&error)))?;
+        serde_json::from_slice(body).map_err(|error| unusable(json::describe(&error)))?;
     if let Some(kind) = answer.token_type
         && !kind.get().trim_matches('"').eq_ignore_ascii_case("bearer")
     {

@@ -64,7 +64,7 @@ pub(super) enum Decision {
 }
 
 /// What is known of a source's tokens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TokenLife {
     current: Option<Held>,
     /// The number of tokens fetched so far.
@@ -77,7 +77,7 @@ pub(super) struct TokenLife {
     refusal_pause: Pause,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     token: Token,
     asked_at: Instant,

@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response, redirect};
 
 use super::address::{AddressPolicy, AddressesRefused, Resolver};
+use super::auth::Auth;
 use super::clock::Clock;
-use super::config::{Auth, ClientConfig, ConfigError};
+use super::config::{ClientConfig, ConfigError};
 use super::error::{Detail, Failure, HeldBack};
 use super::excerpt::excerpt;
 use super::fence::Fence;

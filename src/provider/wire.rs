@@ -4,18 +4,15 @@
 //! field is read by itself, so that an odd one spoils no other, nor an odd item its page.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::marker::PhantomData;
 
-use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::endpoint::{CreatedEndpoint, Endpoint, EventType, NewEndpoint, Page};
 use super::error::{Failure, invalid};
 use super::ids::EndpointId;
+use super::json::{AtMost, data, optional, required};
 use super::message;
 
 /// How many items a page has when more may follow: what is asked for.
@@ -24,19 +21,10 @@ const FULL_PAGE: usize = 100;
 const MAX_ITEMS: usize = 1000;
 /// The most events that an endpoint may subscribe to.
 const MAX_EVENTS: usize = 100;
-/// The longest field that is read, in bytes: a URL has 2048 characters at most, and an event is a word.
-const MAX_FIELD_BYTES: usize = 16 * 1024;
-/// How deep an answer may be nested; a list of endpoints with their events is five levels deep.
-const MAX_DEPTH: usize = 32;
 /// The longest id that is believed, in bytes.
 const MAX_ID_BYTES: usize = 512;
 
 type Events = AtMost<MAX_EVENTS, BTreeSet<EventType>>;
-
-#[derive(Deserialize)]
-struct Envelope<T> {
-    data: T,
-}
 
 /// An endpoint as the API may send it.
 #[derive(Deserialize)]
@@ -74,27 +62,9 @@ impl Fields<'_> {
             url: required(self.url, "url")?,
             enabled_events: required::<Events>(self.enabled_events, "enabledEvents")?.0,
             status: required(self.status, "status")?,
-            created_at: time(self.created_at),
+            created_at: optional(self.created_at),
         })
     }
-}
-
-fn required<'a, T: Deserialize<'a>>(field: Option<&'a RawValue>, name: &str) -> Result<T, Failure> {
-    let field = field.ok_or_else(|| invalid(&format!("missing field `{name}`")))?;
-    optional(Some(field)).ok_or_else(|| invalid(&format!("field `{name}` has an unexpected type")))
-}
-
-/// A value that is not what the page documents counts as absent.
-fn optional<'a, T: Deserialize<'a>>(field: Option<&'a RawValue>) -> Option<T> {
-    let field = field.filter(|field| field.get().len() <= MAX_FIELD_BYTES)?;
-    serde_json::from_str(field.get()).ok()
-}
-
-/// A time that RFC 3339 could not spell (<https://www.rfc-editor.org/rfc/rfc3339#section-1>), and Kubernetes would
-/// not store, counts as absent.
-fn time(field: Option<&RawValue>) -> Option<Timestamp> {
-    const EARLIEST: Timestamp = Timestamp::constant(-62_135_596_800, 0);
-    optional(field).filter(|time: &Timestamp| *time >= EARLIEST)
 }
 
 /// The answer to an update of `id`: what it shows, if it does. That it is no page for people says that it is the API
@@ -113,13 +83,6 @@ pub(super) fn endpoint(body: &[u8], id: &EndpointId) -> Result<Endpoint, Failure
         return Err(invalid("it is about another endpoint"));
     }
     fields.endpoint(id.clone())
-}
-
-/// An endpoint as a list may show it.
-#[cfg(test)]
-pub(crate) fn read_endpoint(item: &str) -> Endpoint {
-    let fields: Fields<'_> = serde_json::from_str(item).unwrap();
-    fields.endpoint(fields.id().unwrap()).unwrap()
 }
 
 /// A page as the API may send it: a network without endpoints is `null` to some.
@@ -175,92 +138,9 @@ pub(super) fn created(body: &[u8], requested: &NewEndpoint) -> Result<CreatedEnd
         url: optional(fields.url).unwrap_or_else(|| requested.url.clone()),
         enabled_events: events.unwrap_or_else(|| requested.enabled_events.clone()),
         status: optional(fields.status).unwrap_or_else(|| requested.status.clone()),
-        created_at: time(fields.created_at),
+        created_at: optional(fields.created_at),
     };
     Ok(CreatedEndpoint { endpoint, secret: SecretString::from(secret) })
-}
-
-fn data<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
-    if message::is_html(body) {
-        return Err(invalid("an HTML page"));
-    }
-    if is_deep(body) {
-        return Err(invalid("it is nested too deeply"));
-    }
-    let envelope: Envelope<T> = serde_json::from_slice(body).map_err(|error| invalid(&describe(&error)))?;
-    Ok(envelope.data)
-}
-
-/// Whether brackets are nested more than [`MAX_DEPTH`] deep, those in texts aside.
-fn is_deep(body: &[u8]) -> bool {
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    for byte in body {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_text,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => depth += 1,
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
-
-/// An array of at most so many elements.
-struct AtMost<const MOST: usize, C>(C);
-
-impl<'de, const MOST: usize, C> Deserialize<'de> for AtMost<MOST, C>
-where
-    C: Default + Extend<C::Item> + IntoIterator,
-    C::Item: Deserialize<'de>,
-{
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Elements::<MOST, C>(PhantomData)).map(Self)
-    }
-}
-
-struct Elements<const MOST: usize, C>(PhantomData<C>);
-
-impl<'de, const MOST: usize, C> Visitor<'de> for Elements<MOST, C>
-where
-    C: Default + Extend<C::Item> + IntoIterator,
-    C::Item: Deserialize<'de>,
-{
-    type Value = C;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an array of at most {MOST} elements")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<C, A::Error> {
-        let (mut elements, mut count) = (C::default(), 0);
-        while let Some(element) = array.next_element()? {
-            count += 1;
-            if count > MOST {
-                return Err(de::Error::invalid_length(count, &self));
-            }
-            elements.extend(Some(element));
-        }
-        Ok(elements)
-    }
-}
-
-/// Says what is wrong without quoting a value: serde's own message may hold one.
-pub(super) fn describe(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    if message.starts_with("missing field") || message.starts_with("invalid length") {
-        return message;
-    }
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Data => "a field has an unexpected type",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not JSON",
-    };
-    format!("{what} at line {} column {}", error.line(), error.column())
 }
 
 fn is_credible(id: &EndpointId) -> bool {
@@ -274,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::provider::EndpointStatus;
+    use crate::provider::json::{MAX_DEPTH, MAX_FIELD_BYTES};
 
     /// The example bodies of the API's page, verbatim.
     const LIST: &str = include_str!("../../tests/fixtures/api/list.json");

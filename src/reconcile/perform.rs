@@ -28,11 +28,13 @@ impl Activation<'_> {
             Action::ProveSecretWritable(shape) => self.prove_writable(shape).await,
             Action::StoreSecret { hand, url, shape } => self.store_secret(hand, url, shape).await,
             Action::CopySecret { from, shape } => self.copy_secret(from, shape).await,
-            Action::SyncSecretMetadata { shape, endpoint } => {
-                self.sync_secret_metadata(shape, endpoint.as_ref()).await
+            Action::SyncSecretMetadata { shape, endpoint, attempt } => {
+                self.sync_secret_metadata(shape, endpoint.as_ref(), *attempt).await
             }
             Action::AcceptSecretMetadata(shape) => self.accept_secret_metadata(shape).await,
-            Action::VerifySecret { name, endpoint } => self.verify_secret(name, endpoint.as_ref()).await,
+            Action::VerifySecret { name, endpoint, url } => {
+                self.verify_secret(name, endpoint.as_ref(), url.as_ref()).await
+            }
             Action::DeleteSecret { name } => self.delete_secret(name).await,
             Action::ReleaseSecret { name } => self.release_secret(name).await,
         }

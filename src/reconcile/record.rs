@@ -108,6 +108,7 @@ impl Activation<'_> {
 
     /// Lets the resource go, and warns first of what that leaves.
     pub(super) async fn remove_finalizer(&mut self, leftover: &Leftover) -> Result<(), Failure> {
+        self.refuse_claimed_secret().await?;
         if let Leftover::WithoutSecret(id) = leftover {
             let note = format!(
                 "endpoint {id} is kept, as deletionPolicy Retain asks, but the Secret with its signing secret is gone: \

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::index::{Overruled, Resource, StoredMeta, TemplateKeys};
 use crate::planning::{InHand, Ownership, SecretShape};
-use crate::provider::EndpointId;
+use crate::provider::{EndpointId, EndpointUrl};
 use crate::resources::{
     ENDPOINT_ID_ANNOTATION, OWNER_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE, TEMPLATE_ANNOTATION,
     WebhookEndpoint,
@@ -108,7 +108,11 @@ pub(super) fn change(metadata: &mut Value, before: &StoredMeta) {
 
 /// A Secret that somebody else wrote, as a server-side apply that takes its values over; `None` when there is no
 /// secret in it, or one of another endpoint than it should be of.
-pub(super) fn taken_over(found: &Secret, endpoint: Option<&EndpointId>) -> Option<Value> {
+pub(super) fn taken_over(
+    found: &Secret,
+    endpoint: Option<&EndpointId>,
+    url: Option<&EndpointUrl>,
+) -> Option<Value> {
     let value = |key: &str| found.data.as_ref()?.get(key).filter(|value| !value.0.is_empty());
     let (secret, id) = (value(SECRET_KEY)?, value(ENDPOINT_ID_KEY)?);
     let is_its = |endpoint: &EndpointId| endpoint.as_str().as_bytes() == id.0;
@@ -116,6 +120,8 @@ pub(super) fn taken_over(found: &Secret, endpoint: Option<&EndpointId>) -> Optio
         return None;
     }
     let text = std::str::from_utf8(&id.0).ok()?;
+    let mut data = BTreeMap::from([(SECRET_KEY, secret.clone()), (ENDPOINT_ID_KEY, id.clone())]);
+    data.extend(url.map(|url| (URL_KEY, ByteString(url.as_str().as_bytes().to_vec()))));
     let ObjectMeta { name, namespace, uid, resource_version, .. } = &found.metadata;
     Some(json!({
         "apiVersion": "v1",
@@ -124,7 +130,7 @@ pub(super) fn taken_over(found: &Secret, endpoint: Option<&EndpointId>) -> Optio
             "name": name, "namespace": namespace, "uid": uid, "resourceVersion": resource_version,
             "annotations": { ENDPOINT_ID_ANNOTATION: text },
         },
-        "data": { SECRET_KEY: secret, ENDPOINT_ID_KEY: id },
+        "data": data,
     }))
 }
 

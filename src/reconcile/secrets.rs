@@ -19,7 +19,9 @@ use super::secret_object::{
 use crate::index::{SecretWrite, StoredMeta, TemplateKeys};
 use crate::planning::{Answer, Attempt, InHand, SecretShape};
 use crate::provider::{EndpointId, EndpointUrl};
-use crate::resources::{ENDPOINT_ID_ANNOTATION, FIELD_MANAGER, OWNER_ANNOTATION, TEMPLATE_ANNOTATION};
+use crate::resources::{
+    ENDPOINT_ID_ANNOTATION, FIELD_MANAGER, OWNER_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, TEMPLATE_ANNOTATION,
+};
 
 impl Activation<'_> {
     fn secrets(&self) -> Api<Secret> {
@@ -74,6 +76,22 @@ impl Activation<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A Secret that belonged to nobody when it was seen may be this resource's by now, and its endpoint with it.
+    pub(super) async fn refuse_claimed_secret(&self) -> Result<(), Failure> {
+        let name = &self.resource.secret_name;
+        if self.known(name).is_none_or(|known| known.is_of(&self.resource.uid)) {
+            return Ok(());
+        }
+        let found = self.secrets().get_metadata_opt(name).await;
+        match found.map_err(Failure::kubernetes("look at the Secret"))? {
+            Some(found) if self.owns(&found.metadata) => {
+                self.context.index().see_secret(&found.metadata);
+                Err(Failure::Outdated)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn owns(&self, secret: &ObjectMeta) -> bool {
@@ -152,15 +170,19 @@ impl Activation<'_> {
         }
     }
 
-    /// Gives the Secret its owner, its note of the endpoint, and its declared labels and annotations.
+    /// Gives the Secret its owner, its notes, and its declared labels and annotations.
     pub(super) async fn sync_secret_metadata(
         &mut self,
         shape: &SecretShape,
         endpoint: Option<&EndpointId>,
+        attempt: Option<u64>,
     ) -> Result<(), Failure> {
         let mut metadata = serde_json::to_value(metadata(&self.resource, shape, None)).unwrap_or_default();
         if let Some(id) = endpoint {
             metadata["annotations"][ENDPOINT_ID_ANNOTATION] = id.as_str().into();
+        }
+        if let Some(number) = attempt {
+            metadata["annotations"][SECRET_ATTEMPT_ANNOTATION] = number.to_string().into();
         }
         if let Some(known) = self.known(&shape.name) {
             change(&mut metadata, known);
@@ -203,13 +225,14 @@ impl Activation<'_> {
         &mut self,
         name: &str,
         endpoint: Option<&EndpointId>,
+        url: Option<&EndpointUrl>,
     ) -> Result<(), Failure> {
         let found = self.secrets().get(name).await.map_err(Failure::kubernetes("read the Secret"))?;
         if !self.owns(found.meta()) {
             self.drop_own(name);
             return Err(Failure::Outdated);
         }
-        let Some(body) = taken_over(&found, endpoint) else {
+        let Some(body) = taken_over(&found, endpoint, url) else {
             return Err(Failure::NotWhole { name: name.to_owned() });
         };
         let known = found.data.iter().flatten().filter(|(key, _)| *key == SECRET_KEY);

@@ -91,9 +91,15 @@ fn remote(
         url: url.into(),
         enabled_events: enabled_events.iter().map(ToString::to_string).collect(),
         status: status.to_string(),
-        // Kubernetes stores times to the second: what the API shows more precisely is no news each time.
-        created_at: earlier.and_then(|earlier| earlier.created_at.clone()).or(created_at.map(whole_seconds)),
+        created_at: earlier.and_then(|earlier| earlier.created_at.clone()).or(created_at.and_then(storable)),
     }
+}
+
+/// A time as Kubernetes stores it: to the second, so that what the API shows more precisely is no news each time;
+/// and as RFC 3339 spells it, which knows no years before the first.
+fn storable(time: Timestamp) -> Option<Time> {
+    const EARLIEST: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+    Some(whole_seconds(time)).filter(|_| time >= EARLIEST)
 }
 
 fn whole_seconds(time: Timestamp) -> Time {
@@ -104,17 +110,26 @@ fn whole_seconds(time: Timestamp) -> Time {
 mod tests {
     use super::*;
     use crate::planning::Reason;
-    use crate::provider::read_endpoint;
+
+    fn endpoint(url: &str, created_at: Option<&str>, network_id: Option<&str>) -> Endpoint {
+        Endpoint {
+            id: "41723".into(),
+            network_id: network_id.map(Into::into),
+            url: url.into(),
+            enabled_events: ["OCPP.message", "asset.connectivity"].map(|name| name.to_owned().into()).into(),
+            status: "ACTIVE".to_owned().into(),
+            created_at: created_at.map(|time| time.parse().unwrap()),
+        }
+    }
 
     /// What the status is to be after an endpoint was seen, and what Kubernetes gives back of it.
-    fn written_and_read(before: &WebhookEndpointStatus, answer: &str) -> [WebhookEndpointStatus; 2] {
-        let endpoint = read_endpoint(answer);
+    fn written_and_read(before: &WebhookEndpointStatus, endpoint: &Endpoint) -> [WebhookEndpointStatus; 2] {
         let condition = Condition { holds: true, reason: Reason::Available, message: "as declared" };
         let report = Report {
             ready: condition,
             synced: condition,
             abnormal: None,
-            endpoint: Some(&endpoint),
+            endpoint: Some(endpoint),
             requested_url: Some(&"https://example.com/a".into()),
             secret: Some(StoredNote { name: "hook", endpoint: &endpoint.id }),
             resolved_attempt: 1,
@@ -128,37 +143,29 @@ mod tests {
 
     #[test]
     fn a_status_says_the_same_when_it_is_read_again() {
-        let with = |more: &str| {
-            format!(
-                r#"{{ "id": 41723, "url": "https://example.com/a/", "enabledEvents": ["OCPP.message", "asset.connectivity",
-                "ocpp.message"], "status": "ACTIVE" {more} }}"#
-            )
-        };
-        for more in [
-            "",
-            r#", "createdAt": "2026-05-01T10:00:00.123456+00:00", "networkId": 7"#,
-            r#", "createdAt": "2026-05-01T03:00:00.999999999-07:00", "networkId": null"#,
-            r#", "createdAt": "9999-12-30T22:00:00.5Z", "networkId": "n_1""#,
-            r#", "createdAt": "0001-01-01T00:00:00Z""#,
-            r#", "createdAt": "-000400-01-01T00:00:00Z""#,
-            r#", "createdAt": 1777629600"#,
+        for (time, network_id) in [
+            (None, None),
+            (Some("2026-05-01T10:00:00.123456+00:00"), Some("7")),
+            (Some("2026-05-01T03:00:00.999999999-07:00"), None),
+            (Some("9999-12-30T22:00:00.5Z"), Some("n_1")),
+            (Some("0001-01-01T00:00:00Z"), None),
+            (Some("-000400-01-01T00:00:00Z"), None),
         ] {
-            let [written, read] = written_and_read(&WebhookEndpointStatus::default(), &with(more));
-            assert_eq!(written, read, "{more}");
-            for again in [with(more), with("")] {
-                let [again, _] = written_and_read(&read, &again);
-                assert_eq!(again, read, "{more}: what an answer leaves out is no news");
+            let shown = endpoint("https://example.com/a/", time, network_id);
+            let [written, read] = written_and_read(&WebhookEndpointStatus::default(), &shown);
+            assert_eq!(written, read, "{time:?}");
+            let text = serde_json::to_string(&read).unwrap();
+            assert!(!text.contains("-0004"), "Kubernetes takes no such time: {text}");
+            for again in [&shown, &endpoint("https://example.com/a/", None, None)] {
+                let [again, _] = written_and_read(&read, again);
+                assert_eq!(again, read, "{time:?}: what an answer leaves out is no news");
             }
         }
     }
 
     #[test]
     fn another_spelling_or_precision_is_no_news() {
-        let answer = |url: &str, created: &str| {
-            format!(
-                r#"{{ "id": "wh_1", "url": "{url}", "enabledEvents": [], "status": "active", "createdAt": "{created}" }}"#
-            )
-        };
+        let answer = |url, time| endpoint(url, Some(time), None);
         let first = answer("https://example.com/a", "2026-05-01T10:00:00.9Z");
         let [_, first] = written_and_read(&WebhookEndpointStatus::default(), &first);
         assert_eq!(first.endpoint.as_ref().unwrap().requested_url, None);

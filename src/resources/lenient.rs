@@ -19,7 +19,7 @@ pub enum Lenient<K: HasStatus> {
     /// One that it can read. Of a status that it can't, only what it can is there.
     Readable(K),
     /// One that it can't.
-    Unreadable(Unreadable<K::Status>),
+    Unreadable(Box<Unreadable<K::Status>>),
 }
 
 /// An object that this version can't read.
@@ -120,7 +120,7 @@ where
             Err(error) => error.to_string(),
         };
         let metadata = serde_json::from_value(raw["metadata"].take()).map_err(D::Error::custom)?;
-        Ok(Self::Unreadable(Unreadable { metadata, spec: raw["spec"].take(), status, why }))
+        Ok(Self::Unreadable(Box::new(Unreadable { metadata, spec: raw["spec"].take(), status, why })))
     }
 }
 

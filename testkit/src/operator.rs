@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::{Mutex, OnceLock, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -16,6 +16,9 @@ use crate::service_account::credential_id;
 const SETTLING: &str = "1s";
 /// The label of what an operator looks after; its value says which operator.
 const LABEL: &str = "test.webhookoperator.dev/operator";
+
+/// How long an operator has to stop: Kubernetes' grace period.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// How much of its operator's log a failed test shows.
 const LAST_LINES: usize = 40;
@@ -143,11 +146,21 @@ impl Operator {
         let _ = child.wait();
     }
 
-    /// Asks the operator to stop and waits until it has; tells whether it said success.
+    /// Asks the operator to stop and waits until it has; tells whether it said success. One that does not stop in
+    /// time is killed, as Kubernetes does.
     pub fn stop(&self) -> bool {
         let mut child = self.child.lock().expect("no test panicked while it stopped the operator");
         kill_process(Pid::from_child(&child), Signal::TERM).expect("the operator can be asked to stop");
-        child.wait().expect("the operator can be waited for").success()
+        let asked = Instant::now();
+        while asked.elapsed() < GRACE {
+            if let Some(status) = child.try_wait().expect("the operator can be waited for") {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        false
     }
 }
 

@@ -6,13 +6,16 @@ use std::time::Instant;
 
 use interposer::{Outcome, RemoteOp, Target};
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
+use kube::{Api, ResourceExt as _};
 use secrecy::ExposeSecret as _;
 use simulator::Endpoint;
 use testkit::{NETWORK, SOON};
 use webhook_operator::resources::{ClusterWebhookNetwork, EndpointCounts, SECRET_TYPE, WebhookEndpoint};
 
 use crate::scene::Scene;
+
+/// The network is gone, and is not listed any more.
+pub const GONE: &str = "network: gone";
 
 /// How a world stands: network, resources, Secrets and live endpoints, a line each.
 pub async fn stands(scene: &Scene) -> Vec<String> {
@@ -30,7 +33,8 @@ pub async fn stands(scene: &Scene) -> Vec<String> {
 
 async fn network_line(scene: &Scene) -> String {
     let api = Api::<ClusterWebhookNetwork>::all(scene.world.client.clone());
-    let network = api.get(&scene.world.namespace).await.expect("the network can be read");
+    let network = api.get_opt(&scene.world.namespace).await.expect("the network can be read");
+    let Some(network) = network else { return GONE.to_owned() };
     let spoken = network.status.filter(|status| !status.conditions.is_empty());
     let Some(status) = spoken else { return "network: no status".to_owned() };
     let mut line = "network:".to_owned();
@@ -87,7 +91,9 @@ fn secret_line(scene: &Scene, secret: &Secret, live: &[Endpoint]) -> String {
     let is_live = live.iter().any(|endpoint| endpoint.id.as_str() == id);
     let (truth, live) =
         (if is_true { "the true" } else { "a wrong" }, if is_live { "a live" } else { "a gone" });
-    format!("secret {name}: {truth} secret of {live} endpoint")
+    let labels = secret.labels().iter().filter(|(key, _)| *key != "app.kubernetes.io/managed-by");
+    let labels = labels.map(|(key, value)| format!(", {key}={value}")).collect::<String>();
+    format!("secret {name}: {truth} secret of {live} endpoint{labels}")
 }
 
 fn endpoint_line(endpoint: &Endpoint, resources: &[WebhookEndpoint]) -> String {
@@ -112,7 +118,7 @@ pub async fn come_to(scene: &Scene, wanted: &[String], looks: usize) -> Result<(
     loop {
         let seen = scene.calls();
         let stands = stands(scene).await;
-        if stands == wanted && lists(scene) >= looks {
+        if stands == wanted && (lists(scene) >= looks || wanted.iter().any(|line| line == GONE)) {
             return Ok(());
         }
         let left = deadline.saturating_duration_since(Instant::now());

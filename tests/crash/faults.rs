@@ -12,13 +12,16 @@ use testkit::SOON;
 use crate::end::come_to;
 use crate::harness::{Asked, Matrix, path};
 use crate::learnt::{self, Effects, Learnt, Point, begin};
-use crate::scenario::{self, EMPTY, Scenario};
+use crate::scenario::{self, EMPTY, OFTEN, Scenario};
 use crate::scene::Scene;
 
 /// Most of the time, they wait for the next try.
 const AT_A_TIME: usize = 12;
 /// Longer than the operator waits for the API server.
 const HANG: Duration = Duration::from_secs(20);
+
+/// The calls that are refused.
+type Refused = fn(&Call) -> bool;
 
 /// What goes wrong, and how often in a row.
 const TROUBLES: [(&str, Fault, usize); 7] = [
@@ -65,7 +68,7 @@ async fn run(
 
 /// The operator starts while reads fail: a fleet that is as declared is not written, and its network is ready
 /// again in a moment.
-async fn start(refused: fn(&Call) -> bool, fault: Fault) -> Result<(), String> {
+async fn start(refused: Refused, fault: Fault) -> Result<(), String> {
     let mut scene = Scene::new("start").await;
     scene.start();
     come_to(&scene, &[EMPTY.to_owned()], 1).await?;
@@ -97,9 +100,9 @@ fn reads(call: &Call, resource: &str) -> bool {
 
 pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
     let mut starts = Matrix::new("faults/start", AT_A_TIME);
-    let credentials: fn(&Call) -> bool =
+    let credentials: Refused =
         |call| reads(call, "secrets") && call.resource().is_some_and(|secret| secret.name.is_some());
-    let refused: [(&str, fn(&Call) -> bool); 5] = [
+    let refused: [(&str, Refused); 5] = [
         ("credentials", credentials),
         ("secrets", |call| {
             reads(call, "secrets") && call.resource().is_some_and(|secret| secret.name.is_none())
@@ -114,25 +117,26 @@ pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
             starts.add([what, name], move || start(refused, fault));
         }
     }
-    let mut matrices = learnt::matrices(asked, "faults", AT_A_TIME, |scenario, learnt, matrix| {
-        // The others make the same writes.
-        if matches!(scenario.name, "recreation" | "twins") {
-            return;
-        }
-        let mut seen = Vec::new();
-        for point in learnt.points.iter().filter(|point| point.writes_kubernetes()) {
-            if seen.contains(&path([&point.call.to_string()])) {
-                continue;
+    let mut matrices =
+        learnt::matrices(asked, "faults", OFTEN.into_iter(), AT_A_TIME, |scenario, learnt, matrix| {
+            // The others make the same writes.
+            if matches!(scenario.name, "recreation" | "twins") {
+                return;
             }
-            seen.push(path([&point.call.to_string()]));
-            for (name, fault, times) in TROUBLES {
-                let (learnt, point) = (Arc::clone(learnt), point.clone());
-                let call = point.call.to_string();
-                matrix.add([&call, name], move || run(scenario, learnt, point, (fault, times)));
+            let mut seen = Vec::new();
+            for point in learnt.points.iter().filter(|point| point.writes_kubernetes()) {
+                if seen.contains(&path([&point.call.to_string()])) {
+                    continue;
+                }
+                seen.push(path([&point.call.to_string()]));
+                for (name, fault, times) in TROUBLES {
+                    let (learnt, point) = (Arc::clone(learnt), point.clone());
+                    let call = point.call.to_string();
+                    matrix.add([&call, name], move || run(scenario, learnt, point, (fault, times)));
+                }
             }
-        }
-    })
-    .await;
+        })
+        .await;
     matrices.retain(|matrix| matrix.len() > 0);
     matrices.push(starts);
     matrices

@@ -8,10 +8,6 @@ use crate::learnt::{Learnt, Point, begin, check, lost_secrets};
 use crate::scenario::Scenario;
 use crate::scene::Scene;
 
-/// How many lists of the network the operator of the last life gets when it has ended well at once. One comes
-/// every second, and an unanswered create settles within nine: what it would do late it has done by then.
-pub const LATER: usize = 13;
-
 /// How a run with crashes went.
 pub struct Run {
     /// How many of the points were reached.

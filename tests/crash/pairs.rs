@@ -36,10 +36,9 @@ fn change_row(scenario: Scenario, change: impl FnOnce(&mut Row)) {
 fn wanted() -> Vec<Scenario> {
     let names = std::env::var("CRASH_SCENARIOS").unwrap_or_default();
     let names = names.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>();
-    let unknown = names.iter().find(|name| !scenario::ALL.iter().any(|scenario| scenario.name == **name));
+    let unknown = names.iter().find(|name| !scenario::all().any(|scenario| scenario.name == **name));
     assert!(unknown.is_none(), "there is no scenario {unknown:?}");
-    let wanted = scenario::ALL.into_iter();
-    wanted.filter(|scenario| names.is_empty() || names.contains(&scenario.name)).collect()
+    scenario::all().filter(|scenario| names.is_empty() || names.contains(&scenario.name)).collect()
 }
 
 /// What the second points are is only known once the operator has been killed at the first ones.

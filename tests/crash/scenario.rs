@@ -1,13 +1,21 @@
 //! What a person, or somebody else, does while the operator is watched: the scenarios of the matrix.
 
+mod seldom;
+
 use futures::future::BoxFuture;
 use interposer::Call;
-use serde_json::json;
+use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Operation};
 use testkit::{NETWORK, SOON};
 
 use crate::end::come_to;
 use crate::scene::Scene;
+
+/// How many lists of the network the operator of the last life gets when it has ended well at once. One comes
+/// every second, and an unanswered create settles within nine: what it would do late it has done by then.
+pub const LATER: usize = 13;
+/// The same where nothing is created: what it would do late, the lists would bring about.
+const SOONER: usize = 4;
 
 type Step = for<'a> fn(&'a Scene) -> BoxFuture<'a, ()>;
 
@@ -26,10 +34,27 @@ pub struct Scenario {
     pub creates: usize,
     /// How many deletes do.
     pub deletes: usize,
+    /// What a crash does to these numbers.
+    pub toll: Toll,
 }
 
+/// What a crash does to the number of creates and deletes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Toll {
+    /// Each secret that is lost with the operator costs one of both.
+    PerSecret,
+    /// What is created is deleted again, at the most once; after a crash the operator may see before that it would
+    /// be for nothing.
+    AtMostOnce,
+}
+
+/// The scenarios that all matrices go through.
+pub const OFTEN: [Scenario; 7] = [CREATE, PATCH, DELETE, RENAME, RECOVERY, RECREATION, TWINS];
+
 /// All scenarios.
-pub const ALL: [Scenario; 7] = [CREATE, PATCH, DELETE, RENAME, RECOVERY, RECREATION, TWINS];
+pub fn all() -> impl Iterator<Item = Scenario> {
+    OFTEN.into_iter().chain(seldom::SELDOM)
+}
 
 /// The resource is as declared.
 pub const READY: &str =
@@ -51,6 +76,7 @@ pub const CREATE: Scenario = Scenario {
     end: &[LIVE, ONE, READY, STORED],
     creates: 1,
     deletes: 0,
+    toll: Toll::PerSecret,
 };
 
 /// Events and status are changed.
@@ -71,6 +97,7 @@ pub const PATCH: Scenario = Scenario {
     ],
     creates: 0,
     deletes: 0,
+    toll: Toll::PerSecret,
 };
 
 /// The resource is deleted.
@@ -81,6 +108,7 @@ pub const DELETE: Scenario = Scenario {
     end: &[EMPTY],
     creates: 0,
     deletes: 1,
+    toll: Toll::PerSecret,
 };
 
 /// The Secret gets another name.
@@ -100,6 +128,7 @@ pub const RENAME: Scenario = Scenario {
     ],
     creates: 0,
     deletes: 0,
+    toll: Toll::PerSecret,
 };
 
 /// The answer to the create is lost: the endpoint is there, its secret is not.
@@ -115,6 +144,7 @@ pub const RECOVERY: Scenario = Scenario {
     end: &[LIVE, ONE, READY, STORED],
     creates: 2,
     deletes: 1,
+    toll: Toll::PerSecret,
 };
 
 /// Somebody deletes the endpoint.
@@ -131,6 +161,7 @@ pub const RECREATION: Scenario = Scenario {
     end: &[LIVE, ONE, READY, STORED],
     creates: 1,
     deletes: 0,
+    toll: Toll::PerSecret,
 };
 
 /// Two resources with the same URL, events and status are applied, the second while the first is under
@@ -158,6 +189,7 @@ pub const TWINS: Scenario = Scenario {
     ],
     creates: 2,
     deletes: 0,
+    toll: Toll::PerSecret,
 };
 
 /// Declares the resource.
@@ -167,9 +199,19 @@ pub async fn declare(scene: &Scene) {
 
 /// Declares the resource, and waits until it is as declared.
 pub async fn ready(scene: &Scene) {
-    declare(scene).await;
-    let end = [LIVE, ONE, READY, STORED].map(str::to_owned);
-    come_to(scene, &end, 1).await.unwrap_or_else(|report| panic!("{report}"));
+    ready_with(scene, json!({})).await;
+}
+
+/// Declares the resource with what is given in `spec`, and waits until it is as declared.
+async fn ready_with(scene: &Scene, spec: Value) {
+    scene.world.endpoint("hook", spec).await;
+    stand(scene, &[LIVE, ONE, READY, STORED]).await;
+}
+
+/// Waits until the world stands so.
+async fn stand(scene: &Scene, lines: &[&str]) {
+    let lines = lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    come_to(scene, &lines, 1).await.unwrap_or_else(|report| panic!("{report}"));
 }
 
 fn names(call: &Call, name: &str) -> bool {
@@ -180,5 +222,10 @@ impl Scenario {
     /// How the world stands when all is done.
     pub fn end(&self) -> Vec<String> {
         self.end.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    /// How many lists an end gets that was good at once.
+    pub fn looks(&self) -> usize {
+        if self.creates == 0 { SOONER } else { LATER }
     }
 }

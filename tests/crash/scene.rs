@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use interposer::{Interposer, Serve, Side};
+use interposer::{FaultHandle, Interposer, Serve, Side};
 use kube::api::ListParams;
 use serde_json::json;
 use testkit::service_account::token;
@@ -23,8 +23,10 @@ pub struct Scene {
     pub gate: interposer::World,
     /// Between the operator and the API server.
     pub kube: Interposer,
-    /// Between the operator and the simulator; everything ends with it.
-    _remote: Interposer,
+    /// Between the operator and the simulator.
+    pub remote: Interposer,
+    /// What a scenario has go wrong on the way for a while.
+    pub trouble: OnceLock<FaultHandle>,
 }
 
 impl Scene {
@@ -52,16 +54,21 @@ impl Scene {
         .expect("an interposer");
         let kubeconfig = kube.kubeconfig(service_account()).expect("the token passes through");
         world.options.kubeconfig = Some(serde_yaml::from_str(&kubeconfig).expect("a kubeconfig"));
-        let url = remote.url();
-        let scene = Self { world, gate, kube, _remote: remote };
+        let scene = Self { world, gate, kube, remote, trouble: OnceLock::new() };
+        scene.add_network().await;
+        scene
+    }
+
+    /// Adds the network, with its credentials.
+    pub async fn add_network(&self) {
+        let url = self.remote.url();
         let network = json!({
             "apiUrl": format!("{url}{BASE_PATH}"),
             "auth": { "oauth2ClientCredentials": { "tokenUrl": format!("{url}{TOKEN_PATH}") } },
             // A busy machine must not lose answers that nobody took.
             "timeout": "4s",
         });
-        scene.world.add_network(network).await;
-        scene
+        self.world.add_network(network).await;
     }
 
     /// Starts the operator.

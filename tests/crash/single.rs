@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use crate::harness::{Asked, Matrix};
 use crate::learnt::{self, Learnt, Point};
-use crate::matrix::{LATER, crash};
-use crate::scenario::Scenario;
+use crate::matrix::crash;
+use crate::scenario::{self, Scenario};
 
 /// Half of the time, they wait for what may come late.
 const AT_A_TIME: usize = 12;
 
 async fn run(scenario: Scenario, learnt: Arc<Learnt>, point: Point) -> Result<(), String> {
-    crash(scenario, &learnt, std::slice::from_ref(&point), LATER).await.verdict
+    crash(scenario, &learnt, std::slice::from_ref(&point), scenario.looks()).await.verdict
 }
 
 pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
-    learnt::matrices(asked, "single", AT_A_TIME, |scenario, learnt, matrix| {
+    learnt::matrices(asked, "single", scenario::all(), AT_A_TIME, |scenario, learnt, matrix| {
         for point in learnt.points.clone() {
             let (call, when) = (point.call.to_string(), point.when.to_string());
             let learnt = Arc::clone(learnt);

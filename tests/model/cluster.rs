@@ -109,9 +109,11 @@ pub enum Secret {
         /// Whether its data is the endpoint's secret.
         genuine: bool,
     },
-    /// Left behind by a resource that was let go; it holds the endpoint's true secret.
+    /// It belongs to nobody: left behind by a resource that was let go, or its owner reference was stripped. It
+    /// holds the endpoint's true secret.
     Released {
         endpoint: Id,
+        attempt: u64,
     },
 }
 
@@ -167,7 +169,7 @@ impl Secrets {
 
     pub fn released(&self) -> impl Iterator<Item = Id> {
         self.all().filter_map(|(_, secret)| match secret {
-            Secret::Released { endpoint } => Some(*endpoint),
+            Secret::Released { endpoint, .. } => Some(*endpoint),
             Secret::Absent | Secret::Foreign | Secret::Held { .. } => None,
         })
     }
@@ -244,13 +246,14 @@ impl Place {
         *self.now.secrets.of_mut(name) = secret;
     }
 
-    /// The finalizer is off: the resource goes, and its Secrets are collected.
+    /// The finalizer is off: the resource goes, and its Secrets are collected, but for those that it is to retain.
     pub fn remove(&mut self) {
-        self.now.resource = None;
+        let resource = self.now.resource.take();
+        let retains = resource.is_some_and(|resource| resource.policy == Removal::Retain);
         for name in Name::ALL {
             let secret = self.now.secrets.of_mut(name);
-            if matches!(secret, Secret::Held { .. }) {
-                *secret = Secret::Absent;
+            if let Secret::Held { endpoint, attempt, .. } = *secret {
+                *secret = if retains { Secret::Released { endpoint, attempt } } else { Secret::Absent };
             }
         }
         self.forget();

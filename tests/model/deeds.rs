@@ -23,8 +23,8 @@ pub fn possible(world: &World, deed: Deed) -> bool {
             resource(who).is_some_and(|resource| !resource.deleting)
         }
         Deed::DeleteEndpoint(who) => held(who).is_some_and(|id| world.api.get(id).is_some()),
-        Deed::DeleteSecret(who) => held(who).is_some(),
-        Deed::ForeignSecret(who) | Deed::RestoreSecret(who) => {
+        Deed::DeleteSecret(who) | Deed::StripSecret(who) => held(who).is_some(),
+        Deed::ForeignSecret(who) | Deed::RestoreSecret(who) | Deed::RestoreOwnerless(who) => {
             resource(who).is_some() && *world.places[who].now.declared_secret() == Secret::Absent
         }
         Deed::IdenticalJustBefore => open_since(world).all(|since| since >= world.now),
@@ -76,10 +76,19 @@ pub fn perform(world: &mut World, deed: Deed) {
         }
         Deed::ForeignSecret(who) => write_declared(world, who, Secret::Foreign),
         Deed::RestoreSecret(who) => {
-            if let Some(remote) = world.api.get_mut(0) {
-                remote.maker = Maker::Resource(who);
+            restore(world, who, Secret::Held { endpoint: 0, attempt: 1, genuine: true });
+        }
+        Deed::RestoreOwnerless(who) => restore(world, who, Secret::Released { endpoint: 0, attempt: 1 }),
+        Deed::StripSecret(who) => {
+            let stripped = world.places[who].now.secrets.all().find_map(|(name, secret)| match secret {
+                Secret::Held { endpoint, attempt, genuine: true } => {
+                    Some((name, Secret::Released { endpoint: *endpoint, attempt: *attempt }))
+                }
+                _ => None,
+            });
+            if let Some((name, stripped)) = stripped {
+                world.places[who].write_secret(name, stripped);
             }
-            write_declared(world, who, Secret::Held { endpoint: 0, attempt: 1, genuine: true });
         }
         Deed::IdenticalJustBefore => {
             world.api.by_hand(Url::Usual, Events::Ocpp, world.now, SignedDuration::from_secs(3));
@@ -109,6 +118,14 @@ fn change(world: &mut World, who: usize, change: impl FnOnce(&mut Resource)) {
         change(&mut resource);
         world.places[who].write(resource);
     }
+}
+
+/// A backup brings back the secret of endpoint 0.
+fn restore(world: &mut World, who: usize, secret: Secret) {
+    if let Some(remote) = world.api.get_mut(0) {
+        remote.maker = Maker::Resource(who);
+    }
+    write_declared(world, who, secret);
 }
 
 fn write_declared(world: &mut World, who: usize, secret: Secret) {

@@ -66,6 +66,10 @@ mutations! {
     TrustFreshAbsence,
     /// Writes over a Secret that is somebody else's.
     SeizeSecret,
+    /// Leaves alone what lost its owner.
+    LeaveOwnerless,
+    /// Takes over a Secret that lost its owner before it is known what became of a create.
+    ClaimUnresolved,
     /// Takes the finalizer off first.
     ReleaseFirst,
     /// Does not resolve the open attempt of a resource that is deleted.
@@ -160,6 +164,10 @@ impl Mutation {
             Self::SeizeSecret if observed.secret == SecretState::Foreign => {
                 observed.secret = SecretState::Absent;
             }
+            Self::LeaveOwnerless if observed.unowned_secret().is_some() => {
+                observed.secret = SecretState::Foreign;
+            }
+            Self::ClaimUnresolved if observed.unowned_secret().is_some() => observed.attempt = None,
             Self::RetainAttempt if retaining => observed.attempt = None,
             Self::RetainHastily if retaining => observed.reach = Reach::Shut,
             Self::AbandonAttempt if removing => observed.attempt = None,

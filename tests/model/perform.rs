@@ -86,15 +86,20 @@ impl World {
             Action::Confirm { id } => self.confirm(parse_id(id), outcome),
             Action::Delete { id, cause } => self.delete(act, parse_id(id), cause),
             Action::List => self.list(outcome),
-            Action::SetFinalizer => {
-                self.write(act, |resource| resource.finalizer = true);
+            Action::SetFinalizer(attempt) => {
+                self.write(act, |resource| {
+                    resource.finalizer = true;
+                    if let Some(attempt) = attempt {
+                        resource.attempt = Some(Arc::new((**attempt).clone()));
+                    }
+                });
             }
             Action::RecordAnswered(number) => {
                 self.write(act, |resource| resource.resolved = *number);
             }
             Action::ReleaseSecret { name } => self.release_secret(who, Name::parse(name)),
             Action::RemoveFinalizer(leftover) => {
-                if self.is_present(act) {
+                if self.is_present(act) && !self.is_claimed_since(act) {
                     if let Leftover::OfAttempt(attempt) = leftover {
                         self.warn_of(attempt);
                     }
@@ -102,8 +107,11 @@ impl World {
                     self.catch_up(who);
                 }
             }
-            Action::SyncSecretMetadata(_) => {
-                unreachable!("no labels or annotations are declared in the model")
+            Action::SyncSecretMetadata { shape, attempt, .. } => {
+                self.claim_secret(act, Name::parse(&shape.name), *attempt);
+            }
+            Action::AcceptSecretMetadata(_) | Action::VerifySecret { .. } => {
+                unreachable!("no labels are declared in the model, and nobody else writes values")
             }
         }
     }
@@ -123,6 +131,12 @@ impl World {
             let odd = self.api.undated || self.api.skew != 0;
             remote.maker == Maker::Hand || !remote.shown.active || odd
         })
+    }
+
+    /// Whether the Secret belongs to the resource, and to nobody by the activation's view: read past the cache.
+    fn is_claimed_since(&self, act: Act<'_>) -> bool {
+        let live = self.places[act.who].now.declared_secret();
+        matches!(act.view.declared_secret(), Secret::Released { .. }) && matches!(live, Secret::Held { .. })
     }
 
     /// Whether the resource is as the activation sees it.
@@ -263,8 +277,29 @@ impl World {
         if let Some(endpoint) = live.endpoint()
             && self.process.views[who].secrets.of(name) == live
         {
-            place.write_secret(name, Secret::Released { endpoint });
-            *self.process.views[who].secrets.of_mut(name) = Secret::Released { endpoint };
+            let Secret::Held { attempt, .. } = *live else { return };
+            let released = Secret::Released { endpoint, attempt };
+            place.write_secret(name, released.clone());
+            *self.process.views[who].secrets.of_mut(name) = released;
+        }
+    }
+
+    /// Makes a Secret that belongs to nobody the resource's, under the version that was observed.
+    fn claim_secret(&mut self, act: Act<'_>, name: Name, noted: Option<u64>) {
+        let Act { who, outcome, .. } = act;
+        let live = self.places[who].now.secrets.of(name);
+        if outcome == Outcome::RequestLost || live != act.view.secrets.of(name) {
+            return;
+        }
+        let Secret::Released { endpoint, attempt } = *live else { return };
+        let others = self.everybody().filter(|other| *other != who);
+        if others.into_iter().any(|other| self.places[other].now.holds(endpoint)) {
+            self.flaws.insert(Flaw::ForeignSecretTouched);
+        }
+        let held = Secret::Held { endpoint, attempt: noted.unwrap_or(attempt), genuine: true };
+        self.places[who].write_secret(name, held.clone());
+        if outcome == Outcome::Done {
+            *self.process.views[who].secrets.of_mut(name) = held;
         }
     }
 
@@ -324,10 +359,11 @@ impl World {
         self.touch(who, id);
         let place = &self.places[who].now;
         let kept = place.resource.as_ref().is_some_and(|resource| !resource.deleting);
-        let retained = self
-            .everybody()
-            .any(|who| self.places[who].now.secrets.released().any(|released| released == id));
-        if retained || kept && place.secrets.endpoints().any(|stored| stored == id) {
+        // One that its own resource takes along was stripped of its owner meanwhile.
+        let own = |any: usize| any == who && *cause == DeleteCause::Removed;
+        let mut places = self.everybody().filter(|any| !own(*any)).map(|any| &self.places[any].now);
+        let released = places.any(|place| place.secrets.released().any(|released| released == id));
+        if released || kept && place.secrets.endpoints().any(|stored| stored == id) {
             self.flaws.insert(Flaw::StoredEndpointDeleted);
         }
         let found = self.api.shown(id).is_some();

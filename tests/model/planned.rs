@@ -13,12 +13,12 @@ use webhook_operator::index::{
     Access, Api, Claim, Clocks, Entry, Index, LocalState, NetworkKey, Resource, ResourceKey, SecretWrite,
 };
 use webhook_operator::planning::{
-    Desired, Drift, Intent, NetworkState, Observed, Reach, Removal, RetainDeadline, SecretShape,
-    SecretWrites, Step, plan,
+    Desired, Drift, Intent, NetworkState, Observed, Ownership, Reach, Removal, RetainDeadline, SecretShape,
+    Step, plan,
 };
 use webhook_operator::resources::{
-    ENDPOINT_ID_ANNOTATION, FINALIZER, GROUP, NetworkConfirmation, RemoteEndpoint, SECRET_ATTEMPT_ANNOTATION,
-    WebhookEndpointStatus,
+    ENDPOINT_ID_ANNOTATION, FINALIZER, GROUP, NetworkConfirmation, OWNER_ANNOTATION, RemoteEndpoint,
+    SECRET_ATTEMPT_ANNOTATION, WebhookEndpointStatus,
 };
 
 use super::api::endpoint_id;
@@ -150,7 +150,8 @@ fn index(process: &Process) -> Index<()> {
     );
     for (who, view) in process.views.iter().enumerate() {
         for (name, secret) in view.secrets.all() {
-            if let Some(shown) = meta(who, name, secret) {
+            let policy = view.resource.as_ref().map_or(Removal::Delete, |resource| resource.policy);
+            if let Some(shown) = meta(who, name, secret, policy) {
                 index.see_secret(&shown);
             }
         }
@@ -164,7 +165,11 @@ fn index(process: &Process) -> Index<()> {
     for (id, who) in &process.created {
         index.created(&key(*who), &uid(*who), &endpoint_id(*id));
     }
-    index.note_proven(NAMESPACE, if process.proven { SecretWrites::Proven } else { SecretWrites::Unproven });
+    if process.proven {
+        for policy in [Removal::Delete, Removal::Retain] {
+            index.note_proven(NAMESPACE, &shape(String::new(), policy));
+        }
+    }
     if let Some(through) = index.incarnation(&network) {
         for (id, since) in process.missing() {
             index.saw_missing(&network, through, &endpoint_id(id), process.instant(since));
@@ -242,7 +247,7 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
         } else {
             Intent::Converge(Desired {
                 endpoint: desired,
-                secret: SecretShape { name: name.text(who), ..SecretShape::default() },
+                secret: shape(name.text(who), *policy),
                 drift: Drift::Correct,
                 adopt: None,
                 ignored: Vec::new(),
@@ -251,12 +256,20 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
     }
 }
 
+fn shape(name: String, policy: Removal) -> SecretShape {
+    let ownership = match policy {
+        Removal::Delete => Ownership::Reference,
+        Removal::Retain => Ownership::Note,
+    };
+    SecretShape { name, ownership, ..SecretShape::default() }
+}
+
 /// The metadata of a Secret of ours; the watch shows no others.
-fn meta(who: usize, name: cluster::Name, secret: &Secret) -> Option<ObjectMeta> {
+fn meta(who: usize, name: cluster::Name, secret: &Secret, policy: Removal) -> Option<ObjectMeta> {
     let (endpoint, attempt, is_owned) = match secret {
         Secret::Absent | Secret::Foreign => return None,
         Secret::Held { endpoint, attempt, genuine: _ } => (*endpoint, *attempt, true),
-        Secret::Released { endpoint } => (*endpoint, 0, false),
+        Secret::Released { endpoint, attempt } => (*endpoint, *attempt, false),
     };
     let owner = OwnerReference {
         api_version: format!("{GROUP}/v1alpha1"),
@@ -265,14 +278,19 @@ fn meta(who: usize, name: cluster::Name, secret: &Secret) -> Option<ObjectMeta> 
         uid: uid(who),
         ..OwnerReference::default()
     };
+    let mut annotations = BTreeMap::from([
+        (ENDPOINT_ID_ANNOTATION.to_owned(), endpoint_id(endpoint).to_string()),
+        (SECRET_ATTEMPT_ANNOTATION.to_owned(), attempt.to_string()),
+    ]);
+    let is_noted = is_owned && policy == Removal::Retain;
+    if is_noted {
+        annotations.insert(OWNER_ANNOTATION.to_owned(), format!("{}/{}", owner.name, owner.uid));
+    }
     Some(ObjectMeta {
         namespace: Some(NAMESPACE.to_owned()),
         name: Some(name.text(who)),
-        annotations: Some(BTreeMap::from([
-            (ENDPOINT_ID_ANNOTATION.to_owned(), endpoint_id(endpoint).to_string()),
-            (SECRET_ATTEMPT_ANNOTATION.to_owned(), attempt.to_string()),
-        ])),
-        owner_references: is_owned.then(|| vec![owner]),
+        annotations: Some(annotations),
+        owner_references: (is_owned && !is_noted).then(|| vec![owner]),
         ..ObjectMeta::default()
     })
 }

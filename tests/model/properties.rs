@@ -75,7 +75,15 @@ pub fn is_justified(world: &World, who: usize, reason: Reason) -> bool {
             place.open_attempt(who).is_some_and(|attempt| world.is_doubtful(attempt) || rivals(world, who))
         }
         Reason::SecretNotOurs => {
-            matches!(place.declared_secret(), Secret::Foreign | Secret::Released { .. })
+            match place.declared_secret() {
+                Secret::Foreign => true,
+                // What it could take over, it has to.
+                Secret::Released { endpoint, .. } => {
+                    let there = world.api.get(*endpoint);
+                    there.is_none_or(|remote| remote.shown.url != resource.request.url)
+                }
+                Secret::Absent | Secret::Held { .. } => false,
+            }
         }
         Reason::SecretLost => recorded.is_some_and(|(id, _)| !genuine(world, who, id)),
         Reason::EndpointContested => {
@@ -105,6 +113,8 @@ fn rivals(world: &World, who: usize) -> bool {
 /// Whether a Secret of resource `who` holds the true secret of an endpoint.
 fn genuine(world: &World, who: usize, id: Id) -> bool {
     let mut secrets = world.places[who].now.secrets.all();
-    secrets
-        .any(|(_, secret)| matches!(secret, Secret::Held { endpoint, genuine: true, .. } if *endpoint == id))
+    secrets.any(|(_, secret)| match secret {
+        Secret::Held { endpoint, genuine: true, .. } | Secret::Released { endpoint, .. } => *endpoint == id,
+        Secret::Absent | Secret::Foreign | Secret::Held { .. } => false,
+    })
 }

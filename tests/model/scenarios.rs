@@ -32,6 +32,7 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (secrets(), 50_000),
         (drift(), 35_000),
         (restored(), 28_000),
+        (ownerless(), 120_000),
         (undated(), 22_000),
         (respelt(), 50_000),
         (two_urls(), 75_000),
@@ -59,6 +60,7 @@ pub fn of(mutation: Mutation) -> Scenario {
         }
         Mutation::ForgetOldUrl => two_urls(),
         Mutation::DropBeforeCopy | Mutation::LeaveFormerSecret => moved_secret(),
+        Mutation::LeaveOwnerless | Mutation::ClaimUnresolved => ownerless(),
         Mutation::TrustOldView | Mutation::SendOverdue => in_between(),
         Mutation::OverwriteUnseen
         | Mutation::OverwriteStored
@@ -229,7 +231,7 @@ pub fn restored() -> Scenario {
             &[Deed::DeleteResource(0), Deed::DeleteResource(1)],
         ),
         // The Secret comes back at any time after the resource: until then nothing tells whose it is.
-        made(Maker::Hand, vec![view(restored, Secret::Absent)], &[Deed::RestoreSecret(0)]),
+        made(Maker::Hand, vec![view(restored.clone(), Secret::Absent)], &[Deed::RestoreSecret(0)]),
     ];
     // Also between a plan and its performance.
     let between = starts.last().cloned().map(|mut world| {
@@ -238,6 +240,32 @@ pub fn restored() -> Scenario {
     });
     starts.extend(between);
     Scenario { name: "restored", starts, horizon: 6, depth: 11 }
+}
+
+/// A Secret that loses its owner reference, or comes back from a backup without one.
+pub fn ownerless() -> Scenario {
+    let deeds = BTreeSet::from([
+        Deed::StripSecret(0),
+        Deed::DeleteResource(0),
+        Deed::DeleteEndpoint(0),
+        Deed::ChangeUrl(0),
+    ]);
+    let budget = Budget { crashes: 1, lost: 1, stale: 1, resyncs: 1, deeds, ..Budget::default() };
+    let mut starts = vec![fresh(1, budget.clone()), ready(1, budget.clone())];
+    for policy in [Removal::Delete, Removal::Retain] {
+        let mut api = Api::default();
+        api.post(0, Request { url: Url::Usual, events: Events::Ocpp }, 0, 0);
+        let resource = Resource { policy, ..Resource::declared(Events::Ocpp) };
+        let view = View { resource: Some(Arc::new(resource)), ..View::default() };
+        let secret = Secret::Released { endpoint: 0, attempt: 1 };
+        let back = View { secrets: Secrets::first(secret), ..view.clone() };
+        starts.push(World::starting_with(vec![back], api.clone(), budget.clone()));
+        // It comes back at any time after the resource: until then nothing tells whose it is.
+        api.endpoints[0].maker = Maker::Hand;
+        let deeds = [Deed::RestoreOwnerless(0), Deed::DeleteResource(0)].into();
+        starts.push(World::starting_with(vec![view], api, Budget { deeds, ..budget.clone() }));
+    }
+    Scenario { name: "ownerless", starts, horizon: 6, depth: 10 }
 }
 
 /// An API that leaves `createdAt` out.

@@ -60,6 +60,10 @@ pub enum Deed {
     ForeignSecret(usize),
     /// A backup brings back the Secret that a resource once had.
     RestoreSecret(usize),
+    /// The same without its owner reference.
+    RestoreOwnerless(usize),
+    /// Somebody strips a resource's Secret of its owner reference.
+    StripSecret(usize),
     /// An identical endpoint by hand, within the clock skew before an attempt of this tick.
     IdenticalJustBefore,
     /// An identical endpoint by hand, in the second in which an attempt of this tick begins, but listed

@@ -72,6 +72,7 @@ async fn a_tenant_can_not_claim_an_endpoint_by_a_secret() {
     let tenant = User::in_namespace(&world, "tenant", everything_of_ours_and_secrets()).await;
     tenant.create("WebhookEndpoint", &world.manifest("own", json!({}))).await.expect("a usual manifest");
     let own = world.ready("own").await;
+    let own_secret = world.api::<Secret>().get("own").await.expect("its Secret");
     let owner = |uid: &str| json!([{ "apiVersion": "webhookoperator.dev/v1alpha1", "kind": "WebhookEndpoint", "name": "own", "uid": uid }]);
     let secret = |metadata: Value| {
         let mut secret =
@@ -80,9 +81,10 @@ async fn a_tenant_can_not_claim_an_endpoint_by_a_secret() {
         secret
     };
 
-    for name in ["endpoint-id", "attempt", "template"] {
+    for name in ["endpoint-id", "previous-endpoint-id", "attempt", "owner", "template"] {
         let key = format!("webhookoperator.dev/{name}");
-        for value in [json!("wh_other"), Value::Null] {
+        let is_set = own_secret.annotations().contains_key(&key);
+        for value in [json!("wh_other")].into_iter().chain(is_set.then_some(Value::Null)) {
             let change = json!({ "metadata": { "annotations": { &key: value } } });
             let outcome = tenant.patch("Secret", "own", &change).await;
             assert_refused(&outcome, "of a signing secret", &format!("{key}: {value}"));

@@ -142,33 +142,6 @@ async fn a_change_goes_ahead_of_a_resync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_17_ten_thousand_endpoints_with_one_bad_page_in_twenty_are_listed_to_the_end() {
-    let world = World::without_network("bad-pages").await;
-    for number in 0..10_000 {
-        let url = format!("https://{number}.example.com");
-        world.simulator.insert(NETWORK, NewEndpoint::new(url).events(["ocpp.message"]));
-    }
-    for (after, kind) in [
-        (15, FaultKind::status(500, "{}")),
-        (35, FaultKind::RateLimit { retry_after: Some(RetryAfter::Seconds(1)) }),
-        (55, FaultKind::Truncate),
-        (75, FaultKind::InvalidJson),
-        (95, FaultKind::status(503, "<html>")),
-    ] {
-        world.simulator.inject(Fault::on(Operation::List, kind).after(after));
-    }
-    let limits = json!({ "requestsPerSecond": 1000, "burst": 1000 });
-    world.add_good_cluster_network("net", json!({ "limits": limits })).await;
-    world.cluster_network("net", "Ready", "True", "Available").await;
-
-    let calls = api_calls(&world);
-    let beginnings = calls.iter().filter(|entry| entry.starting_after.is_none()).count();
-    assert_eq!((calls.len(), beginnings), (105, 1), "each bad page was asked for once more");
-    world.endpoint_of("net", "e", json!({})).await;
-    world.ready("e").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_hangs_slows_no_other() {
     let world = World::with_operator("hanging", OperatorOptions::default()).await;
     world.add_good_cluster_network("net", json!({ "timeout": "30s" })).await;

@@ -75,8 +75,8 @@ fn ways() -> Vec<Way> {
         let base64 =
             base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("id:{secret}"));
         let body = format!(
-            "{{\"error\":\"{secret}\",\"sent\":\"client_secret={encoded}\",\"basic\":\"{base64}\",\"bearer\":\"{token}\"}} \
-             Authorization: Bearer {token}; secret {secret}"
+            "{{\"message\":\"{secret}, client_secret={encoded}, basic {base64}, bearer {token}, Authorization: Bearer \
+             {token}; secret {secret}\",\"error\":\"{secret}\",\"basic\":\"{base64}\"}}"
         );
         let location = format!("https://127.0.0.1:1/?access_token={token}&client_secret={encoded}");
         let headers = vec![("Location".to_owned(), location)];

@@ -22,6 +22,7 @@ mod conditions;
 mod credentials;
 mod document;
 mod fields;
+mod lists;
 mod oauth;
 mod search;
 mod tenancy;

@@ -1,10 +1,11 @@
 //! What an API, or somebody else, does that nobody would expect.
 
-use k8s_openapi::api::core::v1::Secret;
+use std::time::Duration;
+
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use simulator::{EndpointId, Fault, FaultKind, NewEndpoint, Operation};
-use testkit::{NETWORK, World, delete, endpoint_id, message, patch};
+use simulator::{EndpointId, Fault, FaultKind, Hold, NewEndpoint, Operation};
+use testkit::{NETWORK, World, endpoint_id, message};
 use webhook_operator::resources::WebhookEndpoint;
 
 const URL: &str = "https://hooks.example.com/hook";
@@ -98,17 +99,14 @@ async fn of_two_resources_that_hold_one_endpoint_the_last_to_go_takes_it_along()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_in_hand_is_stored_although_another_endpoint_is_to_be_adopted() {
     let world = World::new("hand-adopt").await;
-    let first = endpoint_id(&world.ready_endpoint("hook", json!({ "url": URL })).await);
-    let secrets = world.api::<Secret>();
-    patch(&secrets, "hook", json!({ "immutable": true })).await;
-    world.simulator.delete(&first);
-    world.condition("hook", "Stalled", "True", "SecretRefused").await;
+    let slow = FaultKind::Latency { hold: Hold::For(Duration::from_millis(1200)) };
+    world.simulator.inject(Fault::on(Operation::Create, slow));
+    world.endpoint("hook", json!({ "url": URL })).await;
+    world.remotely("the create", |view| view.in_flight(Operation::Create) > 0).await;
+    world.change("hook", json!({ "spec": { "endpointId": "wh_other" } })).await;
+    world.condition("hook", "Stalled", "True", "AdoptionNotSupported").await;
     let live = world.endpoints();
     assert_eq!(live.len(), 1);
-
-    world.change("hook", json!({ "spec": { "endpointId": "wh_other" } })).await;
-    delete(&secrets, "hook").await;
-    world.condition("hook", "Stalled", "True", "AdoptionNotSupported").await;
     let stored = world.secret_value("hook", "endpointId").await;
     assert_eq!(stored.as_deref(), Some(live[0].id.as_str()));
     world.change("hook", json!({ "spec": { "endpointId": null } })).await;

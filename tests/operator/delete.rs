@@ -65,11 +65,13 @@ async fn retain_leaves_the_endpoint_and_its_secret() {
     world.check_secret(&resource, "charge-events").await;
     world.network_counts(0, 0, 1).await;
 
-    // The Secret is nobody's now: a resource of the same name does not write it.
-    world.endpoint("charge-events", json!({})).await;
-    world.condition("charge-events", "Stalled", "True", "SecretNotOurs").await;
-    world.check_secret(&resource, "charge-events").await;
-    assert_eq!(world.endpoints().iter().map(|endpoint| &endpoint.id).collect::<Vec<_>>(), [&id]);
+    // Declared again, both are its own again.
+    let again = world.ready_endpoint("charge-events", json!({})).await;
+    assert_eq!(endpoint_id(&again), id);
+    world.check_secret(&again, "charge-events").await;
+    assert_eq!(world.simulator.ledger().writes(), 1);
+    world.delete("charge-events").await;
+    assert_eq!(world.endpoints(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

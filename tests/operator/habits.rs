@@ -161,7 +161,7 @@ async fn live_with(name: &str, trace: Trace, set: impl FnOnce(&World)) {
     for name in ["first", "second", "third"] {
         world.until_deleted(name).await;
     }
-    let left = if trace == Trace::Unmanaged { 1 } else { 0 };
+    let left = usize::from(trace == Trace::Unmanaged);
     assert_eq!(world.endpoints().len(), left);
 }
 
@@ -183,7 +183,7 @@ async fn lose_an_answer(world: &World, trace: Trace) {
     }
     let resource = world.ready("third").await;
     check_stored(world, &resource, "third").await;
-    let left = if trace == Trace::Unmanaged { 1 } else { 0 };
+    let left = i64::from(trace == Trace::Unmanaged);
     world.network_counts(3, 0, left).await;
     let ledger = world.simulator.ledger();
     let deleted = usize::from(trace == Trace::Recognised);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use simulator::{Fault, FaultKind, Hold, Operation};
-use testkit::World;
 use testkit::audit::Mark;
+use testkit::{OperatorOptions, World, eventually, service_account_kubeconfig};
 
 /// A fleet of every kind of state that a converged one can be in, and what it costs after a start.
 async fn check_nothing_is_rewritten(world: &World, mark: Mark, sequence: u64) {
@@ -102,4 +102,16 @@ async fn sigterm_in_the_middle_of_creates_loses_nothing() {
     world.lists(2).await;
     assert_eq!(world.endpoints().len(), COUNT);
     assert_eq!(world.simulator.ledger().writes(), COUNT, "no create was repeated and nothing was deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_never_reached_the_api_server_stops_when_it_is_asked_to() {
+    let mut kubeconfig = service_account_kubeconfig();
+    // Nobody listens there.
+    kubeconfig["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1".into();
+    let options = OperatorOptions { kubeconfig: Some(kubeconfig), ..OperatorOptions::default() };
+    let world = World::with_operator("unreached", options).await;
+    let operator = world.operator();
+    eventually("a watch that fails", async || operator.log().contains("can't watch").then_some(())).await;
+    assert!(operator.stop(), "it stops with success");
 }

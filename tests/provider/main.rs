@@ -6,6 +6,8 @@ mod answers;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod held_back;
 #[cfg(test)]
 mod leaks;

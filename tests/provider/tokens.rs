@@ -168,6 +168,12 @@ async fn case_18_new_credentials_keep_the_pause_that_the_api_asked_for() {
     assert_eq!(api.asked().len(), 1, "the API was left in peace");
     assert!(issuer.asked()[1].text.contains("another"), "the new credentials have a token of their own");
 
+    // The same credentials with other settings go on with their token, too.
+    let config = ClientConfig { timeout: Duration::from_secs(1), ..oauth_config(&api, &issuer) };
+    let again = Client::succeeding(config, Some(&before)).unwrap();
+    again.list(Priority::Resync).await.unwrap_err();
+    assert_eq!((api.asked().len(), issuer.asked().len()), (1, 2));
+
     // Another API knows nothing of it.
     let elsewhere = Server::working().await;
     let config = oauth_config(&elsewhere, &issuer);

@@ -187,6 +187,28 @@ fn what_was_shown_of_one_secret_says_nothing_of_another_kind() {
 }
 
 #[test]
+fn a_secret_concerns_all_that_want_its_name() {
+    let mut index = knowing([
+        resource("a", 1),
+        Resource { secret_name: "a".to_owned(), ..resource("b", 1) },
+        resource("c", 1),
+    ]);
+    let names = |keys: Vec<crate::index::ResourceKey>| {
+        let mut names = keys.into_iter().map(|key| key.name).collect::<Vec<_>>();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names(index.see_secret(&secret("a", None, "wh_1", 1))), ["a", "b"]);
+    assert_eq!(names(index.see_secret(&secret("a", Some("c"), "wh_1", 2))), ["a", "b", "c"]);
+    let freed = Resource { secret_name: "own".to_owned(), ..resource("b", 2) };
+    let _ = index.see(freed);
+    assert_eq!(names(index.see_secret(&secret("a", Some("c"), "wh_1", 3))), ["a", "c"]);
+    assert_eq!(names(index.see_secret(&secret("own", None, "wh_2", 4))), ["b"]);
+    let _ = index.gone(&key("b"), "b");
+    assert_eq!(names(index.see_secret(&secret("own", None, "wh_2", 5))), Vec::<String>::new());
+}
+
+#[test]
 fn a_record_that_was_removed_is_remembered_while_the_create_is_unanswered() {
     let mut index = knowing([resource("a", 1)]);
     let sent = attempt("a", super::fixtures::URL);

@@ -10,8 +10,8 @@ use super::given::{Given, REWRITTEN, URL, at, attempt, both, desired, endpoint, 
 use super::stage::{Fate, Stage};
 use crate::planning::{
     Admission, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Identity, Intent, Memory,
-    Mutability, NetworkState, Openness, Ownership, Paused, Presence, Purpose, Reach, Reason, Recorded,
-    Remote, Removal, Role, SecretData, SecretState, SecretWrites, Seen, StepKind, Unavailable,
+    Mutability, NetworkState, Openness, Ownership, Presence, Purpose, Reach, Reason, Recorded, Remote,
+    Removal, Role, SecretData, SecretState, SecretWrites, Seen, StepKind, Unavailable,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus};
 
@@ -77,7 +77,7 @@ fn intent(made_up: &mut Unstructured<'_>) -> Result<Intent> {
     Ok(match made_up.int_in_range(0..=7)? {
         0 => Intent::Finalize(Removal::Retain),
         1 | 2 => Intent::Finalize(Removal::Delete),
-        3 => Intent::Pause(one(made_up, &[Paused::Convergence(desired), Paused::Finalization])?),
+        3 => one(made_up, &[Intent::Pause(desired), Intent::PauseDeletion])?,
         _ => Intent::Converge(desired),
     })
 }

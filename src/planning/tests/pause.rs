@@ -1,12 +1,12 @@
 //! A pause.
 
 use super::given::{Given, check, endpoint, new, ready};
-use crate::planning::{Intent, NetworkState, Paused, Presence, Reason, Unavailable};
+use crate::planning::{Intent, NetworkState, Presence, Reason, Unavailable};
 use crate::provider::{Endpoint, EndpointStatus};
 
 fn paused(given: Given) -> Given {
     let Intent::Converge(desired) = given.intent else { panic!("it is declared") };
-    Given { intent: Intent::Pause(Paused::Convergence(desired)), ..given }
+    Given { intent: Intent::Pause(desired), ..given }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What became of a create that was not answered.
 
 use super::given::{Given, at, attempt, attempted, both, check, endpoint, holding, rewritten};
-use crate::planning::{Attempt, Progress};
+use crate::planning::{Attempt, Progress, Unread};
 use crate::provider::{Endpoint, EndpointStatus};
 
 /// Attempt 1, begun at 90 s, sent, and not answered at 95 s; listed at 100 s.
@@ -110,6 +110,31 @@ fn what_can_not_be_told_is_left_alone_and_reported() {
             "one that is certain beside one that is not",
             found(endpoint("wh_1", 92)).finds(endpoint("wh_2", 89)),
             stalled,
+        ),
+    ]);
+}
+
+#[test]
+fn what_can_not_be_read_may_be_what_it_made() {
+    let settled = |ids: &[&str], nameless| {
+        let ids = ids.iter().map(|id| (*id).into()).collect();
+        unanswered().at(131).listed(130).with(|observed| observed.unread = Unread { ids, nameless })
+    };
+    let known = Attempt { known: ["wh_1".into()].into(), ..attempt(1, 90) };
+    let again = "record attempt 2, post 2 since 90s, knowing wh_1";
+    check([
+        ("an item without an id", settled(&[], 1), "Stalled: CreateUncertain"),
+        ("an endpoint that can't be read", settled(&["wh_1"], 0), "Stalled: CreateUncertain"),
+        ("one that was there before", settled(&["wh_1"], 0).attempt(known), again),
+        (
+            "one that this resource holds",
+            settled(&["wh_1"], 0).former("old", holding("wh_1", 0)),
+            "Reconciling: AwaitingList",
+        ),
+        (
+            "not yet settled",
+            settled(&["wh_1"], 0).at(100).listed(100),
+            "Reconciling: ResolvingCreate until 130s",
         ),
     ]);
 }

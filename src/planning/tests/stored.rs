@@ -65,6 +65,11 @@ fn case_06_a_secret_that_lost_its_owner_is_owned_again() {
         ("the finalizer first", stripped().with(|o| o.finalizer = Finalizer::Absent), "set the finalizer"),
         ("no list yet", stripped().never_listed(), "Reconciling: AwaitingList"),
         ("another resource holds its endpoint too", stripped().contested("wh_1"), "Stalled: SecretLost"),
+        (
+            "before the answer to its write was in",
+            stripped().attempt(attempt(2, 90)).in_hand("wh_1", 2, Answer::WithSecret),
+            "sync the Secret's metadata",
+        ),
         ("deleted meanwhile", finalized(stripped(), Delete), "delete wh_1 (removed)"),
         (
             "then the Secret, which nobody else would delete",
@@ -97,6 +102,11 @@ fn case_09_a_secret_that_came_back_without_its_owner_is_owned_again() {
                     .attempt(crate::planning::Attempt { uid: "old".to_owned(), ..attempt(3, 0) }),
             ),
             "sync the Secret's metadata",
+        ),
+        (
+            "a create that is unanswered is resolved first: the number may be an earlier resource's",
+            there(ownerless()).attempt(attempt(1, 90)),
+            "Reconciling: ResolvingCreate until 130s",
         ),
         ("no list yet", ownerless().never_listed(), "Reconciling: AwaitingList"),
         ("its endpoint is not listed", ownerless().misses("wh_1", Presence::Unlisted), "confirm wh_1"),
@@ -191,7 +201,7 @@ fn case_04_what_somebody_overrules_is_accepted() {
         let crate::planning::Intent::Converge(desired) = labelled().intent else { unreachable!() };
         desired.secret
     };
-    let synced = Action::SyncSecretMetadata { shape: shape(), endpoint: Some("wh_1".into()) };
+    let synced = Action::SyncSecretMetadata { shape: shape(), endpoint: Some("wh_1".into()), attempt: None };
     let after = |action: Action| labelled().with(|observed| observed.previous = Some(action));
     check([
         ("it was written to no effect", after(synced), "accept the Secret's metadata"),

@@ -11,8 +11,7 @@ use super::{AT_A_TIME, Viewed};
 use crate::end::{come_to, looked};
 use crate::harness::{Asked, Matrix};
 use crate::learnt::{self, Learnt, Point, begin, check, lost_secrets};
-use crate::matrix::LATER;
-use crate::scenario::Scenario;
+use crate::scenario::{self, LATER, Scenario};
 use crate::scene::Scene;
 
 /// What the old view shows.
@@ -80,16 +79,23 @@ async fn run(scenario: Scenario, learnt: Arc<Learnt>, cell: Cell) -> Result<(), 
 }
 
 pub async fn matrices(asked: &Asked) -> Vec<Matrix> {
-    learnt::matrices(asked, "views/old", AT_A_TIME, |scenario, learnt, matrix| {
-        for cell in cells(learnt) {
-            let shown = match &cell.shown {
-                Shown::Beginning => "the beginning".to_owned(),
-                Shown::After(point) => point.call.to_string(),
-            };
-            let (after, view) = (format!("after {}", cell.at.call), format!("{} as of {shown}", cell.viewed));
-            let learnt = Arc::clone(learnt);
-            matrix.add([&after, &view], move || run(scenario, learnt, cell));
-        }
-    })
+    learnt::matrices(
+        asked,
+        "views/old",
+        scenario::OFTEN.into_iter(),
+        AT_A_TIME,
+        |scenario, learnt, matrix| {
+            for cell in cells(learnt) {
+                let shown = match &cell.shown {
+                    Shown::Beginning => "the beginning".to_owned(),
+                    Shown::After(point) => point.call.to_string(),
+                };
+                let (after, view) =
+                    (format!("after {}", cell.at.call), format!("{} as of {shown}", cell.viewed));
+                let learnt = Arc::clone(learnt);
+                matrix.add([&after, &view], move || run(scenario, learnt, cell));
+            }
+        },
+    )
     .await
 }
