@@ -73,8 +73,10 @@ fn feed(
         }
         Event::InitDone => {
             let networks = context.index().note_all_seen();
-            // The receiver ends with the controllers.
-            networks.into_iter().for_each(|network| drop(wake_network.send(network)));
+            for network in networks {
+                // The receiver ends with the controllers.
+                let _ = wake_network.send(network);
+            }
             context.wake(fresh.drain(..));
             None
         }

@@ -65,9 +65,14 @@ impl Holdings {
 }
 
 impl Holding {
-    /// Whether nothing is held, and nothing may have been made.
+    /// Whether nothing is held.
     pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.url.is_none()
+        self.ids.is_empty()
+    }
+
+    /// Whether something may have been made.
+    pub(super) fn is_open(&self) -> bool {
+        self.url.is_some()
     }
 
     fn ids(&self) -> impl Iterator<Item = (Api, EndpointId)> {

@@ -3,12 +3,8 @@
 //! The credentials determine it, and no call asks for it: it shows in the endpoints. Where the API names no network,
 //! an endpoint that a resource holds shows that it is still the same one.
 
-use super::key::NetworkKey;
-use super::networks::Known;
-use super::resources::Record;
-use super::{Incarnation, Index};
 use crate::planning::Identity;
-use crate::provider::{Endpoint, EndpointUrl, NetworkId};
+use crate::provider::NetworkId;
 use crate::resources::NetworkConfirmation;
 
 /// What is declared and on record of which network it is.
@@ -48,7 +44,7 @@ pub(super) struct Standing {
 
 /// What answers have shown of which network it is.
 #[derive(Clone, Debug, Default)]
-enum Shown {
+pub(super) enum Shown {
     /// Nothing: there were no endpoints.
     #[default]
     Nothing,
@@ -60,12 +56,13 @@ enum Shown {
 
 /// What a list shows of which network it is.
 #[derive(Debug)]
-struct Evidence {
-    shown: Shown,
+pub(super) struct Evidence {
+    /// What its endpoints name.
+    pub(super) shown: Shown,
     /// Whether a resource holds one of its endpoints.
-    ours: bool,
+    pub(super) ours: bool,
     /// Whether no resource has anything to lose in this network.
-    vacant: bool,
+    pub(super) vacant: bool,
 }
 
 impl Standing {
@@ -98,6 +95,11 @@ impl Standing {
             self.confirm();
         }
         true
+    }
+
+    /// The id that is declared.
+    pub(super) fn declared(&self) -> Option<&NetworkId> {
+        self.declared.as_ref()
     }
 
     /// The id that it is known by.
@@ -146,7 +148,15 @@ impl Standing {
         }
     }
 
-    /// Takes in the network that one endpoint names.
+    /// Takes in the network that the endpoint of an answer names, if it does.
+    pub(super) fn answer(&mut self, id: Option<&NetworkId>) {
+        match id {
+            Some(id) => self.name(id),
+            None if matches!(self.shown, Shown::Nothing) => self.shown = Shown::Nameless,
+            None => {}
+        }
+    }
+
     fn name(&mut self, id: &NetworkId) {
         self.shown = Shown::Id(id.clone());
         if self.known() == Some(id) {
@@ -156,7 +166,8 @@ impl Standing {
         }
     }
 
-    fn list(&mut self, evidence: Evidence) {
+    /// Takes in what a list shows.
+    pub(super) fn list(&mut self, evidence: Evidence) {
         let Evidence { shown, ours, vacant } = evidence;
         match shown {
             Shown::Id(id) => {
@@ -171,108 +182,5 @@ impl Standing {
         if (ours || vacant) && !self.contradicts() && !self.is_confirmed() {
             self.confirm();
         }
-    }
-}
-
-impl<N> Index<N> {
-    /// Takes in what the endpoints of a network show of which one it is.
-    pub(super) fn identify<'a>(
-        &mut self,
-        network: &NetworkKey,
-        endpoints: impl Iterator<Item = &'a Endpoint> + Clone,
-    ) {
-        let Some(standing) = self.networks.get(network).map(Known::standing) else { return };
-        let known = standing.known();
-        let mut named = endpoints.clone().filter_map(|endpoint| endpoint.network_id.as_ref());
-        // Of several, the known one counts.
-        let first = named.clone().next();
-        let shown = match named.find(|id| Some(*id) == known).or(first) {
-            Some(id) => Shown::Id(id.clone()),
-            None if endpoints.clone().next().is_some() => Shown::Nameless,
-            None => Shown::Nothing,
-        };
-        let uncertain = standing.identity() != Identity::Confirmed;
-        let evidence = Evidence {
-            shown,
-            ours: uncertain && endpoints.clone().any(|endpoint| self.is_ours(network, endpoint)),
-            vacant: uncertain && self.is_vacant(network),
-        };
-        if let Some(known) = self.networks.get_mut(network) {
-            known.standing_mut().list(evidence);
-        }
-    }
-
-    /// Looks again at the networks of which it is not certain which they are: now it is known who holds what. Names
-    /// them.
-    pub(super) fn identify_all(&mut self) -> Vec<NetworkKey> {
-        let networks = self.networks.uncertain();
-        for network in &networks {
-            let listed = self.inventory(network).filter(|seen| seen.listed_at().is_some());
-            if let Some(present) = listed.map(|seen| seen.all_present().cloned().collect::<Vec<_>>()) {
-                self.identify(network, present.iter());
-            }
-        }
-        networks
-    }
-
-    /// Whether an endpoint is one that a resource of the network holds: its id may be another endpoint's elsewhere.
-    fn is_ours(&self, network: &NetworkKey, endpoint: &Endpoint) -> bool {
-        let leads_there = |record: &Record| {
-            let resource = &record.resource;
-            let seen = resource.status.endpoint.as_ref();
-            let seen = seen.map(|seen| EndpointUrl::from(seen.url.as_str()));
-            resource.network == *network
-                && (resource.url == endpoint.url || seen.as_ref() == Some(&endpoint.url))
-        };
-        self.holders(network, &endpoint.id).filter_map(|key| self.record(key)).any(leads_there)
-    }
-
-    /// Whether no resource holds an endpoint of a network, or may have made one.
-    fn is_vacant(&self, network: &NetworkKey) -> bool {
-        let mut records = self.of_network(network).filter_map(|key| self.record(key));
-        self.all_seen() && records.all(|record| record.holding.is_empty())
-    }
-
-    /// Takes in the answer to a create through this incarnation of a network. Tells whether it is certain that the
-    /// endpoint was made in the known one.
-    pub fn answered(&mut self, network: &NetworkKey, through: Incarnation, id: Option<&NetworkId>) -> bool {
-        let Some(known) = self.networks.get_mut(network) else { return true };
-        if known.inventory.incarnation() != through {
-            // It was asked when that one was certain; the answer says nothing of the one that took its place.
-            return known.standing().known().is_none_or(|known| id.is_none_or(|id| id == known));
-        }
-        let standing = known.standing_mut();
-        match id {
-            Some(id) => standing.name(id),
-            None if matches!(standing.shown, Shown::Nothing) => standing.shown = Shown::Nameless,
-            None => {}
-        }
-        standing.identity() == Identity::Confirmed
-    }
-
-    /// What is declared of a network, for as long as its declaration can't be read.
-    #[must_use]
-    pub fn claim(&self, network: &NetworkKey) -> Claim {
-        let standing = self.networks.get(network).map(Known::standing);
-        Claim { declared: standing.and_then(|standing| standing.declared.clone()), ..Claim::default() }
-    }
-
-    /// The id by which a network is known, and another one that it shows instead.
-    #[must_use]
-    pub fn network_ids(&self, network: &NetworkKey) -> (Option<&NetworkId>, Option<&NetworkId>) {
-        let standing = self.networks.get(network).map(Known::standing);
-        standing.map_or((None, None), |standing| (standing.known(), standing.other()))
-    }
-
-    /// Whether it is the known network that the API shows.
-    #[must_use]
-    pub fn identity(&self, network: &NetworkKey) -> Identity {
-        self.networks.get(network).map(|known| known.standing().identity()).unwrap_or_default()
-    }
-
-    /// How it was when it was last certain which network it is.
-    #[must_use]
-    pub fn confirmation(&self, network: &NetworkKey) -> Option<&NetworkConfirmation> {
-        self.networks.get(network)?.standing().confirmation()
     }
 }

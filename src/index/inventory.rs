@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::planning::{Identity, Presence, Timing, Unread};
+use crate::planning::{Presence, Timing, Unread};
 use crate::provider::{Endpoint, EndpointId, EndpointUrl, Listing};
 
 /// Tells the handles of one network apart: what was asked through an earlier one says nothing of a later one.
@@ -32,6 +32,17 @@ pub struct Inventory {
 struct Entry {
     presence: Presence,
     seen: u64,
+    missed: Missed,
+}
+
+/// What speaks for an endpoint's being gone beside the latest look.
+#[derive(Clone, Copy, Debug, Default)]
+enum Missed {
+    /// Nothing.
+    #[default]
+    Once,
+    /// It was neither listed nor found by its id, and then, a moment later, not listed again.
+    Again,
 }
 
 /// A point in the sequence of one incarnation's observations.
@@ -81,13 +92,11 @@ impl Inventory {
 
     /// Takes in a complete list; names the endpoints of which it showed something new.
     ///
-    /// `identity` tells whether what it does not show counts; `is_held` whether a resource cares for an endpoint
-    /// that is not there any more.
+    /// `is_held` tells whether a resource cares for an endpoint that is not there any more.
     pub(super) fn end_list(
         &mut self,
         token: ListToken,
         listing: impl Into<Listing>,
-        identity: Identity,
         is_held: impl Fn(&EndpointId) -> bool,
     ) -> BTreeSet<EndpointId> {
         let Listing { endpoints, unreadable, nameless } = listing.into();
@@ -113,16 +122,16 @@ impl Inventory {
             .filter(|(id, entry)| {
                 entry.seen <= token.sequence && !listed.contains(*id) && !may_be_there(id, entry)
             })
-            .map(|(id, entry)| {
-                let is_there = unreadable.contains(id);
-                let unseen = || unlisted(&entry.presence, token.at, identity);
-                (id.clone(), if is_there { Presence::Unlisted } else { unseen() })
-            })
+            .map(|(id, _)| id.clone())
             .collect::<Vec<_>>();
-        for (id, presence) in missed {
+        for id in missed {
             if !is_held(&id) {
                 self.drop_entry(&id);
-            } else if self.set(presence, &id, token.sequence) {
+            } else if unreadable.contains(&id) {
+                if self.set(Presence::Unlisted, &id, token.sequence) {
+                    news.insert(id);
+                }
+            } else if self.miss(&id, token) {
                 news.insert(id);
             }
         }
@@ -132,6 +141,27 @@ impl Inventory {
         news
     }
 
+    /// Takes in that a list did not show an endpoint; tells whether that is something new.
+    fn miss(&mut self, id: &EndpointId, token: ListToken) -> bool {
+        match self.entries.get(id).map(|entry| &entry.presence) {
+            Some(Presence::Gone) => false,
+            Some(Presence::Missing { since }) => {
+                // The API's clock may have been set back.
+                let since = token.at.min(*since);
+                let late = token.at >= Timing::believed_from(since);
+                let presence = if late { Presence::Unlisted } else { Presence::Missing { since } };
+                self.set(presence, id, token.sequence);
+                if let Some(entry) = self.entries.get_mut(id).filter(|_| late) {
+                    entry.missed = Missed::Again;
+                }
+                late
+            }
+            Some(Presence::Present(_) | Presence::Unlisted) | None => {
+                self.set(Presence::Unlisted, id, token.sequence)
+            }
+        }
+    }
+
     /// Takes in an endpoint as a call showed it.
     pub(super) fn saw(&mut self, endpoint: Endpoint) {
         self.sequence += 1;
@@ -139,13 +169,16 @@ impl Inventory {
         self.set(Presence::Present(endpoint), &id, self.sequence);
     }
 
-    /// Takes in that an endpoint was not found by its id at `now`, by the API's clock. The first time counts.
+    /// Takes in that an endpoint was not found by its id at `now`, by the API's clock. It is gone when that was so
+    /// before, and a list has not shown it either since, a moment later.
     pub(super) fn saw_missing(&mut self, id: &EndpointId, now: Timestamp) {
         self.sequence += 1;
-        let before = self.entries.get(id).map(|entry| &entry.presence);
-        let presence = match before {
-            Some(known @ (Presence::Missing { .. } | Presence::Gone)) => known.clone(),
-            Some(Presence::Present(_) | Presence::Unlisted) | None => Presence::Missing { since: now },
+        let presence = match self.entries.get(id) {
+            Some(Entry { presence: known @ (Presence::Missing { .. } | Presence::Gone), .. }) => {
+                known.clone()
+            }
+            Some(Entry { missed: Missed::Again, .. }) => Presence::Gone,
+            Some(_) | None => Presence::Missing { since: now },
         };
         self.set(presence, id, self.sequence);
     }
@@ -164,7 +197,9 @@ impl Inventory {
                 self.by_url.entry(endpoint.url.clone()).or_default().insert(id.clone());
             }
         }
-        self.entries.insert(id.clone(), Entry { presence, seen });
+        let before = self.entries.get(id).filter(|_| !changed);
+        let missed = before.map_or(Missed::Once, |entry| entry.missed);
+        self.entries.insert(id.clone(), Entry { presence, seen, missed });
         changed
     }
 
@@ -232,21 +267,6 @@ impl Inventory {
     }
 }
 
-/// How an endpoint stands that was last seen so, and that a list begun at `listed` did not show.
-fn unlisted(before: &Presence, listed: Timestamp, identity: Identity) -> Presence {
-    match before {
-        Presence::Present(_) | Presence::Unlisted => Presence::Unlisted,
-        Presence::Gone => Presence::Gone,
-        Presence::Missing { since } => {
-            if identity == Identity::Confirmed && listed >= Timing::believed_from(*since) {
-                return Presence::Gone;
-            }
-            // The API's clock may have been set back.
-            Presence::Missing { since: listed.min(*since) }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +286,7 @@ mod tests {
     fn listed(inventory: &mut Inventory, items: &[&str]) -> BTreeSet<EndpointId> {
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
         let items = items.iter().map(|id| endpoint(id)).collect::<Vec<_>>();
-        inventory.end_list(token, items, Identity::Confirmed, |_| true)
+        inventory.end_list(token, items, |_| true)
     }
 
     #[test]
@@ -293,38 +313,52 @@ mod tests {
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
         inventory.saw(endpoint("wh_2"));
         inventory.saw_gone(&"wh_1".into());
-        inventory.end_list(token, vec![endpoint("wh_1")], Identity::Confirmed, |_| true);
+        inventory.end_list(token, vec![endpoint("wh_1")], |_| true);
         assert_eq!(inventory.presence(&"wh_1".into()), Some(Presence::Gone));
         assert!(inventory.present(&"wh_2".into()).is_some());
     }
 
     #[test]
-    fn case_22_what_was_not_found_is_gone_once_a_later_list_does_not_show_it_either() {
+    fn case_22_what_was_not_found_is_gone_when_it_is_not_found_again_a_moment_later() {
         let second = |second| Timestamp::from_second(second).unwrap();
         let missing = |since| Presence::Missing { since: second(since) };
-        for (listed, shown, identity, expected) in [
-            (104, None, Identity::Confirmed, missing(100)),
-            (105, None, Identity::Confirmed, Presence::Gone),
-            (105, None, Identity::Unconfirmed, missing(100)),
-            (90, None, Identity::Confirmed, missing(90)),
-            (105, Some("wh_1"), Identity::Confirmed, Presence::Present(endpoint("wh_1"))),
-        ] {
-            let mut inventory = Inventory::default();
-            self::listed(&mut inventory, &["wh_1"]);
-            let under_way = inventory.begin_list(second(200));
-            inventory.saw_missing(&"wh_1".into(), second(100));
-            inventory.saw_missing(&"wh_1".into(), second(103));
-            inventory.end_list(under_way, Vec::new(), identity, |_| true);
-            assert_eq!(
-                inventory.presence(&"wh_1".into()),
-                Some(missing(100)),
-                "begun before it was asked for"
-            );
-            let token = inventory.begin_list(second(listed));
-            inventory
-                .end_list(token, shown.map(endpoint).into_iter().collect::<Vec<_>>(), identity, |_| true);
-            assert_eq!(inventory.presence(&"wh_1".into()), Some(expected), "{listed} {shown:?} {identity:?}");
-        }
+        let id = EndpointId::from("wh_1");
+        let presence = |inventory: &Inventory| inventory.presence(&id).unwrap();
+        let list = |inventory: &mut Inventory, at, shown: &[&str]| {
+            let token = inventory.begin_list(second(at));
+            let items = shown.iter().map(|id| endpoint(id)).collect::<Vec<_>>();
+            inventory.end_list(token, items, |_| true).len()
+        };
+        let mut inventory = Inventory::default();
+        listed(&mut inventory, &["wh_1"]);
+        assert_eq!(list(&mut inventory, 99, &[]), 1);
+        let under_way = inventory.begin_list(second(200));
+        inventory.saw_missing(&id, second(100));
+        inventory.end_list(under_way, Vec::new(), |_| true);
+        assert_eq!(
+            presence(&inventory),
+            missing(100),
+            "a list that was begun before it was asked for says nothing"
+        );
+        assert_eq!(list(&mut inventory, 104, &[]), 0, "nor does one that comes too soon");
+        inventory.saw_missing(&id, second(104));
+        assert_eq!(presence(&inventory), missing(100), "nor another question");
+        assert_eq!(list(&mut inventory, 105, &[]), 1);
+        assert_eq!(presence(&inventory), Presence::Unlisted);
+        assert_eq!(list(&mut inventory, 106, &[]), 0);
+        inventory.saw_missing(&id, second(106));
+        assert_eq!(presence(&inventory), Presence::Gone);
+        assert_eq!(list(&mut inventory, 107, &["wh_1"]), 1);
+        assert_eq!(presence(&inventory), Presence::Present(endpoint("wh_1")), "it is there after all");
+
+        inventory.saw_missing(&id, second(108));
+        assert_eq!(presence(&inventory), missing(108), "and all begins anew");
+        assert_eq!(list(&mut inventory, 50, &[]), 0);
+        assert_eq!(presence(&inventory), missing(50), "the API's clock was set back");
+        assert_eq!(list(&mut inventory, 55, &[]), 1);
+        inventory.saw(endpoint("wh_1"));
+        inventory.saw_missing(&id, second(56));
+        assert_eq!(presence(&inventory), missing(56), "it was seen in between");
     }
 
     #[test]
@@ -334,7 +368,7 @@ mod tests {
             let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
             let unreadable = unreadable.iter().map(|id| (*id).into()).collect();
             let listing = Listing { unreadable, nameless, ..Listing::default() };
-            inventory.end_list(token, listing, Identity::Confirmed, |id| id.as_str() == held)
+            inventory.end_list(token, listing, |id| id.as_str() == held)
         };
         let mut inventory = Inventory::default();
         listed(&mut inventory, &["wh_1", "wh_2", "wh_3"]);
@@ -357,7 +391,7 @@ mod tests {
         for (shown, corrected, listed) in [(100, 40, 40), (40, 100, 40)] {
             let mut inventory = Inventory::default();
             let token = inventory.begin_list(second(shown));
-            inventory.end_list(token.begun_by(second(corrected)), Vec::new(), Identity::Confirmed, |_| true);
+            inventory.end_list(token.begun_by(second(corrected)), Vec::new(), |_| true);
             assert_eq!(inventory.listed_at(), Some(second(listed)));
         }
     }
@@ -368,7 +402,7 @@ mod tests {
         let spelt = |url: &str, id| Endpoint { url: url.into(), ..endpoint(id) };
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
         let items = vec![spelt("https://example.com", "wh_1"), spelt("https://EXAMPLE.com:443/", "wh_2")];
-        inventory.end_list(token, items, Identity::Confirmed, |_| true);
+        inventory.end_list(token, items, |_| true);
         let found = |inventory: &Inventory| inventory.with_url(&"https://example.com/".into()).count();
         assert_eq!(found(&inventory), 2);
         inventory.saw_gone(&"wh_1".into());
@@ -382,7 +416,7 @@ mod tests {
         let mut inventory = Inventory::default();
         listed(&mut inventory, &["wh_1"]);
         let token = inventory.begin_list(Timestamp::UNIX_EPOCH);
-        assert!(inventory.end_list(token, Vec::new(), Identity::Confirmed, |_| false).is_empty());
+        assert!(inventory.end_list(token, Vec::new(), |_| false).is_empty());
         assert_eq!(inventory.all_present().count(), 0);
         assert_eq!(inventory.with_url(&"https://example.com/wh_1".into()).count(), 0);
     }

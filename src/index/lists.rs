@@ -84,13 +84,12 @@ impl<N> Index<N> {
             return BTreeSet::new();
         }
         let listing = listing.into();
-        self.identify(network, listing.endpoints.iter());
-        let identity = self.identity(network);
+        self.identify(network, &listing.endpoints);
         let Some(known) = self.networks.listed(network, token) else { return BTreeSet::new() };
         // Whether an endpoint is held is asked while it is changed.
         let mut inventory = std::mem::take(&mut known.inventory);
         let turn = known.lists.note(Ok(()));
-        let news = inventory.end_list(token, listing, identity, |id| self.is_held(network, id));
+        let news = inventory.end_list(token, listing, |id| self.is_held(network, id));
         if let Some(known) = self.networks.get_mut(network) {
             known.inventory = inventory;
         }

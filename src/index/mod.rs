@@ -7,12 +7,13 @@
 //! - `endpoints`: which resource holds which remote endpoint, and which creates are unresolved;
 //! - `secrets`, `namespaces`: what the watches of those have shown;
 //! - `networks`: who may use each, whether it can be asked, and its inventory of remote endpoints;
-//! - `identity`: which of the vendor's networks each leads to;
+//! - `identity`, `identify`: which of the vendor's networks each leads to;
 //! - `lists`: what a list of a network changes;
 //! - `observe`: all that planning wants to know of one resource.
 
 mod access;
 mod endpoints;
+mod identify;
 mod identity;
 mod inventory;
 mod key;

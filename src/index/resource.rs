@@ -150,7 +150,7 @@ impl Resource {
             // Not on record by operators before 0.2: what they called ready was reached.
             applied_generation: status.applied_generation.or(ready_generation),
             ready_generation,
-            seen: status.endpoint.as_ref().map(seen),
+            seen: status.endpoint.as_ref().map(|endpoint| Box::new(seen(endpoint))),
         }
     }
 

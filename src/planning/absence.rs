@@ -2,8 +2,8 @@
 //!
 //! One witness is not enough. A gateway answers 404 by itself, a list may leave something out, a copy to which the API
 //! fails over is empty for a moment, and other credentials lead to another network. So a list that does not show an
-//! endpoint, or a 404 to a change of it, is followed by a question for it by its id, and that, a moment later, by
-//! another list; and nothing of this counts while it is not certain that the known network is looked at.
+//! endpoint, or a 404 to a change of it, is followed by a question for it by its id, and both are repeated a moment
+//! later; and nothing of this counts while it is not certain that the known network is looked at.
 
 use jiff::Timestamp;
 

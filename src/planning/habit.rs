@@ -39,5 +39,5 @@ pub(super) fn subscribes_to(observed: &Observed, endpoint: &Endpoint, wanted: &B
 
 /// What the status says of an endpoint.
 fn seen<'a>(observed: &'a Observed, id: &EndpointId) -> Option<&'a Seen> {
-    observed.recorded.seen.as_ref().filter(|_| observed.recorded.current() == Some(id))
+    observed.recorded.seen.as_deref().filter(|_| observed.recorded.current() == Some(id))
 }

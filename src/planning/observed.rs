@@ -83,7 +83,7 @@ pub struct Recorded {
     /// The generation that it calls ready.
     pub ready_generation: Option<i64>,
     /// The current endpoint as it tells of it.
-    pub seen: Option<Seen>,
+    pub seen: Option<Box<Seen>>,
 }
 
 /// An endpoint as a status tells of it.
@@ -170,7 +170,7 @@ pub enum Presence {
         /// When.
         since: Timestamp,
     },
-    /// It was not found by its id, and another list, a moment later, did not show it either; or we deleted it.
+    /// It was neither listed nor found by its id, and neither again a moment later; or we deleted it.
     Gone,
 }
 

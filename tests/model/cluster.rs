@@ -179,6 +179,14 @@ impl Secrets {
         self.endpoints().chain(self.released()).any(|stored| stored == id)
     }
 
+    /// Whether a Secret, whosever it is, shows that attempt `number` was answered.
+    pub fn show(&self, number: u64) -> bool {
+        self.all().any(|(_, secret)| match secret {
+            Secret::Held { attempt, .. } | Secret::Released { attempt, .. } => *attempt >= number,
+            Secret::Absent | Secret::Foreign => false,
+        })
+    }
+
     /// The number of the latest attempt that a Secret shows to be answered.
     fn answered(&self) -> u64 {
         let attempts = self.all().map(|(_, secret)| match secret {

@@ -22,6 +22,7 @@ mod properties;
 mod recovery;
 mod reporting;
 mod scenarios;
+mod secrets;
 mod time;
 mod world;
 

@@ -231,7 +231,7 @@ impl Mutation {
                 Step::Act(Action::ReleaseSecret { name: observed.secret_name.clone() })
             }
             (Self::PatchAnything, Step::Act(Action::Patch { id, patch, cause })) => {
-                let id = observed.candidates.first().map_or(id, |found| found.id.clone());
+                let id = observed.candidates.last().map_or(id, |found| found.id.clone());
                 Step::Act(Action::Patch { id, patch, cause })
             }
             (Self::DropBeforeCopy, Step::Act(Action::CopySecret { from, .. })) => {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use webhook_operator::planning::{
-    Action, Answer, Attempt, DeleteCause, InHand, Leftover, Observed, PatchCause, Reach, Step,
+    Action, Answer, Attempt, DeleteCause, Leftover, Observed, PatchCause, Reach, Step,
 };
 use webhook_operator::provider::{EndpointPatch, EndpointStatus};
 
 use super::api::{Events, Id, Lag, Maker, Request, concerns, endpoint_id, parse_id};
-use super::cluster::{Name, Resource, Secret, View};
+use super::cluster::{Name, Resource, View};
 use super::mutation::Mutation;
 use super::planned::Planned;
 use super::process::Sight;
@@ -42,8 +42,8 @@ pub struct Act<'a> {
     pub who: usize,
     pub view: &'a View,
     pub observed: &'a Observed,
-    outcome: Outcome,
-    mutation: Option<Mutation>,
+    pub outcome: Outcome,
+    pub mutation: Option<Mutation>,
 }
 
 impl World {
@@ -101,7 +101,7 @@ impl World {
             Action::RemoveFinalizer(leftover) => {
                 if self.is_present(act) && !self.is_claimed_since(act) {
                     if let Leftover::OfAttempt(attempt) = leftover {
-                        self.warn_of(attempt);
+                        self.warn_of(who, attempt);
                     }
                     self.places[who].remove();
                     self.catch_up(who);
@@ -117,8 +117,9 @@ impl World {
     }
 
     /// Warns of an attempt that was not resolved: the network could not be asked, or could not tell.
-    fn warn_of(&mut self, attempt: &Attempt) {
-        if self.process.reach == Reach::Open && !self.is_doubtful(attempt) {
+    fn warn_of(&mut self, who: usize, attempt: &Attempt) {
+        let network_tells = self.process.reach == Reach::Open && !self.is_doubtful(attempt);
+        if network_tells || self.places[who].now.secrets.show(attempt.number) {
             self.flaws.insert(Flaw::GivenUp);
         }
         self.warned_of.push(attempt.clone());
@@ -131,12 +132,6 @@ impl World {
             let odd = self.api.undated || self.api.skew != 0;
             remote.maker == Maker::Hand || !remote.shown.active || odd
         })
-    }
-
-    /// Whether the Secret belongs to the resource, and to nobody by the activation's view: read past the cache.
-    fn is_claimed_since(&self, act: Act<'_>) -> bool {
-        let live = self.places[act.who].now.declared_secret();
-        matches!(act.view.declared_secret(), Secret::Released { .. }) && matches!(live, Secret::Held { .. })
     }
 
     /// Whether the resource is as the activation sees it.
@@ -200,106 +195,6 @@ impl World {
                 let shown = self.api.endpoints[usize::from(id)].shown.clone();
                 self.process.seen.insert(id, Sight::Present(shown));
             }
-        }
-    }
-
-    fn store(&mut self, act: Act<'_>, hand: &InHand, name: Name) {
-        let Act { who, .. } = act;
-        // The secret itself is in memory only.
-        let in_hand = self.process.memories[who].in_hand().filter(|in_hand| in_hand.id == hand.id);
-        let Some(in_hand) = in_hand else { return };
-        let genuine = in_hand.answer == Answer::WithSecret;
-        let secret = Secret::Held { endpoint: parse_id(&hand.id), attempt: hand.attempt, genuine };
-        if self.write_secret(act, name, secret) {
-            self.process.memories[who].stored();
-        }
-    }
-
-    fn copy_secret(&mut self, act: Act<'_>, from: Name, to: Name) {
-        let source = self.places[act.who].now.secrets.of(from).clone();
-        if let Secret::Held { .. } = source {
-            self.write_secret(act, to, source);
-        }
-    }
-
-    /// Writes a Secret: creates it when none was observed, and replaces it under its resource version when one
-    /// was. Tells whether it was answered that it is written.
-    fn write_secret(&mut self, act: Act<'_>, name: Name, secret: Secret) -> bool {
-        let Act { who, outcome, .. } = act;
-        if self.denied {
-            self.process.proven = false;
-            return false;
-        }
-        let live = self.places[who].now.secrets.of(name);
-        let seizes = act.mutation == Some(Mutation::SeizeSecret);
-        let unseen = act.mutation == Some(Mutation::OverwriteUnseen);
-        let view = if unseen { &self.process.views[who] } else { act.view };
-        if outcome == Outcome::RequestLost || live != view.secrets.of(name) {
-            return false;
-        }
-        if let Secret::Foreign | Secret::Released { .. } = live {
-            if !seizes {
-                return false;
-            }
-            self.flaws.insert(Flaw::ForeignSecretTouched);
-        }
-        if let Secret::Held { endpoint: stored, genuine: true, .. } = live
-            && secret.endpoint() != Some(*stored)
-            && self.api.get(*stored).is_some()
-        {
-            self.flaws.insert(Flaw::StoredSecretOverwritten);
-        }
-        self.places[who].write_secret(name, secret.clone());
-        if outcome != Outcome::Done {
-            return false;
-        }
-        *self.process.views[who].secrets.of_mut(name) = secret;
-        self.process.proven = true;
-        true
-    }
-
-    /// Deletes a Secret of the resource under the version that was observed.
-    fn delete_secret(&mut self, act: Act<'_>, name: Name) {
-        let Act { who, outcome, .. } = act;
-        let live = self.places[who].now.secrets.of(name);
-        if outcome == Outcome::RequestLost || live != act.view.secrets.of(name) {
-            return;
-        }
-        self.places[who].write_secret(name, Secret::Absent);
-        if outcome == Outcome::Done {
-            *self.process.views[who].secrets.of_mut(name) = Secret::Absent;
-        }
-    }
-
-    fn release_secret(&mut self, who: usize, name: Name) {
-        let place = &mut self.places[who];
-        let live = place.now.secrets.of(name);
-        if let Some(endpoint) = live.endpoint()
-            && self.process.views[who].secrets.of(name) == live
-        {
-            let Secret::Held { attempt, .. } = *live else { return };
-            let released = Secret::Released { endpoint, attempt };
-            place.write_secret(name, released.clone());
-            *self.process.views[who].secrets.of_mut(name) = released;
-        }
-    }
-
-    /// Makes a Secret that belongs to nobody the resource's, under the version that was observed.
-    fn claim_secret(&mut self, act: Act<'_>, name: Name, noted: Option<u64>) {
-        let Act { who, outcome, .. } = act;
-        let live = self.places[who].now.secrets.of(name);
-        if outcome == Outcome::RequestLost || live != act.view.secrets.of(name) {
-            return;
-        }
-        let Secret::Released { endpoint, attempt } = *live else { return };
-        let others = self.everybody().filter(|other| *other != who);
-        if others.into_iter().any(|other| self.places[other].now.holds(endpoint)) {
-            self.flaws.insert(Flaw::ForeignSecretTouched);
-        }
-        let held = Secret::Held { endpoint, attempt: noted.unwrap_or(attempt), genuine: true };
-        self.places[who].write_secret(name, held.clone());
-        if outcome == Outcome::Done {
-            *self.process.views[who].secrets.of_mut(name) = held;
         }
     }
 
@@ -373,7 +268,7 @@ impl World {
         if outcome != Outcome::Done {
             return;
         }
-        if found || self.process.is_gone(id) {
+        if found || self.process.seen.get(&id) == Some(&Sight::Gone) {
             self.process.memories[who].deleted(&endpoint_id(id), cause);
             self.process.seen.insert(id, Sight::Gone);
         } else {

@@ -75,11 +75,14 @@ impl Process {
         }
     }
 
-    /// Does not find an endpoint by its id. The first time counts.
+    /// Does not find an endpoint by its id. It is gone when that was so before, and a list did not show it since.
     pub fn miss(&mut self, id: Id, now: Tick) {
+        let listed_at = self.listed_at;
         let sight = self.seen.entry(id).or_insert(Sight::Missing(now));
-        if let Sight::Present(_) = sight {
-            *sight = Sight::Missing(now);
+        match sight {
+            Sight::Present(_) => *sight = Sight::Missing(now),
+            Sight::Missing(since) if listed_at > Some(*since) => *sight = Sight::Gone,
+            Sight::Missing(_) | Sight::Gone => {}
         }
     }
 
@@ -89,15 +92,6 @@ impl Process {
             Sight::Missing(since) => Some((*id, *since)),
             Sight::Present(_) | Sight::Gone => None,
         })
-    }
-
-    /// Whether an endpoint is gone for certain.
-    pub fn is_gone(&self, id: Id) -> bool {
-        match self.seen.get(&id) {
-            Some(Sight::Gone) => true,
-            Some(Sight::Missing(since)) => self.listed_at > Some(*since),
-            Some(Sight::Present(_)) | None => false,
-        }
     }
 
     /// What it last saw present.

@@ -30,7 +30,8 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (by_hand(), 90_000),
         (in_the_window(), 25_000),
         (secrets(), 50_000),
-        (drift(), 35_000),
+        (drift(), 90_000),
+        (hidden(), 7_000),
         (restored(), 28_000),
         (ownerless(), 120_000),
         (undated(), 22_000),
@@ -55,6 +56,7 @@ pub fn of(mutation: Mutation) -> Scenario {
         Mutation::RetainAttempt | Mutation::RetainHastily | Mutation::ReleaseEvidence => retained(),
         Mutation::IgnoreKnown | Mutation::DoubtfulAsOurs => by_hand(),
         Mutation::StoreNothing | Mutation::SeizeSecret => secrets(),
+        Mutation::TrustFreshAbsence => hidden(),
         Mutation::TrustGaps | Mutation::BelieveAtOnce | Mutation::PatchAnything | Mutation::NeverPatch => {
             drift()
         }
@@ -132,7 +134,10 @@ pub fn retained() -> Scenario {
         sent(&mut world, 0, outcome);
         world
     });
-    let starts = [new].into_iter().chain(unanswered).collect();
+    let mut stored = listed.clone();
+    sent(&mut stored, 0, Outcome::Done);
+    stored.act(0, Outcome::Done, None);
+    let starts = [new, stored].into_iter().chain(unanswered).collect();
     Scenario { name: "retained", starts, horizon: 9, depth: 10 }
 }
 
@@ -177,6 +182,12 @@ pub fn secrets() -> Scenario {
     let deeds = BTreeSet::from([Deed::ForeignSecret(0), Deed::DeleteSecret(0)]);
     let budget = Budget { crashes: 1, lost: 1, refused: 1, denials: 1, stale: 1, deeds, ..Budget::default() };
     Scenario { name: "secrets", starts: vec![fresh(1, budget)], horizon: 7, depth: 11 }
+}
+
+/// An endpoint that was just made, and that neither lists nor reads show for as long as they may.
+pub fn hidden() -> Scenario {
+    let budget = Budget { lagging: 4, resyncs: 2, ..Budget::default() };
+    Scenario { name: "hidden", starts: vec![fresh(1, budget)], horizon: 9, depth: 13 }
 }
 
 /// A resource that is Ready, and what becomes of its endpoint.

@@ -103,7 +103,7 @@ pub enum Flaw {
     UntrueReady,
     /// An endpoint was changed to what was declared once, and is not any more.
     OutdatedPatch,
-    /// A resource was let go with an attempt unresolved, though the network could tell what became of it.
+    /// A resource was let go with an attempt unresolved, though the network, or a Secret, could tell what became of it.
     GivenUp,
 }
 

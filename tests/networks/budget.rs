@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use simulator::{
     Entry, Fault, FaultKind, Hold, NetworkConfig, NewEndpoint, Operation, Point, RetryAfter, Simulator,
 };
-use testkit::{NETWORK, OperatorOptions, World};
+use testkit::{NETWORK, OperatorOptions, World, eventually, has_condition, message};
+use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
 
 async fn with_limits(name: &str, limits: Value) -> World {
     let world = World::without_network(name).await;
@@ -67,6 +68,30 @@ async fn rate_and_burst_are_kept() {
     assert!(most <= 5 + 10 + 4, "{most} calls within a second");
     let whole = times[times.len() - 1].duration_since(times[0]).as_secs_f64();
     assert!(whole >= 2.0, "{} calls took {whole} s only", times.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_for_the_budget_is_told_on_the_resource_and_not_on_the_network() {
+    let world = World::without_network("budget").await;
+    let limits = json!({ "requestsPerSecond": 1, "burst": 1, "inFlight": 4 });
+    let settings = json!({ "limits": limits, "timeout": "1s", "resyncInterval": "1s" });
+    world.add_good_cluster_network("net", settings).await;
+    let ready_since = async || {
+        world.cluster_network("net", "Ready", "True", "Available").await;
+        let networks = world.cluster_api::<ClusterWebhookNetwork>();
+        let network = networks.get(&world.named("net")).await.expect("the network");
+        let mut conditions = network.status.expect("a status").conditions.into_iter();
+        conditions.find(|found| found.type_ == "Ready").map(|ready| ready.last_transition_time)
+    };
+    let before = ready_since().await;
+    world.endpoints_named(names(8), &spec_of(&world, "net")).await;
+    let waits = eventually("a resource that waits", async || {
+        let found = world.all::<WebhookEndpoint>().await;
+        found.into_iter().find(|found| has_condition(found, "Reconciling", "True", "BudgetSpent"))
+    });
+    assert!(message(&waits.await, "Ready").contains("spec.limits"));
+    world.all_ready(8).await;
+    assert_eq!(ready_since().await, before, "the network was Ready all the time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ pub(super) enum Field {
 use Field::{Reference, Value as Plain};
 
 /// Every field of every `spec`.
-pub(super) const FIELDS: [(&str, &str, Field); 66] = [
+pub(super) const FIELDS: [(&str, &str, Field); 68] = [
     ("ClusterWebhookNetwork", "allowHttp", Plain),
     ("ClusterWebhookNetwork", "allowedNamespaces.names[]", Reference),
     ("ClusterWebhookNetwork", "allowedNamespaces.selector.matchExpressions[].key", Reference),
@@ -45,6 +45,7 @@ pub(super) const FIELDS: [(&str, &str, Field); 66] = [
     ("ClusterWebhookNetwork", "limits.burst", Plain),
     ("ClusterWebhookNetwork", "limits.inFlight", Plain),
     ("ClusterWebhookNetwork", "limits.requestsPerSecond", Plain),
+    ("ClusterWebhookNetwork", "networkId", Plain),
     ("ClusterWebhookNetwork", "resyncInterval", Plain),
     ("ClusterWebhookNetwork", "timeout", Plain),
     ("WebhookEndpoint", "deletionPolicy", Plain),
@@ -80,6 +81,7 @@ pub(super) const FIELDS: [(&str, &str, Field); 66] = [
     ("WebhookNetwork", "limits.burst", Plain),
     ("WebhookNetwork", "limits.inFlight", Plain),
     ("WebhookNetwork", "limits.requestsPerSecond", Plain),
+    ("WebhookNetwork", "networkId", Plain),
     ("WebhookNetwork", "resyncInterval", Plain),
     ("WebhookNetwork", "timeout", Plain),
     // Fields that do not exist, and that somebody may expect to be obeyed.

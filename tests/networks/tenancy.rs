@@ -192,7 +192,7 @@ async fn a_network_in_use_does_not_vanish_under_its_endpoints() {
 
     delete(&networks, &name).await;
     let told = world.cluster_network("net", "Ready", "False", "InUse").await;
-    assert_eq!(told, "1 WebhookEndpoints still use this network: delete them, and this goes on by itself");
+    assert!(told.starts_with("1 WebhookEndpoints still use this network: they go on with it"), "{told}");
 
     // It serves those it has, and takes no new ones.
     world.change("user", json!({ "spec": { "enabledEvents": ["asset.connectivity"] } })).await;

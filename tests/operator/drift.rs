@@ -27,7 +27,7 @@ async fn an_endpoint_that_was_deleted_remotely_is_created_again() {
     assert_eq!(world.endpoints().len(), 1);
     let ledger = world.simulator.ledger();
     assert_eq!((ledger.count(Operation::Create), ledger.count(Operation::Delete)), (2, 0));
-    assert_eq!(ledger.count(Operation::Get), 1, "a list alone is not believed");
+    assert_eq!(ledger.count(Operation::Get), 2, "a list alone is not believed");
 
     let told = world.kubectl_says(&["get", "events", "--no-headers"]);
     assert!(

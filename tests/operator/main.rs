@@ -12,6 +12,8 @@
     reason = "a test reads as a story, stops at what it does not expect, and says what it saw"
 )]
 
+mod absence;
+mod another_network;
 mod answers;
 mod awkward;
 mod bounded;

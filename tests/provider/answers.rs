@@ -108,6 +108,17 @@ async fn classes_every_status_once() {
     }
 }
 
+/// The API answers in JSON: a page for people is a gateway's, which knows nothing of the endpoint.
+#[tokio::test]
+async fn case_03_a_page_that_says_404_tells_nothing_of_an_endpoint() {
+    use ErrorClass::{NotFound, Permanent, Retry};
+
+    let api = Server::always(404, "<html><body>404 Not Found</body></html>").await;
+    let errors = errors(&client(&api)).await;
+    assert_eq!(errors.clone().map(|error| error.class()), [Permanent, Retry, NotFound, NotFound, Permanent]);
+    assert!(errors.iter().all(|error| error.reason() == "NotFound"));
+}
+
 #[tokio::test]
 async fn a_message_says_what_failed_and_what_to_do() {
     let api = Server::always(422, r#"{"message": "url must be https"}"#).await;

@@ -1,9 +1,8 @@
 //! Which network it is that a list shows.
 
-use super::fixtures::{at, begin_list, endpoint, entry, holding, network, resource};
+use super::fixtures::{URL, at, attempt, begin_list, endpoint, entry, holding, network, resource};
 use crate::index::{Claim, Entry, Index, Kept, Origin, Resource, Seen};
 use crate::planning::Identity::{self, Changed, Confirmed, Unconfirmed, Untold};
-use crate::planning::Presence;
 use crate::provider::{Endpoint, NetworkId};
 use crate::resources::NetworkConfirmation;
 
@@ -158,6 +157,12 @@ fn a_network_in_which_nobody_has_anything_is_what_it_shows() {
     assert_eq!(early.identity(&network("a")), Confirmed);
     assert!(early.note_all_seen().is_empty());
 
+    let attempting = || Resource { attempt: Some(attempt("a", URL)), ..resource("a", 1) };
+    let mut refused = index([attempting()], Claim::default(), "new");
+    assert_eq!(list(&mut refused, vec![]), Confirmed, "nothing was ever seen of it");
+    let mut unanswered = index([attempting()], recalled("old", None), "new");
+    assert_eq!(list(&mut unanswered, vec![]), Unconfirmed, "in the known one, something may have been made");
+
     let mut emptied = index([resource("a", 1)], recalled("old", None), "new");
     assert_eq!(list(&mut emptied, vec![]), Confirmed);
     assert!(!answered(&mut emptied, Some("n_2")), "and known to be another one");
@@ -182,16 +187,4 @@ fn case_11_the_answer_to_a_create_shows_which_network_it_is() {
     put(&mut index, recalled("old", None), "newer");
     assert!(!index.answered(&network("a"), earlier, Some(&"n_2".into())), "through the client before");
     assert_eq!(index.identity(&network("a")), Unconfirmed, "which says nothing of this one");
-}
-
-#[test]
-fn case_11_nothing_is_gone_while_it_is_not_certain_which_network_it_is() {
-    let mut index = index([holding("a", 1, "wh_1")], recalled("old", None), "new");
-    let through = index.incarnation(&network("a")).unwrap();
-    let presence = |index: &Index<()>| index.inventory(&network("a")).unwrap().presence(&"wh_1".into());
-    index.saw_missing(&network("a"), through, &"wh_1".into(), at(-100));
-    assert_eq!(list(&mut index, vec![]), Unconfirmed);
-    assert_eq!(presence(&index), Some(Presence::Missing { since: at(-100) }));
-    assert_eq!(list(&mut index, vec![of("wh_9", Some("n_1"))]), Confirmed);
-    assert_eq!(presence(&index), Some(Presence::Gone));
 }

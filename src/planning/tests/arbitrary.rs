@@ -123,7 +123,7 @@ fn recorded(made_up: &mut Unstructured<'_>) -> Result<Recorded> {
     recorded.seen = maybe(made_up, |made_up| {
         let Endpoint { url, enabled_events, .. } = seen(made_up)?;
         let requested_url = maybe(made_up, |made_up| Ok(one(made_up, &[URL, REWRITTEN])?.into()))?;
-        Ok(Seen { url, requested_url, enabled_events })
+        Ok(Box::new(Seen { url, requested_url, enabled_events }))
     })?;
     for _ in 0..made_up.int_in_range(0..=2)? {
         let role = one(made_up, &[Role::Current, Role::Next, Role::Retiring { until: at(50) }])?;

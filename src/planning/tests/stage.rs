@@ -37,6 +37,8 @@ pub(super) struct Stage {
     pub(super) fate: Fate,
     /// Whether Secrets can be written.
     pub(super) writable: bool,
+    /// What was neither found nor listed, and then, a moment later, not listed again.
+    missed: BTreeSet<EndpointId>,
     trace: String,
 }
 
@@ -49,7 +51,15 @@ impl Stage {
         });
         let network = seen.chain(given.observed.candidates.clone()).collect();
         let memory = Memory::default();
-        Self { given, memory, network, fate: Fate::Answered, writable: true, trace: String::new() }
+        Self {
+            given,
+            memory,
+            network,
+            fate: Fate::Answered,
+            writable: true,
+            missed: BTreeSet::new(),
+            trace: String::new(),
+        }
     }
 
     pub(super) fn trace(self) -> String {
@@ -268,7 +278,8 @@ impl Stage {
     fn see(&mut self, id: &EndpointId) {
         let found = self.network.iter().find(|endpoint| endpoint.id == *id).cloned();
         let since = self.given.now;
-        self.note(id, found.map_or(Presence::Missing { since }, Presence::Present));
+        let missing = if self.missed.remove(id) { Presence::Gone } else { Presence::Missing { since } };
+        self.note(id, found.map_or(missing, Presence::Present));
     }
 
     fn note(&mut self, id: &EndpointId, presence: Presence) {
@@ -288,7 +299,8 @@ impl Stage {
             let found = self.network.iter().find(|endpoint| endpoint.id == id).cloned();
             let missing = match observed.presence(&id) {
                 Some(Presence::Missing { since }) if self.given.now >= Timing::believed_from(*since) => {
-                    Presence::Gone
+                    self.missed.insert(id.clone());
+                    Presence::Unlisted
                 }
                 Some(known @ (Presence::Gone | Presence::Missing { .. })) => known.clone(),
                 Some(Presence::Present(_) | Presence::Unlisted) | None => Presence::Unlisted,
