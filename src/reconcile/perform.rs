@@ -41,8 +41,7 @@ impl Activation<'_> {
     }
 
     /// Tells what happened.
-    #[expect(clippy::unused_async, reason = "its callers need not know that nothing is waited for")]
-    pub(super) async fn publish(&self, kind: EventType, reason: &str, action: &'static str, note: String) {
+    pub(super) fn publish(&self, kind: EventType, reason: &str, action: &'static str, note: String) {
         let regarding = ObjectReference {
             api_version: Some(WebhookEndpoint::api_version(&()).into_owned()),
             kind: Some(WebhookEndpoint::kind(&()).into_owned()),

@@ -44,16 +44,16 @@ impl Activation<'_> {
     pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
         self.local(|local| local.memory.recording(attempt));
         self.change_metadata("record the create", self.with_marks(Some(attempt))).await?;
-        self.tell_why_again().await;
+        self.tell_why_again();
         Ok(())
     }
 
     /// Says why an endpoint is created although there was one.
-    async fn tell_why_again(&self) {
+    fn tell_why_again(&self) {
         let recorded = self.resource.recorded();
         if let Some(id) = recorded.current().filter(|id| self.last_seen(id) == Some(Presence::Gone)) {
             let note = format!("endpoint {id} was deleted remotely, and not by this operator");
-            self.publish(EventType::Warning, "DeletedRemotely", "RecordAttempt", note).await;
+            self.publish(EventType::Warning, "DeletedRemotely", "RecordAttempt", note);
         }
     }
 
@@ -114,7 +114,7 @@ impl Activation<'_> {
                 "endpoint {id} is kept, as deletionPolicy Retain asks, but the Secret with its signing secret is gone: \
                  restore it from a backup, or delete the endpoint from the network"
             );
-            self.publish(EventType::Warning, "RetainedWithoutSecret", "Release", note).await;
+            self.publish(EventType::Warning, "RetainedWithoutSecret", "Release", note);
         }
         if let Leftover::OfAttempt(attempt) = leftover {
             let note = format!(
@@ -123,7 +123,7 @@ impl Activation<'_> {
                  unmanaged; delete it from there if nobody uses it",
                 attempt.number, attempt.url, attempt.started_at
             );
-            self.publish(EventType::Warning, "CreateUnresolved", "Release", note).await;
+            self.publish(EventType::Warning, "CreateUnresolved", "Release", note);
         }
         let finalizers = self.other_finalizers().collect::<Vec<_>>();
         let body = Patch::Merge(self.guarded(json!({ "metadata": { "finalizers": finalizers } })));
@@ -161,7 +161,7 @@ impl Activation<'_> {
         let turned = turned_bad(&before.conditions, &after.conditions).cloned();
         self.change_status(merge_patch(before, &after)).await?;
         if let Some(condition) = turned {
-            self.publish(EventType::Warning, &condition.reason, "Reconcile", condition.message).await;
+            self.publish(EventType::Warning, &condition.reason, "Reconcile", condition.message);
         }
         Ok(())
     }

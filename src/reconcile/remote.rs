@@ -78,7 +78,7 @@ impl Activation<'_> {
                     self.local(|local| local.memory.refused());
                     return Err(error.into());
                 }
-                self.publish(EventType::Warning, error.reason(), "Create", error.to_string()).await;
+                self.publish(EventType::Warning, error.reason(), "Create", error.to_string());
                 self.lost_answer(error)
             }
         }
@@ -129,7 +129,7 @@ impl Activation<'_> {
                         "Reactivated"
                     }
                 };
-                self.publish(EventType::Normal, reason, "Patch", format!("updated endpoint {id}")).await;
+                self.publish(EventType::Normal, reason, "Patch", format!("updated endpoint {id}"));
                 Ok(())
             }
             Err(error) if error.class() == ErrorClass::NotFound => self.unless_missing(id, error).await,
@@ -212,7 +212,7 @@ impl Activation<'_> {
                 ),
             ),
         };
-        self.publish(EventType::Normal, reason, "Delete", note).await;
+        self.publish(EventType::Normal, reason, "Delete", note);
         if elsewhere {
             // The network's own status is written after a list.
             self.list().await?;

@@ -131,7 +131,7 @@ impl Activation<'_> {
                 });
                 let note =
                     format!("created endpoint {} and stored its secret in Secret {:?}", hand.id, shape.name);
-                self.publish(EventType::Normal, "Created", "Create", note).await;
+                self.publish(EventType::Normal, "Created", "Create", note);
                 Ok(())
             }
             Err(error) => self.refused(&shape.name, error, &[value]).await,
@@ -163,7 +163,7 @@ impl Activation<'_> {
             Ok(stored) => {
                 self.context.index().see_secret(stored.meta());
                 let note = format!("moved the secret from Secret {from:?} to Secret {:?}", shape.name);
-                self.publish(EventType::Normal, "SecretMoved", "MoveSecret", note).await;
+                self.publish(EventType::Normal, "SecretMoved", "MoveSecret", note);
                 Ok(())
             }
             Err(error) => self.refused(&shape.name, error, &[value]).await,
@@ -202,7 +202,7 @@ impl Activation<'_> {
         );
         let text = serde_json::to_string(&keys).unwrap_or_default();
         self.change_secret(&shape.name, json!({ "annotations": { TEMPLATE_ANNOTATION: text } })).await?;
-        self.publish(EventType::Warning, "Overruled", "SyncSecret", note).await;
+        self.publish(EventType::Warning, "Overruled", "SyncSecret", note);
         Ok(())
     }
 
@@ -283,7 +283,7 @@ impl Activation<'_> {
             Ok(stored) => {
                 self.context.index().see_secret(&stored.metadata);
                 let note = format!("Secret {name:?} is kept, as deletionPolicy Retain asks");
-                self.publish(EventType::Normal, "Retained", "Release", note).await;
+                self.publish(EventType::Normal, "Retained", "Release", note);
             }
             Err(error) if is_code(&error, 404) => {
                 self.context.index().drop_secret(&self.key.namespace, name);
