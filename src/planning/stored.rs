@@ -103,9 +103,13 @@ pub(super) fn as_declared(
         SecretData::Altered => return Some(Step::End(altered(name, secret.endpoint.as_ref()))),
     }
     if let At::Former(from) = at {
+        let copy = || Action::CopySecret { from: from.to_owned(), shape: desired.secret.clone() };
         return Some(match &observed.secret {
-            SecretState::Absent | SecretState::Held(_) => {
-                Step::Act(Action::CopySecret { from: from.to_owned(), shape: desired.secret.clone() })
+            SecretState::Absent => Step::Act(copy()),
+            SecretState::Held(declared) => {
+                let way = make_way(observed, secret.endpoint.as_ref());
+                let free = way.unwrap_or_else(|| Step::Act(copy()));
+                unless_needed(observed, secret, &observed.secret_name, declared, free, now)
             }
             SecretState::Foreign => Step::End(not_ours(desired)),
             SecretState::Ownerless(found) | SecretState::OfFormerResource(found) => {
@@ -114,7 +118,8 @@ pub(super) fn as_declared(
         });
     }
     if let Some((name, former)) = observed.former_secrets.iter().next() {
-        return Some(given_up(observed, secret, name, former, now));
+        let free = Step::Act(Action::DeleteSecret { name: name.clone() });
+        return Some(unless_needed(observed, secret, name, former, free, now));
     }
     if secret.labels == desired.secret.labels && secret.annotations == desired.secret.annotations {
         return None;
@@ -130,17 +135,19 @@ pub(super) fn as_declared(
     }
 }
 
-/// What becomes of a Secret under a former name. It may be the only one that holds the secret of a live endpoint.
-fn given_up(
+/// Gives up what another Secret of this resource holds, by this step, unless it is the secret of another endpoint that
+/// is there: it may be the only copy.
+fn unless_needed(
     observed: &Observed,
     secret: &HeldSecret,
     name: &str,
-    former: &HeldSecret,
+    other: &HeldSecret,
+    step: Step,
     now: Timestamp,
 ) -> Step {
-    let other = former.endpoint.as_ref().filter(|id| secret.endpoint.as_ref() != Some(id));
-    match other.map(|id| (id, look(observed, id, now))) {
-        None | Some((_, Look::Gone)) => Step::Act(Action::DeleteSecret { name: name.to_owned() }),
+    let endpoint = other.endpoint.as_ref().filter(|id| secret.endpoint.as_ref() != Some(id));
+    match endpoint.map(|id| (id, look(observed, id, now))) {
+        None | Some((_, Look::Gone)) => step,
         Some((_, Look::Step(step))) => *step,
         Some((id, Look::Seen(_))) => Step::End(two_endpoints(id, name)),
     }
@@ -199,7 +206,8 @@ fn two_endpoints(id: &EndpointId, name: &str) -> Outcome {
     Outcome::stalled(
         Reason::CreateUncertain,
         format!(
-            "Secret {name:?} of this resource holds the signing secret of endpoint {id}, which is there beside the one              of the declared Secret: delete from the network the one that nobody uses, and this goes on by itself"
+            "Secret {name:?} of this resource holds the signing secret of endpoint {id}, which is there beside the one \
+             that counts: delete from the network the one that nobody uses, and this goes on by itself"
         ),
     )
 }

@@ -224,6 +224,11 @@ fn the_secret_follows_its_declaration() {
             "Stalled: CreateUncertain",
         ),
         (
+            "nor is one overwritten whose endpoint is there",
+            ready().former("old", holding("wh_2", 2)).sees(endpoint("wh_2", 0)),
+            "Stalled: CreateUncertain",
+        ),
+        (
             "one whose endpoint is gone counts less than one whose endpoint is there",
             ready()
                 .secret(holding("wh_2", 2))
