@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 use simulator::EndpointId;
 use testkit::condition;
@@ -65,7 +65,7 @@ impl Fleet {
         let message = testkit::message(resource, "Ready");
         let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let named = words.filter(|word| word.starts_with("wh_") || word.starts_with("we_"));
-        let resources = self.resources.list(&Default::default()).await.expect("resources can be listed");
+        let resources = self.resources.list(&ListParams::default()).await.expect("resources can be listed");
         let used = resources.items.iter().filter_map(|resource| resource.status.as_ref()?.endpoint.as_ref());
         let used = used.map(|endpoint| endpoint.id.as_str()).collect::<Vec<_>>();
         let mut deleted = false;

@@ -6,7 +6,10 @@ use http::StatusCode;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
-use simulator::{FaultKind, Hold, Lag, Operation, Point, RetryAfter};
+use simulator::{
+    CreateStatus, DeleteStatus, DeletedCursor, FaultKind, Habits, Hold, Lag, ListOrder, Operation, Point,
+    RetryAfter, UrlForm,
+};
 
 use crate::manifest::{KEYS, Pairs};
 
@@ -76,7 +79,22 @@ pub enum Trouble {
     Crash,
     /// Somebody makes an endpoint that nobody declares.
     Stranger,
+    /// The API takes to another habit.
+    Habit(fn(&mut Habits)),
 }
+
+/// What the API may take to, or leave, where its page is silent. That is no trouble, and stays.
+const HABITS: [fn(&mut Habits); 9] = [
+    |habits| habits.create_status = CreateStatus::Ok,
+    |habits| habits.create_status = CreateStatus::Created,
+    |habits| habits.delete_status = DeleteStatus::Ok,
+    |habits| habits.delete_status = DeleteStatus::NoContent,
+    |habits| habits.list_order = ListOrder::OldestFirst,
+    |habits| habits.list_order = ListOrder::NewestFirst,
+    |habits| habits.list_order = ListOrder::Shuffled(7),
+    |habits| habits.deleted_cursor = DeletedCursor::Refuse,
+    |habits| habits.url_form = UrlForm::Normalised,
+];
 
 /// Calls to Kubernetes.
 #[derive(Clone, Copy, Debug)]
@@ -150,14 +168,15 @@ impl Trouble {
             82..85 => Self::RevokeTokens,
             85..88 => Self::RenewCredentials,
             88..92 => Self::Restart,
-            92..97 => Self::Crash,
-            _ => Self::Stranger,
+            92..96 => Self::Crash,
+            96 => Self::Stranger,
+            _ => Self::Habit(one_of(rng, HABITS)),
         }
     }
 }
 
-fn one_of<T: Clone, const N: usize>(rng: &mut StdRng, these: [T; N]) -> T {
-    these.choose(rng).expect("there are some").clone()
+fn one_of<T: Clone>(rng: &mut StdRng, these: impl AsRef<[T]>) -> T {
+    these.as_ref().choose(rng).expect("there are some").clone()
 }
 
 fn events(rng: &mut StdRng) -> Vec<&'static str> {

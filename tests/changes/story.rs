@@ -30,6 +30,13 @@ const SHOWN: usize = 40;
 /// How much of a line of a log is shown.
 const WIDTH: usize = 400;
 
+/// Whether what differs may yet come to be as declared.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Patience {
+    Left,
+    Over,
+}
+
 /// A run.
 pub struct Story {
     seed: u64,
@@ -94,7 +101,8 @@ impl Story {
         let mut well = 0;
         loop {
             let differences = differences(&self.world, &self.fleet).await;
-            self.check(&differences, began);
+            let patience = if began.elapsed() > SETTLING { Patience::Over } else { Patience::Left };
+            self.check(&differences, patience);
             well = if differences.is_empty() { well + 1 } else { 0 };
             if well > LATER {
                 break;
@@ -112,11 +120,11 @@ impl Story {
         eprintln!("all is as declared after {:.1?}; {} endpoints live", began.elapsed(), self.fleet.living());
     }
 
-    /// Fails the test when something is that must never be, or when it takes too long until all is well.
-    fn check(&self, differences: &[Line], began: Instant) {
+    /// Fails the test when something is that must never be, or that must not be any more.
+    fn check(&self, differences: &[Line], patience: Patience) {
         let violations = self.fleet.witness.violations();
         let deleted = wrongly_deleted(&self.world.simulator, &self.fleet);
-        let too_long = !differences.is_empty() && began.elapsed() > SETTLING;
+        let too_long = !differences.is_empty() && patience == Patience::Over;
         if violations.is_empty() && deleted.is_empty() && !too_long {
             return;
         }
@@ -206,6 +214,6 @@ impl Story {
 
     /// Checks for the last time.
     pub async fn end(self) {
-        self.check(&differences(&self.world, &self.fleet).await, Instant::now() - 2 * SETTLING);
+        self.check(&differences(&self.world, &self.fleet).await, Patience::Over);
     }
 }

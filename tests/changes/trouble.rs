@@ -84,6 +84,7 @@ impl Troubles {
                 world.operator().kill();
                 self.start_again(world);
             }
+            Trouble::Habit(habit) => simulator.set_habits(habit),
             Trouble::Stranger => {
                 self.strangers += 1;
                 let url = format!("https://hooks.example.com/strangers/{}", self.strangers);

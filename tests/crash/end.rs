@@ -91,9 +91,11 @@ fn secret_line(scene: &Scene, secret: &Secret, live: &[Endpoint]) -> String {
     let is_live = live.iter().any(|endpoint| endpoint.id.as_str() == id);
     let (truth, live) =
         (if is_true { "the true" } else { "a wrong" }, if is_live { "a live" } else { "a gone" });
-    let labels = secret.labels().iter().filter(|(key, _)| *key != "app.kubernetes.io/managed-by");
-    let labels = labels.map(|(key, value)| format!(", {key}={value}")).collect::<String>();
-    format!("secret {name}: {truth} secret of {live} endpoint{labels}")
+    let mut line = format!("secret {name}: {truth} secret of {live} endpoint");
+    for (key, value) in secret.labels().iter().filter(|(key, _)| *key != "app.kubernetes.io/managed-by") {
+        let _ = write!(line, ", {key}={value}");
+    }
+    line
 }
 
 fn endpoint_line(endpoint: &Endpoint, resources: &[WebhookEndpoint]) -> String {
@@ -115,10 +117,16 @@ fn endpoint_line(endpoint: &Endpoint, resources: &[WebhookEndpoint]) -> String {
 /// When it does not come to stand so; the text says how it stands instead.
 pub async fn come_to(scene: &Scene, wanted: &[String], looks: usize) -> Result<(), String> {
     let deadline = Instant::now() + SOON;
+    let ends_unlisted = wanted.iter().any(|line| line == GONE);
+    if ends_unlisted {
+        // No call follows that would tell of it.
+        let api = Api::<ClusterWebhookNetwork>::all(scene.world.client.clone());
+        scene.world.until_gone(api, &scene.world.namespace).await;
+    }
     loop {
         let seen = scene.calls();
         let stands = stands(scene).await;
-        if stands == wanted && (lists(scene) >= looks || wanted.iter().any(|line| line == GONE)) {
+        if stands == wanted && (ends_unlisted || lists(scene) >= looks) {
             return Ok(());
         }
         let left = deadline.saturating_duration_since(Instant::now());

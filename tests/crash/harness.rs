@@ -15,8 +15,8 @@ const THREADS: usize = 24;
 const WHOLE: usize = 336;
 
 /// How the names of tests begin.
-const MATRICES: [&str; 9] =
-    ["clock/", "denial/", "faults/", "lag/", "learn/", "network/", "pairs/", "single/", "views/"];
+const MATRICES: [&str; 10] =
+    ["clock/", "denial/", "faults/", "lag/", "lagging/", "learn/", "network/", "pairs/", "single/", "views/"];
 
 static TURNS: Semaphore = Semaphore::const_new(WHOLE);
 static RUNTIME: LazyLock<Runtime> =

@@ -2,6 +2,8 @@
 
 mod seldom;
 
+pub use seldom::LAGGING;
+
 use futures::future::BoxFuture;
 use interposer::Call;
 use serde_json::{Value, json};
@@ -43,9 +45,9 @@ pub struct Scenario {
 pub enum Toll {
     /// Each secret that is lost with the operator costs one of both.
     PerSecret,
-    /// What is created is deleted again, at the most once; after a crash the operator may see before that it would
-    /// be for nothing.
-    AtMostOnce,
+    /// Or less: what is created is deleted again, and after a crash the operator may see before that it would be for
+    /// nothing.
+    AtMost,
 }
 
 /// The scenarios that all matrices go through.
