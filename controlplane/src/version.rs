@@ -17,6 +17,11 @@ pub const ETCD_VERSION: &str = "3.6.16";
 /// A new release also changes `oidc/go.mod`.
 pub const OIDC_VERSION: &str = "3.52.0";
 
+/// The release of kstatus that tests ask for a resource's health, without the leading `v`.
+///
+/// A new release also changes `kstatus/go.mod`.
+pub const KSTATUS_VERSION: &str = "0.37.2";
+
 /// Something that is released, built and cached as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Product {
@@ -26,6 +31,8 @@ pub enum Product {
     Etcd,
     /// An OAuth server.
     Oidc,
+    /// What Flux reads a resource's health with.
+    Kstatus,
 }
 
 impl Product {
@@ -39,6 +46,7 @@ impl Product {
             Self::Kubernetes => "kubernetes",
             Self::Etcd => "etcd",
             Self::Oidc => "oidc",
+            Self::Kstatus => "kstatus",
         }
     }
 
@@ -49,6 +57,7 @@ impl Product {
             Self::Kubernetes => KUBERNETES_VERSION,
             Self::Etcd => ETCD_VERSION,
             Self::Oidc => OIDC_VERSION,
+            Self::Kstatus => KSTATUS_VERSION,
         }
     }
 }
@@ -70,9 +79,11 @@ pub enum Binary {
     KubeControllerManager,
     /// `kubectl`
     Kubectl,
-    /// The example server of `github.com/zitadel/oidc`, which issues tokens to the client `sid1` with the secret
-    /// `verysecret`.
+    /// The example server of `github.com/zitadel/oidc` (Apache-2.0), which issues tokens to the client `sid1` with the
+    /// secret `verysecret`.
     OidcServer,
+    /// `sigs.k8s.io/cli-utils/pkg/kstatus` (Apache-2.0) as a program, which reads objects and tells their health.
+    Kstatus,
 }
 
 impl Binary {
@@ -88,6 +99,7 @@ impl Binary {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::OidcServer => "oidc-server",
+            Self::Kstatus => "kstatus",
         }
     }
 
@@ -97,6 +109,7 @@ impl Binary {
         match self {
             Self::Etcd => Product::Etcd,
             Self::OidcServer => Product::Oidc,
+            Self::Kstatus => Product::Kstatus,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => Product::Kubernetes,
         }
     }

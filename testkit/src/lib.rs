@@ -13,6 +13,7 @@
 pub mod audit;
 mod conditions;
 mod expect;
+mod kstatus;
 mod networks;
 mod object;
 mod oidc;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use conditions::{Conditioned, condition, has_condition, message};
 pub use expect::{endpoint_id, texts};
+pub use kstatus::{Health, Kstatus, kstatus};
 pub use object::{Object, delete, patch};
 pub use oidc::OidcServer;
 pub use operator::{Operator, OperatorOptions, Usage};

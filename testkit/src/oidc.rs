@@ -4,8 +4,10 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use controlplane::binaries::{Sources, ensure_oidc_server};
-use controlplane::{Stop, bound_command};
+use controlplane::bound_command;
+use controlplane::version::Binary;
+
+use crate::plane::program;
 
 /// How long it may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -24,11 +26,10 @@ impl OidcServer {
     /// Builds it if need be, and starts it at a free port.
     #[must_use]
     pub fn start() -> Self {
-        let sources = Sources::from_env().expect("a place for the cache");
-        let program = ensure_oidc_server(&sources, &Stop::new()).unwrap_or_else(|error| panic!("{error}"));
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
         let port = port.expect("a free port").port();
-        let mut command = bound_command(program).expect("the control plane's program is there");
+        let mut command =
+            bound_command(program(Binary::OidcServer)).expect("the control plane's program is there");
         command
             .env("PORT", port.to_string())
             .stdin(Stdio::null())

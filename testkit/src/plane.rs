@@ -1,9 +1,11 @@
 //! The control plane of the run, and clients for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use controlplane::ControlPlane;
+use controlplane::binaries::{Sources, ensure_one};
+use controlplane::version::Binary;
+use controlplane::{ControlPlane, Stop};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
@@ -28,6 +30,12 @@ pub fn service_account_kubeconfig() -> Value {
     let plane = control_plane();
     let token = kubectl(plane, &service_account::TOKEN_REQUEST);
     service_account::kubeconfig(plane, token.trim()).expect("the CA can be read")
+}
+
+/// A program that nobody here wrote, which is built on first use.
+pub(crate) fn program(binary: Binary) -> PathBuf {
+    let sources = Sources::from_env().expect("a place for the cache");
+    ensure_one(&sources, binary, &Stop::new()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What kubectl prints, with all rights.

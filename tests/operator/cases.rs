@@ -93,18 +93,6 @@ async fn case_13_the_reconcile_annotation_asks_for_a_fresh_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_14_a_resource_that_no_operator_has_seen_is_in_progress() {
-    let world = World::without_operator("unseen").await;
-    let resource = world.endpoint("hook", json!({})).await;
-    let observed = |status: Option<i64>| assert_eq!(status, Some(-1), "kstatus reads that as in progress");
-    observed(resource.status.and_then(|status| status.observed_generation));
-    world.add_network(json!({})).await;
-    let networks = world.cluster_api::<ClusterWebhookNetwork>();
-    let network = networks.get(&world.namespace).await.expect("the network");
-    observed(network.status.and_then(|status| status.observed_generation));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn case_19_a_rate_limit_that_looks_like_a_missing_right_is_a_rate_limit() {
     let world = World::without_network("secondary-limit").await;
     let limit = FaultKind::Answer {

@@ -43,12 +43,12 @@ async fn a_manifest_becomes_an_endpoint_and_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kubectl_and_kstatus_understand_the_conditions() {
+async fn kubectl_understands_the_conditions() {
     let world = World::new("conditions").await;
     world.endpoint("charge-events", json!({})).await;
     world.kubectl_says(&["wait", "--for=condition=Ready", "--timeout=60s", "whe/charge-events"]);
 
-    // kstatus: abnormal conditions are absent while all is well, and the generation is the latest.
+    // Abnormal conditions are absent while all is well, and the generation is the latest.
     let resource = world.ready("charge-events").await;
     for kind in ["Reconciling", "Stalled"] {
         assert_eq!(condition(&resource, kind), None, "{kind}");

@@ -1,42 +1,16 @@
 //! What tools read from the conditions, and what it takes to tell it.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::json;
-use simulator::Operation;
+use simulator::{Fault, FaultKind, Operation};
 use testkit::audit::Mark;
-use testkit::{Conditioned, World, condition, endpoint_id, eventually, message};
-use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
+use testkit::{Conditioned, Health, Kstatus, World, condition, endpoint_id, eventually, kstatus, message};
+use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint, WebhookNetwork};
 
-/// What kstatus makes of a resource, by the rules that its page gives for a custom resource
-/// (<https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Health {
-    InProgress,
-    Failed,
-    Current,
-    Terminating,
-}
-
-fn health(resource: &impl Conditioned, observed_generation: Option<i64>) -> Health {
-    let meta = resource.meta();
-    let is = |kind, status| condition(resource, kind).is_some_and(|found: &Condition| found.status == status);
-    match () {
-        () if meta.deletion_timestamp.is_some() => Health::Terminating,
-        () if observed_generation.is_some_and(|seen| Some(seen) != meta.generation) => Health::InProgress,
-        () if is("Reconciling", "True") => Health::InProgress,
-        () if is("Stalled", "True") => Health::Failed,
-        () if is("Ready", "False") || is("Ready", "Unknown") => Health::InProgress,
-        () => Health::Current,
-    }
-}
-
-fn health_of(resource: &WebhookEndpoint) -> Health {
-    health(resource, resource.status.as_ref().and_then(|status| status.observed_generation))
-}
-
-fn network_health(network: &ClusterWebhookNetwork) -> Health {
-    health(network, network.status.as_ref().and_then(|status| status.observed_generation))
+#[track_caller]
+fn assert_health<K: Conditioned>(resource: &K, health: Health) {
+    let Kstatus { status, message } = kstatus(resource);
+    assert_eq!(status, health, "{message}: {:?}", resource.conditions());
 }
 
 /// How many times a resource's status was written since.
@@ -49,40 +23,68 @@ fn status_writes(world: &World, mark: Mark, name: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_14_it_is_in_progress_until_it_is_ready_and_never_failed_by_what_comes_later() {
-    let mut world = World::without_operator("health").await;
+async fn case_14_what_no_operator_has_seen_is_in_progress() {
+    let world = World::without_operator("unseen").await;
+    world.add_network(json!({})).await;
+    world.add_namespaced_network().await;
+    world.endpoint("hook", json!({})).await;
+    let network = world.cluster_api::<ClusterWebhookNetwork>().get(&world.namespace).await;
+    assert_health(&network.expect("the network"), Health::InProgress);
+    let network = world.api::<WebhookNetwork>().get("default").await;
+    assert_health(&network.expect("the network"), Health::InProgress);
+    let resource = world.api::<WebhookEndpoint>().get("hook").await;
+    assert_health(&resource.expect("it exists"), Health::InProgress);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_12_case_14_it_is_in_progress_until_it_is_ready_and_never_failed_by_what_comes_later() {
+    let world = World::without_network("health").await;
     world.endpoint_of("net", "hook", json!({})).await;
-    let resource = world.api::<WebhookEndpoint>().get("hook").await.expect("it exists");
-    assert_eq!(health_of(&resource), Health::InProgress, "no operator has seen it");
-    world.start_operator();
     let resource = world.condition("hook", "Reconciling", "True", "NetworkNotFound").await;
-    assert_eq!(health_of(&resource), Health::InProgress);
+    assert_health(&resource, Health::InProgress);
 
     world.add_cluster_network("net", json!({ "allowedNamespaces": { "names": [] } })).await;
     let networks = world.cluster_api::<ClusterWebhookNetwork>();
     let name = world.named("net");
     let network =
         world.condition_in(networks.clone(), &name, "Reconciling", "True", "CredentialsNotFound").await;
-    assert_eq!(network_health(&network), Health::InProgress);
+    assert_health(&network, Health::InProgress);
     let resource = world.condition("hook", "Reconciling", "True", "NetworkNotReady").await;
-    assert_eq!(health_of(&resource), Health::InProgress);
+    assert_health(&resource, Health::InProgress);
 
     let values = json!({ "clientId": "client-id", "clientSecret": "client-secret" });
     world.store_credentials("net", values).await;
     let network = world.condition_in(networks, &name, "Ready", "True", "Available").await;
-    assert_eq!(network_health(&network), Health::Current);
+    assert_health(&network, Health::Current);
     let resource = world.condition("hook", "Reconciling", "True", "NamespaceNotAllowed").await;
-    assert_eq!(health_of(&resource), Health::InProgress);
+    assert_health(&resource, Health::InProgress);
 
     world.patch_cluster_network("net", json!({ "spec": { "allowedNamespaces": null } })).await;
-    assert_eq!(health_of(&world.ready("hook").await), Health::Current);
+    assert_health(&world.ready("hook").await, Health::Current);
     let changed = world.change("hook", json!({ "spec": { "enabledEvents": ["asset.connectivity"] } })).await;
-    assert_eq!(
-        health_of(&changed),
-        Health::InProgress,
-        "Ready of the former generation says nothing of this one"
-    );
-    assert_eq!(health_of(&world.ready("hook").await), Health::Current);
+    assert_health(&changed, Health::InProgress);
+    assert_health(&world.ready("hook").await, Health::Current);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_api_refuses_has_failed_until_it_is_changed_and_what_is_deleted_is_terminating() {
+    let world = World::new("failed").await;
+    let refusal = Fault::on(Operation::Create, FaultKind::status(422, "{}")).until_cleared();
+    let refusal = world.simulator.inject(refusal);
+    world.endpoint("hook", json!({})).await;
+    assert_health(&world.condition("hook", "Stalled", "True", "Refused").await, Health::Failed);
+    world.simulator.clear_fault(refusal);
+    let changed = world.change("hook", json!({ "spec": { "enabledEvents": ["asset.connectivity"] } })).await;
+    assert_health(&changed, Health::InProgress);
+    assert_health(&world.ready("hook").await, Health::Current);
+
+    world.simulator.suspend().await.expect("the simulator runs");
+    world.ask_to_delete("hook").await;
+    let resource =
+        world.api::<WebhookEndpoint>().get("hook").await.expect("its endpoint can't be deleted yet");
+    assert_health(&resource, Health::Terminating);
+    world.simulator.resume().await.expect("the port is free");
+    world.until_deleted("hook").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,20 +93,20 @@ async fn a_paused_resource_is_ready_as_long_as_it_is_as_declared() {
     let id = endpoint_id(&world.ready_endpoint("hook", json!({})).await);
     world.change("hook", json!({ "spec": { "paused": true } })).await;
     let resource = world.condition("hook", "Synced", "False", "Paused").await;
-    assert_eq!(health_of(&resource), Health::Current, "{:?}", resource.status);
+    assert_health(&resource, Health::Current);
     let labelled = json!({ "metadata": { "annotations": { "webhookoperator.dev/reconcile": "1" } } });
     world.change("hook", labelled).await;
     world.lists(2).await;
     let resource = world.ready("hook").await;
-    assert_eq!(health_of(&resource), Health::Current);
+    assert_health(&resource, Health::Current);
 
     let edit = |status: &str| world.simulator.edit(&id, |endpoint| endpoint.status = status.to_owned());
     edit("inactive");
     let resource = world.condition("hook", "Ready", "False", "Paused").await;
-    assert_eq!(health_of(&resource), Health::InProgress);
+    assert_health(&resource, Health::InProgress);
     edit("active");
     let resource = world.ready("hook").await;
-    assert_eq!(health_of(&resource), Health::Current);
+    assert_health(&resource, Health::Current);
     assert_eq!(world.simulator.ledger().writes(), 1);
 
     world.change("hook", json!({ "spec": { "status": "inactive" } })).await;
@@ -123,14 +125,16 @@ async fn an_outage_is_told_once_by_the_network_and_by_those_that_wait() {
     world.lists(1).await;
     let mark = Mark::now();
     world.simulator.suspend().await.expect("the simulator runs");
-    world.network_condition("Ready", "False", "Unreachable").await;
+    assert_health(&world.network_condition("Ready", "False", "Unreachable").await, Health::InProgress);
     world.endpoint("later", json!({})).await;
-    world.condition("later", "Ready", "False", "ProviderError").await;
+    let later = world.condition("later", "Ready", "False", "ProviderError").await;
+    assert_health(&later, Health::InProgress);
 
     // Also after a start.
     assert!(world.operator().stop(), "it stops with success");
     world.start_operator();
-    world.condition("later", "Ready", "False", "NetworkNotReady").await;
+    let later = world.condition("later", "Ready", "False", "NetworkNotReady").await;
+    assert_health(&later, Health::InProgress);
     let since_start = Mark::now();
     eventually("several lists that fail", async || {
         (world.operator().log().matches("can't list the network").count() >= 4).then_some(())
@@ -138,6 +142,7 @@ async fn an_outage_is_told_once_by_the_network_and_by_those_that_wait() {
     .await;
     assert_eq!(status_writes(&world, since_start, "later"), 0, "it is said already");
     for resource in &ready {
+        assert_health(resource, Health::Current);
         let name = resource.metadata.name.as_deref().expect("a name");
         assert_eq!(world.ready(name).await.metadata.resource_version, resource.metadata.resource_version);
     }
@@ -157,11 +162,11 @@ async fn an_outage_is_told_once_by_the_network_and_by_those_that_wait() {
 async fn a_drift_that_can_not_be_corrected_is_not_ready() {
     let world = World::new("uncorrected").await;
     let id = endpoint_id(&world.ready_endpoint("hook", json!({})).await);
-    let refusal = simulator::FaultKind::status(503, "{}");
-    let fault = simulator::Fault::on(Operation::Patch, refusal).until_cleared();
+    let fault = Fault::on(Operation::Patch, FaultKind::status(503, "{}")).until_cleared();
     let fault = world.simulator.inject(fault);
     world.simulator.edit(&id, |endpoint| endpoint.enabled_events = vec!["asset.connectivity".to_owned()]);
-    world.condition("hook", "Ready", "False", "ProviderError").await;
+    let resource = world.condition("hook", "Ready", "False", "ProviderError").await;
+    assert_health(&resource, Health::InProgress);
     world.simulator.clear_fault(fault);
     world.ready("hook").await;
 }
@@ -182,7 +187,7 @@ async fn what_has_no_effect_yet_is_told_and_the_resource_is_ready_all_the_same()
             .is_some_and(|found| message(found, "Ready").contains("webhookoperator.dev/rotate has no effect"))
     };
     let resource = world.until("hook", "told", says).await.expect("it exists");
-    assert_eq!(health_of(&resource), Health::Current);
+    assert_health(&resource, Health::Current);
     assert_eq!(world.simulator.ledger().writes(), 1);
 }
 

@@ -99,7 +99,7 @@ pub(super) fn fetch(
         match binary.product() {
             Product::Kubernetes => client.kubernetes(&sources.kubernetes_releases, platform, *binary, out)?,
             Product::Etcd => client.etcd(&sources.etcd_releases, platform, out)?,
-            Product::Oidc => return Err(DownloadError::Unpublished),
+            Product::Oidc | Product::Kstatus => return Err(DownloadError::Unpublished),
         }
     }
     Ok(())

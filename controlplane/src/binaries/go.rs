@@ -1,4 +1,4 @@
-//! Builds executables from the public Go modules that `kubernetes/`, `etcd/` and `oidc/` pin.
+//! Builds executables from the public Go modules that `kubernetes/`, `etcd/`, `oidc/` and `kstatus/` pin.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};
@@ -84,7 +84,7 @@ fn tethered(sources: &Sources) -> Command {
 fn linker_flags(product: Product) -> String {
     let strip = "-s -w";
     match product {
-        Product::Etcd | Product::Oidc => strip.to_owned(),
+        Product::Etcd | Product::Oidc | Product::Kstatus => strip.to_owned(),
         Product::Kubernetes => {
             let version = product.version();
             let mut parts = version.split('.');
@@ -99,12 +99,12 @@ fn linker_flags(product: Product) -> String {
 }
 
 fn packages(product: Product, binaries: &[Binary], out: &Path) -> Vec<OsString> {
+    let one =
+        |binary: Binary, package: &str| vec!["-o".into(), out.join(binary.name()).into(), package.into()];
     match product {
-        Product::Etcd => vec!["-o".into(), out.join(Binary::Etcd.name()).into(), ".".into()],
-        Product::Oidc => {
-            let package = "github.com/zitadel/oidc/v3/example/server";
-            vec!["-o".into(), out.join(Binary::OidcServer.name()).into(), package.into()]
-        }
+        Product::Etcd => one(Binary::Etcd, "."),
+        Product::Kstatus => one(Binary::Kstatus, "."),
+        Product::Oidc => one(Binary::OidcServer, "github.com/zitadel/oidc/v3/example/server"),
         Product::Kubernetes => {
             // With the trailing slash, go takes it for a folder.
             let mut arguments = vec!["-o".into(), out.join("").into()];

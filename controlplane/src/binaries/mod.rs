@@ -26,7 +26,7 @@ pub struct Sources {
     pub assets: Option<PathBuf>,
     /// The folder that keeps what was built or downloaded.
     pub cache: PathBuf,
-    /// The folder that holds the Go modules `kubernetes/`, `etcd/` and `oidc/`.
+    /// The folder that holds the Go modules `kubernetes/`, `etcd/`, `oidc/` and `kstatus/`.
     pub go_modules: PathBuf,
     /// The `go` command.
     pub go: OsString,
@@ -151,16 +151,16 @@ pub enum BinariesError {
 pub fn find(sources: &Sources) -> BTreeMap<Binary, PathBuf> {
     let mut found = BTreeMap::new();
     for binary in Binary::ALL {
-        let path = sources
-            .assets
-            .as_deref()
-            .and_then(|folder| assets::find(folder, binary))
-            .or_else(|| cache::find(&sources.cache, binary));
-        if let Some(path) = path {
+        if let Some(path) = find_one(sources, binary) {
             found.insert(binary, path);
         }
     }
     found
+}
+
+fn find_one(sources: &Sources, binary: Binary) -> Option<PathBuf> {
+    let assets = sources.assets.as_deref().and_then(|folder| assets::find(folder, binary));
+    assets.or_else(|| cache::find(&sources.cache, binary))
 }
 
 /// Makes sure that every executable is there, and says where.
@@ -184,17 +184,16 @@ pub fn ensure(sources: &Sources, stop: &Stop) -> Result<Binaries, BinariesError>
     Binaries::complete(found).ok_or(BinariesError::Removed)
 }
 
-/// Makes sure that the OAuth server is there, which no control plane needs, and says where.
+/// Makes sure that one executable is there, such as one that no control plane needs, and says where.
 ///
 /// # Errors
 ///
 /// As [`ensure`].
-pub fn ensure_oidc_server(sources: &Sources, stop: &Stop) -> Result<PathBuf, BinariesError> {
-    let find = || cache::find(&sources.cache, Binary::OidcServer);
-    if find().is_none() {
-        fill(sources, Product::Oidc, vec![Binary::OidcServer], stop)?;
+pub fn ensure_one(sources: &Sources, binary: Binary, stop: &Stop) -> Result<PathBuf, BinariesError> {
+    if find_one(sources, binary).is_none() {
+        fill(sources, binary.product(), vec![binary], stop)?;
     }
-    find().ok_or(BinariesError::Removed)
+    find_one(sources, binary).ok_or(BinariesError::Removed)
 }
 
 /// Makes what is missing, unless another process does so meanwhile.
