@@ -1,6 +1,7 @@
 mod endpoints;
 mod fixtures;
 mod identity;
+mod inventory;
 mod lists;
 mod networks;
 mod observed;
