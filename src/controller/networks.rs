@@ -42,8 +42,8 @@ use crate::resources::{ClusterWebhookNetwork, Lenient, WebhookNetwork};
 /// How long to wait before looking again at a network that failed, or that is still in use.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// A list that takes longer stands still: with one call a second, as many pages show 360,000 endpoints.
-const LONGEST_LIST: Duration = Duration::from_hours(1);
+/// A page that takes longer, pauses and all, stands still: a pause within a list is five minutes at most.
+const LONGEST_PAGE: Duration = Duration::from_mins(30);
 
 /// What the controllers of networks need.
 #[derive(Clone)]
@@ -258,7 +258,7 @@ impl Shared {
         let handle = Ok(Arc::clone(&network));
         let (api, claim) = (declared.api(), declared.claim(origin));
         let put = self.put(key, Entry { access, api, fingerprint, timeout, claim, handle });
-        let lister = self.keep_listing(network, put.incarnation, interval);
+        let lister = self.keep_listing(network, put.incarnation);
         self.parts.tasks.spawn("a lister", Life::UntilDone, lister);
         Ok(self.verdict(key))
     }
@@ -301,12 +301,16 @@ impl Shared {
         let news = if self.works(key) {
             self.parts.context.index().withdraw_network(key, unavailable)
         } else {
+            let (api, claim) = {
+                let index = self.parts.context.index();
+                (index.api(key), index.claim(key))
+            };
             let entry = Entry {
                 access: Access::default(),
-                api: self.parts.context.index().api(key),
+                api,
                 fingerprint: String::new(),
                 timeout: Duration::ZERO,
-                claim: self.parts.context.index().claim(key),
+                claim,
                 handle: Err(unavailable),
             };
             self.put(key, entry).news
@@ -347,20 +351,17 @@ impl Shared {
         &self,
         network: Arc<Network>,
         incarnation: Incarnation,
-        interval: Duration,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let begun = self.parts.pulses.of(format!("the lister of {}", network.key), LONGEST_LIST);
+        let begun = self.parts.pulses.of(format!("the lister of {}", network.key), LONGEST_PAGE);
         let ended = begun.clone();
         let (context, key) = (Arc::clone(&self.parts.context), network.key.clone());
         let (listed, of_network) = (Arc::clone(&self.parts.context), network.key.clone());
         let wake = self.parts.wake.clone();
         network.keep_listing(
-            move |now| {
-                begun.beat(LONGEST_LIST);
-                context.index().begin_list(&key, incarnation, now)
-            },
-            move |token, outcome| {
-                ended.beat(interval + interval / 10 + LONGEST_LIST);
+            move |now| context.index().begin_list(&key, incarnation, now),
+            move || begun.beat(LONGEST_PAGE),
+            move |token, outcome, pause| {
+                ended.beat(pause + LONGEST_PAGE);
                 let concerned = match outcome {
                     Ok(listing) => listed.index().end_list(&of_network, token, listing),
                     Err(failure) => listed.index().list_failed(&of_network, token, failure),

@@ -78,9 +78,13 @@ impl Standing {
             confirmation,
             ..Self::default()
         });
+        // Without credentials, it can't be told yet what a person confirms.
+        let is_usable = !origin.credentials.is_empty();
         standing.origin = origin;
         standing.shown = Shown::Nothing;
-        standing.declare(declared);
+        if is_usable {
+            standing.declare(declared);
+        }
         standing
     }
 

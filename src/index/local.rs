@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
+use super::inventory::Incarnation;
 use super::pace::Pace;
 use super::version;
 use crate::backoff::Backoff;
@@ -16,6 +17,8 @@ pub struct LocalState {
     pub memory: Memory,
     /// The secret of the endpoint in hand, until it is stored.
     pub secret: Option<SecretString>,
+    /// Which incarnation of the network the endpoint in hand was made through.
+    pub made_through: Option<Incarnation>,
     /// What the latest write of the Secret showed.
     pub secret_write: SecretWrite,
     /// The version of the Secret, of an endpoint that is gone, that a dry run has shown can be written over.
@@ -60,6 +63,7 @@ impl Default for LocalState {
         Self {
             memory: Memory::default(),
             secret: None,
+            made_through: None,
             secret_write: SecretWrite::default(),
             overwrite_proven: None,
             lost_answers: 0,

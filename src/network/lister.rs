@@ -87,12 +87,13 @@ impl Network {
         }
     }
 
-    /// Lists until the network ends. `begin` is told when a list begins, by the API's clock, and `end` how it
-    /// ended.
+    /// Lists until the network ends. `begin` is told when a list begins, by the API's clock, `page` before each page
+    /// of it, and `end` how it ended and how long it is at most to the next one.
     pub async fn keep_listing(
         self: Arc<Self>,
         begin: impl Fn(Timestamp) -> Option<ListToken> + Send,
-        end: impl Fn(ListToken, Result<Listing, Error>) + Send,
+        page: impl Fn() + Send + Sync,
+        end: impl Fn(ListToken, Result<Listing, Error>, Duration) + Send,
     ) {
         let mut backoff = Backoff::new(Duration::from_millis(500), self.interval);
         let mut due = Instant::now();
@@ -114,7 +115,8 @@ impl Network {
             }
             let Some(token) = begin(self.client.now()) else { return };
             let priority = if asked { Priority::Change } else { Priority::Resync };
-            let Some((token, outcome)) = self.ended.run_until_cancelled(self.list(priority, token)).await
+            let Some((token, outcome)) =
+                self.ended.run_until_cancelled(self.list(priority, token, &page)).await
             else {
                 return;
             };
@@ -130,14 +132,19 @@ impl Network {
                 jittered(self.interval)
             };
             due = Instant::now() + pause;
-            end(token, outcome);
+            end(token, outcome, pause);
             self.rounds.send_modify(|round| *round = Round { served: ticket, failure });
         }
     }
 
-    async fn list(&self, priority: Priority, token: ListToken) -> (ListToken, Result<Listing, Error>) {
+    async fn list(
+        &self,
+        priority: Priority,
+        token: ListToken,
+        page: impl Fn(),
+    ) -> (ListToken, Result<Listing, Error>) {
         let begun = Instant::now();
-        let listing = self.client.list(priority).await;
+        let listing = self.client.list(priority, page).await;
         if let Ok(Listing { endpoints, unreadable, nameless }) = &listing {
             debug!(network = %self.key, endpoints = endpoints.len(), "listed");
             if !unreadable.is_empty() || *nameless > 0 {

@@ -18,7 +18,11 @@ use super::timing::later;
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus};
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
-    if let Some(hand) = observed.hand() {
+    if let Some(hand) = &observed.in_hand {
+        // Whatever is stored under that id, it is another endpoint's.
+        if hand.answer == Answer::Elsewhere {
+            return create::undo(hand, observed, now);
+        }
         let writable = matches!(observed.secret, SecretState::Absent | SecretState::Held(_));
         if hand.answer == Answer::WithSecret && writable {
             match guarded(observed, &hand.id, now) {

@@ -89,13 +89,15 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
 
 /// Deletes an endpoint whose secret is in memory and nowhere else.
 pub(super) fn undo(hand: &InHand, observed: &Observed, now: Timestamp) -> Step {
+    let delete = Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand });
+    // What is seen of that id in the known network is another endpoint.
+    if hand.answer == Answer::Elsewhere {
+        return delete;
+    }
     if let Some(Presence::Missing { since }) = observed.presence(&hand.id) {
         return missing(observed, &hand.id, *since, now);
     }
-    if let Some(doubt) = doubt(observed).filter(|_| hand.answer != Answer::Elsewhere) {
-        return doubt;
-    }
-    Step::Act(Action::Delete { id: hand.id.clone(), cause: DeleteCause::InHand })
+    doubt(observed).unwrap_or(delete)
 }
 
 /// What is left to do about an attempt whose outcome is not on record; `None` when nothing of it exists.

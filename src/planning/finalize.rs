@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::absence::{doubt, missing};
-use super::attempt::InHand;
+use super::attempt::{Answer, InHand};
 use super::create;
 use super::deadline::Reach;
 use super::intent::Removal;
@@ -31,8 +31,8 @@ pub(super) fn plan(removal: Removal, observed: &Observed, now: Timestamp) -> Ste
 
 /// The endpoint in hand, unless its secret is stored after all: the answer to that write may have been lost.
 fn unstored(observed: &Observed) -> Option<&InHand> {
-    let hand = observed.hand().filter(|hand| hand.attempt > observed.recorded.resolved_attempt)?;
-    (!observed.is_stored(&hand.id)).then_some(hand)
+    let hand = observed.in_hand.as_ref().filter(|hand| hand.attempt > observed.recorded.resolved_attempt)?;
+    (hand.answer == Answer::Elsewhere || !observed.is_stored(&hand.id)).then_some(hand)
 }
 
 /// Whether what the network can't be asked is left open: a resource that is to be retained is let go in the end.
@@ -114,7 +114,7 @@ fn take_along(observed: &Observed, id: &EndpointId, now: Timestamp) -> Option<St
         Some(Presence::Gone) => return None,
         Some(Presence::Missing { since }) => missing(observed, id, *since, now),
         // In another network, this id may be somebody else's.
-        None | Some(Presence::Unlisted) if let Some(doubt) = doubt(observed) => doubt,
+        _ if let Some(doubt) = doubt(observed) => doubt,
         None | Some(Presence::Unlisted | Presence::Present(_)) => {
             Step::Act(Action::Delete { id: id.clone(), cause: DeleteCause::Removed })
         }

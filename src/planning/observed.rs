@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::attempt::{Answer, Attempt, InHand, Progress};
+use super::attempt::{Attempt, InHand, Progress};
 use super::deadline::Reach;
 use super::network::{Identity, NetworkState};
 use super::secret::{HeldSecret, SecretState, SecretWrites};
@@ -208,12 +208,6 @@ impl Observed {
             NetworkState::Available(admission) => admission.identity,
             NetworkState::Unavailable(_) => Identity::Confirmed,
         }
-    }
-
-    /// The endpoint in hand. What was made in another network is not looked for in the known one.
-    pub(super) fn hand(&self) -> Option<&InHand> {
-        let here = self.identity() == Identity::Confirmed;
-        self.in_hand.as_ref().filter(|hand| hand.answer != Answer::Elsewhere || !here)
     }
 
     /// The Secret under the declared name, when it is this resource's.

@@ -13,8 +13,8 @@ use crate::backoff::Backoff;
 
 /// The most pages that a list may have: a million endpoints.
 const MAX_PAGES: usize = 10_000;
-/// The largest list that is believed, by the memory that it takes: more than fifty thousand usual endpoints. An API of a tenant's own must not fill the
-/// memory of the process that all tenants share.
+/// The largest list that is believed, by the memory that it takes: more than fifty thousand usual endpoints. An API of a
+/// tenant's own must not fill the memory of the process that all tenants share.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What each endpoint takes beside its texts, in the list and in the maps that are made of it.
 const STRUCTS: usize = 1024;
@@ -28,14 +28,18 @@ const MOST_PATIENCE: Duration = Duration::from_mins(5);
 
 impl Client {
     /// Reads the list to its end. A page that fails is asked for again where the list stands, but for the first:
-    /// whoever lists begins again anyway.
+    /// whoever lists begins again anyway. `page` is told before each page is asked for.
     ///
     /// # Errors
     ///
     /// When the first page fails, another one fails too often in a row or for a reason that does not pass, or the
     /// list does not end. A list that was not read to its end tells nothing about what is missing.
-    pub async fn list(&self, priority: Priority) -> Result<Listing, Error> {
-        read(|after| async move { self.list_page(after.as_ref(), priority).await }).await
+    pub async fn list(&self, priority: Priority, page: impl Fn()) -> Result<Listing, Error> {
+        read(|after| {
+            page();
+            async move { self.list_page(after.as_ref(), priority).await }
+        })
+        .await
     }
 }
 

@@ -101,30 +101,37 @@ impl Activation<'_> {
         Ok(())
     }
 
+    fn warn_of(&self, leftover: &Leftover) {
+        let (reason, note) = match leftover {
+            Leftover::Nothing => return,
+            Leftover::WithoutSecret(id) => (
+                "RetainedWithoutSecret",
+                format!(
+                    "endpoint {id} is kept, as deletionPolicy Retain asks, but the Secret with its signing secret is \
+                     gone: restore it from a backup, or delete the endpoint from the network"
+                ),
+            ),
+            Leftover::OfAttempt(attempt) => (
+                "CreateUnresolved",
+                format!(
+                    "create attempt {} for {}, begun at {}, is unresolved, and what it made could not be found out or \
+                     undone: an endpoint whose secret is stored nowhere may be left in the network, where it counts \
+                     as unmanaged; delete it from there if nobody uses it",
+                    attempt.number, attempt.url, attempt.started_at
+                ),
+            ),
+        };
+        self.publish(EventType::Warning, reason, "Release", note);
+    }
+
     /// Puts on record that the recorded attempt was answered.
     pub(super) async fn record_answered(&mut self, number: u64) -> Result<(), Failure> {
         self.change_status(json!({ "resolvedAttempt": number })).await
     }
 
-    /// Lets the resource go, and warns first of what that leaves.
+    /// Lets the resource go, and warns of what that leaves.
     pub(super) async fn remove_finalizer(&mut self, leftover: &Leftover) -> Result<(), Failure> {
         self.refuse_claimed_secret().await?;
-        if let Leftover::WithoutSecret(id) = leftover {
-            let note = format!(
-                "endpoint {id} is kept, as deletionPolicy Retain asks, but the Secret with its signing secret is gone: \
-                 restore it from a backup, or delete the endpoint from the network"
-            );
-            self.publish(EventType::Warning, "RetainedWithoutSecret", "Release", note);
-        }
-        if let Leftover::OfAttempt(attempt) = leftover {
-            let note = format!(
-                "create attempt {} for {}, begun at {}, is unresolved, and what it made could not be found out or \
-                 undone: an endpoint whose secret is stored nowhere may be left in the network, where it counts as \
-                 unmanaged; delete it from there if nobody uses it",
-                attempt.number, attempt.url, attempt.started_at
-            );
-            self.publish(EventType::Warning, "CreateUnresolved", "Release", note);
-        }
         let finalizers = self.other_finalizers().collect::<Vec<_>>();
         let body = Patch::Merge(self.guarded(json!({ "metadata": { "finalizers": finalizers } })));
         match self.resources().patch(&self.key.name, &PatchParams::default(), &body).await {
@@ -134,6 +141,7 @@ impl Activation<'_> {
                 other.map_err(Failure::kubernetes("remove the finalizer"))?;
             }
         }
+        self.warn_of(leftover);
         let lost = self.context.index().let_go(&self.key, &self.resource.uid);
         if let (Some(id), Leftover::Nothing | Leftover::WithoutSecret(_)) = (lost, leftover) {
             warn_of_loss(&id);

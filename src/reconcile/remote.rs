@@ -58,12 +58,12 @@ impl Activation<'_> {
         }
         match outcome {
             Ok(created) if !self.is_here(&remote, &created.endpoint) => {
-                self.created(&created.endpoint.id, Answer::Elsewhere);
+                self.created(&remote, &created.endpoint.id, Answer::Elsewhere);
                 Ok(())
             }
             Ok(created) => {
                 let id = created.endpoint.id.clone();
-                self.created(&id, Answer::WithSecret);
+                self.created(&remote, &id, Answer::WithSecret);
                 self.local(|local| local.secret = Some(created.secret));
                 self.saw(&remote, created.endpoint);
                 Ok(())
@@ -71,7 +71,7 @@ impl Activation<'_> {
             Err(error) => {
                 if let Some(id) = error.created_without_secret() {
                     let here = self.context.index().identity(&self.resource.network) == Identity::Confirmed;
-                    self.created(id, if here { Answer::WithoutSecret } else { Answer::Elsewhere });
+                    self.created(&remote, id, if here { Answer::WithoutSecret } else { Answer::Elsewhere });
                 } else if error.class() == ErrorClass::Ambiguous {
                     self.local(|local| local.memory.unanswered(client.now()));
                 } else {
@@ -99,11 +99,14 @@ impl Activation<'_> {
         if lost > Some(1) { Err(Failure::Unusable(error)) } else { Ok(()) }
     }
 
-    fn created(&self, id: &EndpointId, answer: Answer) {
+    fn created(&self, remote: &Reached, id: &EndpointId, answer: Answer) {
         // What is held shows which network it is: what was made elsewhere may not.
         let there =
             answer == Answer::Elsewhere || self.context.index().created(&self.key, &self.resource.uid, id);
-        let noted = self.local(|local| local.memory.created(id.clone(), answer));
+        let noted = self.local(|local| {
+            local.memory.created(id.clone(), answer);
+            local.made_through = Some(remote.incarnation);
+        });
         if !there || noted.is_none() {
             warn_of_loss(id);
         }
@@ -175,6 +178,11 @@ impl Activation<'_> {
     /// Deletes an endpoint. That it is not there any more counts as done once it is known for certain.
     pub(super) async fn delete(&mut self, id: &EndpointId, cause: &DeleteCause) -> Result<(), Failure> {
         let remote = self.remote()?;
+        let elsewhere = *cause == DeleteCause::InHand && self.is_elsewhere();
+        if elsewhere && self.local(|local| local.made_through) != Some(Some(remote.incarnation)) {
+            self.left_elsewhere(id);
+            return Ok(());
+        }
         if let DeleteCause::Orphan { attempt, rival_posts, remainder: _ } = cause {
             self.refuse_stored_endpoint(id, attempt).await?;
             self.refuse_endpoint_of_another(id, attempt, *rival_posts).await?;
@@ -187,7 +195,6 @@ impl Activation<'_> {
                 return self.unless_missing(id, error).await;
             }
         }
-        let elsewhere = *cause == DeleteCause::InHand && self.is_elsewhere();
         self.saw_gone(&remote, id);
         self.context.index().deleted(&self.key, &self.resource.uid, id);
         self.local(|local| {
@@ -218,6 +225,16 @@ impl Activation<'_> {
             self.list().await?;
         }
         Ok(())
+    }
+
+    /// Gives up an endpoint that was made in another network, to which nothing leads any more.
+    fn left_elsewhere(&self, id: &EndpointId) {
+        self.local(|local| local.memory.deleted(id, &DeleteCause::InHand));
+        let note = format!(
+            "endpoint {id} was made in another network than the known one, and could not be deleted there before the \
+             network's credentials or apiUrl changed: delete it there, its secret is stored nowhere"
+        );
+        self.publish(EventType::Warning, "LeftElsewhere", "Delete", note);
     }
 
     /// Whether the endpoint in hand was made in another network than the known one.

@@ -86,7 +86,7 @@ pub(super) fn template(shape: &SecretShape) -> TemplateKeys {
 }
 
 /// Has a merge patch lose against a Secret that changed since it was seen, and remove what was declared
-/// before and is not now. What others added to the Secret stays.
+/// before and is not now. Labels and annotations that others added to the Secret stay.
 pub(super) fn change(metadata: &mut Value, before: &StoredMeta) {
     metadata["resourceVersion"] = before.resource_version.clone().into();
     // One of the two is there.

@@ -10,6 +10,7 @@ use testkit::condition;
 use webhook_operator::resources::{RECONCILE_ANNOTATION, WebhookEndpoint};
 
 use crate::fleet::{Fleet, Place};
+use crate::standing::owner;
 
 /// Longer than an endpoint that keeps being disabled is left alone.
 const PATIENCE: Duration = Duration::from_hours(25);
@@ -48,7 +49,7 @@ impl Fleet {
         let Some(manifest) = &mut place.manifest else { return false };
         let found = self.secrets.get_metadata_opt(&manifest.secret).await.expect("Secrets can be read");
         let Some(secret) = found else { return true };
-        if secret.owner_references().is_empty() {
+        if owner(&secret.metadata).is_none() {
             return self.delete_secret(&secret.name_any()).await;
         }
         manifest.secret.clone_from(&place.name);

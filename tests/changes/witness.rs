@@ -14,6 +14,8 @@ use simulator::{EndpointId, Handle};
 use tokio::task::AbortHandle;
 use webhook_operator::resources::SECRET_TYPE;
 
+use crate::standing::owner;
+
 /// Watches the Secrets of a namespace until it is dropped.
 pub struct Witness {
     seen: Arc<Mutex<Seen>>,
@@ -107,8 +109,7 @@ impl Seen {
         if truth.is_none_or(|truth| truth.expose_secret() != value("secret")) {
             self.violations.push(format!("Secret {name:?} does not hold the secret of {endpoint}"));
         }
-        let has_owner = secret.metadata.owner_references.iter().flatten().next().is_some();
-        if has_owner {
+        if owner(&secret.metadata).is_some() {
             self.released.remove(&endpoint);
         } else if self.stripped_by_user.contains(&uid) {
             self.lost_by_user.insert(endpoint.clone());

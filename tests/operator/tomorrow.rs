@@ -153,3 +153,19 @@ async fn case_20_a_network_of_tomorrow_is_told_of_and_can_be_deleted() {
     delete(&networks, "default").await;
     world.until_in(networks, "default", "gone", |found| found.is_none()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_20_an_operator_that_starts_before_a_network_of_tomorrow_serves_the_others() {
+    let mut world = World::with_own_operator("tomorrows-start").await;
+    world.add_team_network("tomorrows", json!({})).await;
+    world.condition_in(world.api::<WebhookNetwork>(), "tomorrows", "Ready", "True", "Available").await;
+    assert!(world.operator().stop());
+    world.change_stored::<WebhookNetwork>("tomorrows", |object| {
+        object["spec"]["limits"]["inFlight"] = "as many as it takes".into();
+    });
+    world.start_operator();
+    world.ready_endpoint("neighbour", json!({})).await;
+    let networks = world.api::<Lenient<WebhookNetwork>>();
+    delete(&networks, "tomorrows").await;
+    world.until_in(networks, "tomorrows", "gone", |found| found.is_none()).await;
+}

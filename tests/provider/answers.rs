@@ -237,7 +237,7 @@ async fn lists_page_by_page_to_the_end() {
     })
     .await;
 
-    let listing = client(&api).list(Priority::Resync).await.unwrap();
+    let listing = client(&api).list(Priority::Resync, || {}).await.unwrap();
 
     let ids: Vec<_> = listing.endpoints.iter().map(|item| item.id.to_string()).collect();
     assert_eq!(ids, (0..203).map(|number| format!("wh_{number}")).collect::<Vec<_>>());
@@ -248,7 +248,7 @@ async fn lists_page_by_page_to_the_end() {
 async fn a_list_that_makes_no_progress_or_loses_its_place_ends_with_an_error() {
     // The same page for ever.
     let api = Server::answering(|_| answer(200, page(0, 2, true))).await;
-    let error = client(&api).list(Priority::Resync).await.unwrap_err();
+    let error = client(&api).list(Priority::Resync, || {}).await.unwrap_err();
     assert_eq!((error.reason(), api.asked().len()), ("InvalidResponse", 2), "{error}");
 
     // A cursor whose endpoint is gone means to begin again, not that the request is wrong.
@@ -261,7 +261,7 @@ async fn a_list_that_makes_no_progress_or_loses_its_place_ends_with_an_error() {
             }
         })
         .await;
-        let error = client(&api).list(Priority::Resync).await.unwrap_err();
+        let error = client(&api).list(Priority::Resync, || {}).await.unwrap_err();
         assert_eq!((error.reason(), error.class()), ("CursorRefused", ErrorClass::Retry), "{status}");
         assert_eq!(api.asked().len(), 2, "{status}");
     }
@@ -297,7 +297,7 @@ async fn case_17_a_page_that_fails_is_asked_for_again_where_the_list_stands() {
         })
         .await;
         let config = ClientConfig { timeout: Duration::from_millis(500), ..server::config(api.url()) };
-        let listing = Client::new(config).unwrap().list(Priority::Resync).await.unwrap();
+        let listing = Client::new(config).unwrap().list(Priority::Resync, || {}).await.unwrap();
 
         assert_eq!(listing.endpoints.len(), 5, "{why}");
         let cursors =

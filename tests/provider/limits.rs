@@ -135,7 +135,8 @@ async fn the_lister_probes_in_an_outage_that_only_changes_have_met() {
         let incarnation = index.incarnation(&network_key)?;
         index.begin_list(&network_key, incarnation, now)
     };
-    let lister = tokio::spawn(network.keep_listing(begin, move |_, list| tell.send(list.is_ok()).unwrap()));
+    let lister =
+        tokio::spawn(network.keep_listing(begin, || {}, move |_, list, _| tell.send(list.is_ok()).unwrap()));
     let mut next = async || tokio::time::timeout(Duration::from_secs(10), told.recv()).await.unwrap();
     assert_eq!(next().await, Some(true));
 

@@ -22,8 +22,13 @@ impl Shared {
             self.end(key);
             return Ok(Action::await_change());
         }
-        if let Ok(declared) = network.declared() {
-            self.establish(key, declared, Openness::Closing).await?;
+        match network.declared() {
+            Ok(declared) => {
+                self.establish(key, declared, Openness::Closing).await?;
+            }
+            Err(why) => {
+                self.leave(key, why);
+            }
         }
         let endpoints = self.users(key).await?;
         if endpoints > 0 {

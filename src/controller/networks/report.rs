@@ -79,7 +79,7 @@ fn listed<N>(index: &Index<N>, key: &NetworkKey) -> Verdict {
         Identity::Unconfirmed | Identity::Untold if !index.all_seen() => Verdict::Reconciling,
         Identity::Unconfirmed | Identity::Untold => Verdict::Failed {
             reason: Reason::NetworkUnconfirmed.as_str().to_owned(),
-            message: unconfirmed(known, other),
+            message: unconfirmed(known, other, index.claim(key).declared.as_ref()),
             stalled: false,
         },
     }
@@ -96,17 +96,19 @@ fn changed(known: Option<&NetworkId>, other: Option<&NetworkId>) -> String {
     )
 }
 
-fn unconfirmed(known: Option<&NetworkId>, other: Option<&NetworkId>) -> String {
+fn unconfirmed(known: Option<&NetworkId>, other: Option<&NetworkId>, declared: Option<&NetworkId>) -> String {
     let known_as = known.map_or_else(String::new, |known| format!(" network {known},"));
     let seen = match other {
         Some(other) => format!("it shows network {other}, and none of the endpoints that are held"),
         None => "it shows none of the endpoints that are held".to_owned(),
     };
-    let id = other.or(known).map_or_else(|| "its id, or any name".to_owned(), |id| quoted(Some(id)));
+    let id = other.or(known);
+    let again = if id.is_some() && id == declared { "remove spec.networkId, and then " } else { "" };
+    let id = id.map_or_else(|| "its id, or any name".to_owned(), |id| quoted(Some(id)));
     format!(
         "the credentials or apiUrl changed, and nothing shows that this is still{known_as} the network that was known: \
          {seen}, so none of them is taken for deleted. Put the credentials and apiUrl back, or, if this network is \
-         meant and all that it does not show is to be created in it, set spec.networkId to {id}"
+         meant and all that it does not show is to be created in it, {again}set spec.networkId to {id}"
     )
 }
 

@@ -82,7 +82,12 @@ fn what_was_made_in_another_network_is_undone_and_stored_nowhere() {
         ("though nothing tells which one it is", hand().identity(Identity::Untold), "delete wh_1 (in hand)"),
         ("and nothing follows", undone().identity(Identity::Changed), "Reconciling: NetworkChanged"),
         ("until the known one is back", undone(), "record attempt 2"),
-        ("where nothing is looked for", hand().progress(Progress::Undone), "record attempt 2"),
+        ("or the other one became the known one", hand(), "delete wh_1 (in hand)"),
+        (
+            "whatever the known one has under its id",
+            hand().secret(holding("wh_1", 1)),
+            "delete wh_1 (in hand)",
+        ),
     ]);
 }
 
