@@ -89,7 +89,9 @@ impl<N> Index<N> {
         // Whether an endpoint is held is asked while it is changed.
         let mut inventory = std::mem::take(&mut known.inventory);
         let turn = known.lists.note(Ok(()));
-        let news = inventory.end_list(token, listing, |id| self.is_held(network, id));
+        // A Secret that nobody owns may become a resource's, depending on what is known of its endpoint.
+        let concerns = |id: &EndpointId| self.is_held(network, id) || self.is_released(id);
+        let news = inventory.end_list(token, listing, concerns);
         if let Some(known) = self.networks.get_mut(network) {
             known.inventory = inventory;
         }

@@ -12,7 +12,8 @@ use super::key::{NetworkKey, ResourceKey};
 use super::networks::NetworkUse;
 use crate::conditions::{Type, find};
 use crate::planning::{
-    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Recorded, Removal, Role, SecretShape, Seen,
+    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Recorded, RecordedEndpoint, Removal, Role,
+    SecretShape,
 };
 use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 use crate::resources::{
@@ -207,8 +208,8 @@ fn removal(policy: DeletionPolicy) -> Removal {
     }
 }
 
-fn seen(endpoint: &RemoteEndpoint) -> Seen {
-    Seen {
+fn seen(endpoint: &RemoteEndpoint) -> RecordedEndpoint {
+    RecordedEndpoint {
         url: endpoint.url.as_str().into(),
         requested_url: endpoint.requested_url.as_deref().map(Into::into),
         enabled_events: endpoint.enabled_events.iter().cloned().map(Into::into).collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::observed::{Observed, Seen};
+use super::observed::{Observed, RecordedEndpoint};
 use super::step::Action;
 use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventType};
 
@@ -38,6 +38,6 @@ pub(super) fn subscribes_to(observed: &Observed, endpoint: &Endpoint, wanted: &B
 }
 
 /// What the status says of an endpoint.
-fn seen<'a>(observed: &'a Observed, id: &EndpointId) -> Option<&'a Seen> {
+fn seen<'a>(observed: &'a Observed, id: &EndpointId) -> Option<&'a RecordedEndpoint> {
     observed.recorded.seen.as_deref().filter(|_| observed.recorded.current() == Some(id))
 }

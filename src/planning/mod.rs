@@ -44,8 +44,8 @@ pub use intent::{Desired, Drift, Intent, Removal, SecretShape};
 pub use memory::Memory;
 pub use network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 pub use observed::{
-    Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, Remote, Role, Seen,
-    Unread,
+    Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, RecordedEndpoint,
+    Remote, Role, Unread,
 };
 pub use outcome::{Again, Glance, Outcome, Reason, State};
 pub use report::{Abnormal, Condition, Report, StoredNote, report};

@@ -83,12 +83,12 @@ pub struct Recorded {
     /// The generation that it calls ready.
     pub ready_generation: Option<i64>,
     /// The current endpoint as it tells of it.
-    pub seen: Option<Box<Seen>>,
+    pub seen: Option<Box<RecordedEndpoint>>,
 }
 
 /// An endpoint as a status tells of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Seen {
+pub struct RecordedEndpoint {
     /// The URL that the API showed.
     pub url: EndpointUrl,
     /// The URL that was asked for, where the API showed it as another one.

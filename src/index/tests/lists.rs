@@ -2,7 +2,9 @@
 
 use http::StatusCode;
 
-use super::fixtures::{at, begin_list, endpoint, entry, holding, key, knowing, list, network, resource};
+use super::fixtures::{
+    at, begin_list, endpoint, entry, holding, key, knowing, list, network, resource, secret,
+};
 use crate::index::{Index, Mark, NetworkUse, Resource};
 use crate::planning::Presence;
 use crate::provider::Error;
@@ -111,4 +113,19 @@ fn endpoints_are_counted_once_every_resource_was_seen() {
     index.gone(&key("a"), "a");
     let counts = EndpointCounts { managed: 1, drifted: 0, unmanaged: 2 };
     assert_eq!(index.counts(&network("a")), Some(counts));
+}
+
+#[test]
+fn an_endpoint_that_a_secret_of_nobody_names_is_missed_like_one_that_is_held() {
+    let mut index = knowing([resource("a", 1)]);
+    index.see_secret(&secret("a", None, "wh_1", 1));
+    let through = index.incarnation(&network("a")).unwrap();
+    let presence = |index: &Index<()>| index.inventory(&network("a")).unwrap().presence(&"wh_1".into());
+    list(&mut index, 0, &[]);
+    for (second, expected) in [(1, Presence::Missing { since: at(1) }), (10, Presence::Gone)] {
+        index.saw_missing(&network("a"), through, &"wh_1".into(), at(second));
+        assert_eq!(presence(&index), Some(expected));
+        list(&mut index, second + 6, &[]);
+    }
+    assert_eq!(presence(&index), Some(Presence::Gone), "whatever later lists leave out");
 }

@@ -45,7 +45,11 @@ fn case_11_nothing_is_missed_in_a_network_that_may_be_another() {
                 doubted(ready().never_listed().removed(Delete)),
                 "Reconciling: NetworkUnconfirmed",
             ),
-            ("what is there is deleted", doubted(ready().removed(Delete)), "delete wh_1 (removed)"),
+            (
+                "what is there under that id may be another one",
+                doubted(ready().removed(Delete)),
+                "Reconciling: NetworkUnconfirmed",
+            ),
             ("what is retained is let go", doubted(unlisted().removed(Retain)), "release the Secret"),
         ]);
     }

@@ -10,8 +10,8 @@ use super::given::{Given, REWRITTEN, URL, at, attempt, both, desired, endpoint, 
 use super::stage::{Fate, Stage};
 use crate::planning::{
     Admission, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Identity, Intent, Memory,
-    Mutability, NetworkState, Openness, Ownership, Presence, Purpose, Reach, Reason, Recorded, Remote,
-    Removal, Role, SecretData, SecretState, SecretWrites, Seen, StepKind, Unavailable,
+    Mutability, NetworkState, Openness, Ownership, Presence, Purpose, Reach, Reason, Recorded,
+    RecordedEndpoint, Remote, Removal, Role, SecretData, SecretState, SecretWrites, StepKind, Unavailable,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus};
 
@@ -123,7 +123,7 @@ fn recorded(made_up: &mut Unstructured<'_>) -> Result<Recorded> {
     recorded.seen = maybe(made_up, |made_up| {
         let Endpoint { url, enabled_events, .. } = seen(made_up)?;
         let requested_url = maybe(made_up, |made_up| Ok(one(made_up, &[URL, REWRITTEN])?.into()))?;
-        Ok(Box::new(Seen { url, requested_url, enabled_events }))
+        Ok(Box::new(RecordedEndpoint { url, requested_url, enabled_events }))
     })?;
     for _ in 0..made_up.int_in_range(0..=2)? {
         let role = one(made_up, &[Role::Current, Role::Next, Role::Retiring { until: at(50) }])?;

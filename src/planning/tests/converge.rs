@@ -225,7 +225,7 @@ fn the_secret_follows_its_declaration() {
         ),
         (
             "nor is one overwritten whose endpoint is there",
-            ready().former("old", holding("wh_2", 2)).sees(endpoint("wh_2", 0)),
+            ready().former("old", holding("wh_2", 2)).recorded("wh_2").sees(endpoint("wh_2", 0)),
             "Stalled: CreateUncertain",
         ),
         (

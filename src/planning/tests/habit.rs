@@ -1,7 +1,7 @@
 //! What the API shows otherwise than it was sent.
 
 use super::given::{Given, URL, at, attempt, attempted, both, check, endpoint, ocpp, ready};
-use crate::planning::{Action, Attempt, PatchCause, Progress, Seen};
+use crate::planning::{Action, Attempt, PatchCause, Progress, RecordedEndpoint};
 use crate::provider::{Endpoint, EndpointPatch, EventType};
 
 const AS_DECLARED: &str = "Ready: Available";
@@ -13,7 +13,11 @@ fn shown(url: &str) -> Endpoint {
 
 /// [`ready`], whose status has the endpoint's URL like this.
 fn seen(url: &str, requested: Option<&str>) -> Given {
-    let seen = Seen { url: url.into(), requested_url: requested.map(Into::into), enabled_events: ocpp() };
+    let seen = RecordedEndpoint {
+        url: url.into(),
+        requested_url: requested.map(Into::into),
+        enabled_events: ocpp(),
+    };
     ready().with(|observed| observed.recorded.seen = Some(Box::new(seen)))
 }
 
@@ -63,7 +67,11 @@ fn events_that_the_api_adds_from_the_first_answer_on_are_its_habit() {
     };
     let first = || ready().with(|o| o.recorded.applied_generation = None);
     let earlier = |events: &[&str]| {
-        let seen = Seen { url: URL.into(), requested_url: None, enabled_events: with(events).enabled_events };
+        let seen = RecordedEndpoint {
+            url: URL.into(),
+            requested_url: None,
+            enabled_events: with(events).enabled_events,
+        };
         ready().with(|o| o.recorded.seen = Some(Box::new(seen)))
     };
     let patched = |given: Given| {
