@@ -12,8 +12,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 /// How long after its pause what was done is forgotten.
 const FORGOTTEN: Duration = Duration::from_mins(10);
 
-/// How often the same is done for one resource, whatever comes of it: twice without a pause, and then after pauses
-/// that grow. No answer shortens them, a good one included: an API that accepts a change and does not make it, or
+/// How often the same is done for one resource, whatever comes of it: for two changes without a pause, and then after
+/// pauses that grow. No answer shortens them, a good one included: an API that accepts a change and does not make it, or
 /// shows each new endpoint as gone, would be asked without end. What a person changes begins anew.
 #[derive(Debug, Default)]
 pub struct Pace {
@@ -26,6 +26,8 @@ pub struct Pace {
 #[derive(Debug)]
 struct Done {
     kind: StepKind,
+    /// How often.
+    count: u32,
     backoff: Backoff,
     /// Until when it is not done again.
     until: Instant,
@@ -43,17 +45,21 @@ impl Pace {
     /// Takes in that something was done just now. All pauses are shorter by the factor `hurry`.
     pub fn did(&mut self, kind: StepKind, now: Instant, hurry: NonZeroU16) {
         let hurried = |pause: Duration| pause / u32::from(hurry.get());
+        let round = round(kind);
         match self.done.iter_mut().find(|done| done.kind == kind) {
             Some(done) if now < done.until + hurried(FORGOTTEN) => {
-                done.until = now + hurried(done.backoff.pause());
+                done.count = done.count.saturating_add(1);
+                let pauses = done.count > round && done.count.is_multiple_of(round);
+                done.until = if pauses { now + hurried(done.backoff.pause()) } else { now };
             }
             Some(done) => {
+                done.count = 1;
                 done.backoff.reset();
                 done.until = now;
             }
             None => {
                 let (first, longest) = PAUSES;
-                self.done.push(Done { kind, backoff: Backoff::new(first, longest), until: now });
+                self.done.push(Done { kind, count: 1, backoff: Backoff::new(first, longest), until: now });
             }
         }
     }
@@ -65,6 +71,20 @@ impl Pace {
     }
 }
 
+/// How often it is done for one change: before an endpoint counts as gone, or a create as one that made nothing, all
+/// is looked at twice.
+fn round(kind: StepKind) -> u32 {
+    match kind {
+        StepKind::Look | StepKind::List => 2,
+        StepKind::Create
+        | StepKind::Change
+        | StepKind::Delete
+        | StepKind::Prove
+        | StepKind::Secret
+        | StepKind::Finalizer => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,10 +92,10 @@ mod tests {
     const CALM: NonZeroU16 = NonZeroU16::MIN;
 
     /// How often something is done within a time by somebody who does it as soon as it may be done.
-    fn done_within(pace: &mut Pace, start: Instant, time: Duration) -> u32 {
+    fn done_within(pace: &mut Pace, kind: StepKind, start: Instant, time: Duration) -> u32 {
         let (mut now, mut count) = (start, 0);
         while now <= start + time {
-            pace.did(StepKind::Create, now, CALM);
+            pace.did(kind, now, CALM);
             count += 1;
             now += pace.resting(now).first().map_or(Duration::ZERO, |(_, left)| *left);
         }
@@ -86,8 +106,11 @@ mod tests {
     fn the_same_is_done_ever_more_seldom() {
         let start = Instant::now();
         for (seconds, least, most) in [(0, 2, 2), (1, 3, 3), (60, 8, 9), (3600, 19, 22), (86_400, 270, 298)] {
-            let count = done_within(&mut Pace::default(), start, Duration::from_secs(seconds));
-            assert!((least..=most).contains(&count), "{count} times in {seconds} s");
+            for (kind, each) in [(StepKind::Create, 1), (StepKind::Look, 2), (StepKind::List, 2)] {
+                let count = done_within(&mut Pace::default(), kind, start, Duration::from_secs(seconds));
+                let expected = each * least..=each * most;
+                assert!(expected.contains(&count), "{kind:?} {count} times in {seconds} s");
+            }
         }
     }
 
@@ -98,7 +121,7 @@ mod tests {
         pace.on(Some(1), Incarnation(1));
         let worn = || {
             let mut pace = Pace { on: pace.on, done: Vec::new() };
-            done_within(&mut pace, start, Duration::from_secs(2));
+            done_within(&mut pace, StepKind::Create, start, Duration::from_secs(2));
             pace
         };
         let resting = |pace: &Pace| pace.resting(start + Duration::from_secs(2)).len();

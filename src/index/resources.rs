@@ -11,6 +11,7 @@ use super::inventory::{Inventory, Point};
 use super::key::{NetworkKey, ResourceKey};
 use super::local::LocalState;
 use super::lookup::Lookup;
+use super::pace::Pace;
 use super::resource::Resource;
 use super::{Index, version};
 use crate::planning::Finalizer;
@@ -140,6 +141,7 @@ impl<N> Index<N> {
         let requested = resource.list_request.is_some();
         if requested && resource.list_request != record.resource.list_request {
             record.list_requested = Some(ListRequest { since: point, due: None });
+            record.local.pace = Pace::default();
         }
         let before = std::mem::replace(&mut record.resource, Arc::new(resource));
         if before.network != record.resource.network {

@@ -197,7 +197,7 @@ fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp)
 
 fn without_secret(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
     match look_once_settled(observed, id, now) {
-        Look::Seen(_) => Step::End(stored::lost(desired, id)),
+        Look::Seen(_) => Step::End(stored::lost(desired, observed, id)),
         Look::Step(step) => *step,
         Look::Gone => gone(desired, observed, id, now),
     }

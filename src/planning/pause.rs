@@ -1,4 +1,5 @@
-//! A pause: the endpoint is looked at, and nothing is changed.
+//! A pause: the endpoint is looked at, and nothing is changed. A secret in hand is stored nevertheless: it is in memory
+//! and nowhere else, and its endpoint may sign with it.
 
 use super::outcome::{Glance, Outcome, Reason, State};
 use super::step::{Action, Step};
@@ -7,7 +8,7 @@ use super::step::{Action, Step};
 pub(super) fn hold(step: Step) -> Step {
     let outcome = match step {
         Step::Act(action) => match action {
-            Action::List | Action::Confirm { .. } => return Step::Act(action),
+            Action::List | Action::Confirm { .. } | Action::StoreSecret { .. } => return Step::Act(action),
             _ => return Step::End(Outcome::paused(Glance::Different)),
         },
         Step::End(outcome) => outcome,

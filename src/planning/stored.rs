@@ -212,13 +212,28 @@ fn two_endpoints(id: &EndpointId, name: &str) -> Outcome {
     )
 }
 
-pub(super) fn lost(desired: &Desired, id: &EndpointId) -> Outcome {
+pub(super) fn lost(desired: &Desired, observed: &Observed, id: &EndpointId) -> Outcome {
+    if observed.released.contains(id) {
+        return mislaid(desired, id);
+    }
     Outcome::stalled(
         Reason::SecretLost,
         format!(
             "endpoint {id} exists, but Secret {:?} with its signing secret is gone, and the API shows a secret only \
              once: restore the Secret as it was, type and annotations included, or delete the endpoint from the \
              network to have a new one created",
+            desired.secret.name
+        ),
+    )
+}
+
+/// It lost its owner, and another name was declared before that was noticed.
+fn mislaid(desired: &Desired, id: &EndpointId) -> Outcome {
+    Outcome::stalled(
+        Reason::SecretLost,
+        format!(
+            "the signing secret of endpoint {id} is in a Secret that has no owner, and not in Secret {:?}: set \
+             spec.secret.name to the name of that one, and once this is Ready to the new name again",
             desired.secret.name
         ),
     )

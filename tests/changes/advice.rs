@@ -10,7 +10,7 @@ use testkit::condition;
 use webhook_operator::resources::{RECONCILE_ANNOTATION, WebhookEndpoint};
 
 use crate::fleet::{Fleet, Place};
-use crate::standing::owner;
+use crate::owner::owner;
 
 /// Longer than an endpoint that keeps being disabled is left alone.
 const PATIENCE: Duration = Duration::from_hours(25);

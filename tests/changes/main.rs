@@ -15,6 +15,7 @@ mod advice;
 mod change;
 mod fleet;
 mod manifest;
+mod owner;
 mod standing;
 mod story;
 mod trouble;

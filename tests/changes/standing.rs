@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Event, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use simulator::{Effect, Endpoint, EndpointId, Handle, Operation};
 use testkit::{NETWORK, World};
 use url::Url;
-use webhook_operator::resources::{ClusterWebhookNetwork, OWNER_ANNOTATION, SECRET_TYPE, WebhookEndpoint};
+use webhook_operator::resources::{ClusterWebhookNetwork, SECRET_TYPE, WebhookEndpoint};
 
 use crate::fleet::{Fleet, SIZE};
 use crate::manifest::{Manifest, Pairs};
+use crate::owner::owner;
 
 /// What the operator, and whoever meddles, adds to the labels and annotations of a Secret.
 const NOT_DECLARED: [&str; 3] = ["webhookoperator.dev/", "app.kubernetes.io/", "theirs"];
@@ -125,13 +125,6 @@ fn told(resource: &WebhookEndpoint, live: &[Endpoint]) -> Line {
         }
     };
     resource_line(&name, &conditions, &endpoint)
-}
-
-/// The uid of the resource that a Secret belongs to: by a reference, or by a note where it is to outlive the resource.
-pub fn owner(secret: &ObjectMeta) -> Option<&str> {
-    let reference = secret.owner_references.iter().flatten().next();
-    let note = || secret.annotations.as_ref()?.get(OWNER_ANNOTATION)?.split_once('/');
-    reference.map(|owner| owner.uid.as_str()).or_else(|| note().map(|(_, uid)| uid))
 }
 
 /// A Secret that has an owner. Whether it holds the truth is seen by the witness.

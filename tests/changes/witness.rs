@@ -14,7 +14,7 @@ use simulator::{EndpointId, Handle};
 use tokio::task::AbortHandle;
 use webhook_operator::resources::SECRET_TYPE;
 
-use crate::standing::owner;
+use crate::owner::owner;
 
 /// Watches the Secrets of a namespace until it is dropped.
 pub struct Witness {

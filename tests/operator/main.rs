@@ -15,6 +15,7 @@
 mod absence;
 mod another_network;
 mod answers;
+mod at_once;
 mod awkward;
 mod bounded;
 mod cases;

@@ -1,6 +1,7 @@
 //! What planning is told of a resource.
 
-use std::time::Duration;
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
@@ -10,7 +11,7 @@ use super::fixtures::{
 use crate::index::{Access, Entry, Index, Resource, SecretWrite};
 use crate::planning::{
     Answer, HeldSecret, Holders, Intent, NetworkState, Observed, Openness, Ownership, Presence, Reach,
-    Reason, Record, Refusal, Remote, Removal, SecretShape, SecretState, SecretWrites, Unavailable,
+    Reason, Record, Refusal, Remote, Removal, SecretShape, SecretState, SecretWrites, StepKind, Unavailable,
 };
 use crate::resources::{AllowedNamespaces, StoredSecret};
 
@@ -286,4 +287,23 @@ fn a_missing_network_is_waited_for_by_what_is_retained_and_not_for_ever() {
     assert_eq!(reach(0), Reach::Open);
     assert_eq!(reach(9), Reach::Open);
     assert_eq!(reach(10), Reach::Shut);
+}
+
+#[test]
+fn who_asks_for_a_fresh_list_does_not_wait_for_what_was_done_before() {
+    let mut index = knowing([resource("a", 1)]);
+    let asks = |version, request: &str| Resource {
+        list_request: Some(request.to_owned()),
+        ..resource("a", version)
+    };
+    let _ = index.see(asks(2, "first"));
+    observe(&mut index, "a");
+    for _ in 0..20 {
+        let pace = &mut index.local(&key("a"), "a").unwrap().pace;
+        pace.did(StepKind::List, Instant::now(), NonZeroU16::MIN);
+    }
+    let _ = index.see(asks(3, "first"));
+    assert_eq!(observe(&mut index, "a").resting.len(), 1, "nothing new is asked for");
+    let _ = index.see(asks(4, "second"));
+    assert_eq!(observe(&mut index, "a").resting, []);
 }

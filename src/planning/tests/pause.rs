@@ -1,7 +1,7 @@
 //! A pause.
 
-use super::given::{Given, check, endpoint, new, ready};
-use crate::planning::{Intent, NetworkState, Presence, Reason, Unavailable};
+use super::given::{Given, attempt, check, endpoint, new, ready};
+use crate::planning::{Answer, Intent, NetworkState, Presence, Reason, Unavailable};
 use crate::provider::{Endpoint, EndpointStatus};
 
 fn paused(given: Given) -> Given {
@@ -23,6 +23,16 @@ fn it_looks_and_changes_nothing() {
         ("no list shows it", paused(ready().misses("wh_1", Presence::Unlisted)), "confirm wh_1"),
         ("it is gone", paused(ready().misses("wh_1", Presence::Gone)), "Paused(Different): Paused"),
         ("before the first list", paused(ready().never_listed()), "Reconciling: AwaitingList"),
+        (
+            "a secret is in memory only",
+            paused(new().attempt(attempt(1, 90)).in_hand("wh_1", 1, Answer::WithSecret)),
+            "store the secret",
+        ),
+        (
+            "and can't be stored",
+            paused(new().attempt(attempt(1, 90)).in_hand("wh_1", 1, Answer::WithoutSecret)),
+            "Paused(Different): Paused",
+        ),
         ("the network can't be used", paused(down()), "Paused(Nothing): Paused"),
     ]);
 }
