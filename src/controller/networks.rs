@@ -216,7 +216,7 @@ impl Shared {
         self.credentials.watch(key, credential_secrets(&declared.auth));
         let access = declared.access(openness);
         if let Some(edition) = self.credentials.edition(key)
-            && let Some(verdict) = self.keep(key, &declared, &fingerprint(&declared, edition), &access)
+            && let Some(verdict) = self.keep(key, &declared, &fingerprint(&declared, edition), &access, None)
         {
             return Ok(verdict);
         }
@@ -238,7 +238,7 @@ impl Shared {
             }
         };
         let fingerprint = fingerprint(&declared, self.credentials.end_read(key, reading, &auth));
-        if let Some(verdict) = self.keep(key, &declared, &fingerprint, &access) {
+        if let Some(verdict) = self.keep(key, &declared, &fingerprint, &access, Some(&origin)) {
             return Ok(verdict);
         }
         let exceptions = &self.parts.context.settings.address_exceptions;
@@ -274,9 +274,11 @@ impl Shared {
         declared: &Declared,
         fingerprint: &str,
         access: &Access,
+        credentials: Option<&str>,
     ) -> Option<Verdict> {
         let id = declared.network_id();
-        let kept = self.parts.context.index().keep_network(key, fingerprint, access, id);
+        let origin = credentials.map(|credentials| declared.claim(credentials.to_owned()).origin);
+        let kept = self.parts.context.index().keep_network(key, fingerprint, access, id, origin);
         match kept {
             Kept::Same => {}
             Kept::NewAccess => self.parts.wake_resources(key),

@@ -40,6 +40,8 @@ pub(super) struct Standing {
     origin: Origin,
     /// What the present handle has shown.
     shown: Shown,
+    /// Whether the declared id came with the present handle: then its first list tells whether that one is there.
+    named: bool,
 }
 
 /// What answers have shown of which network it is.
@@ -83,7 +85,8 @@ impl Standing {
         standing.origin = origin;
         standing.shown = Shown::Nothing;
         if is_usable {
-            standing.declare(declared);
+            standing.named = declared.is_some() && standing.declared != declared;
+            standing.declared = declared;
         }
         standing
     }
@@ -95,6 +98,7 @@ impl Standing {
             return false;
         }
         self.declared = declared;
+        self.named = false;
         if self.declared.is_some() && !self.contradicts() {
             self.confirm();
         }
@@ -121,6 +125,15 @@ impl Standing {
 
     fn contradicts(&self) -> bool {
         self.known().is_some() && self.other().is_some()
+    }
+
+    /// Takes in that the same credentials are in other versions of their Secrets.
+    pub(super) fn renew(&mut self, origin: Origin) {
+        let confirmed = self.is_confirmed();
+        self.origin = origin;
+        if confirmed {
+            self.confirm();
+        }
     }
 
     fn is_confirmed(&self) -> bool {
@@ -183,7 +196,8 @@ impl Standing {
             Shown::Nameless if matches!(self.shown, Shown::Nothing) => self.shown = Shown::Nameless,
             Shown::Nothing | Shown::Nameless => {}
         }
-        if (ours || vacant) && !self.contradicts() && !self.is_confirmed() {
+        let named = std::mem::take(&mut self.named);
+        if (ours || vacant || named) && !self.contradicts() && (named || !self.is_confirmed()) {
             self.confirm();
         }
     }

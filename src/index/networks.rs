@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Access;
-use super::identity::{Claim, Standing};
+use super::identity::{Claim, Origin, Standing};
 use super::inventory::{Incarnation, Inventory, ListToken};
 use super::key::NetworkKey;
 use super::lists::Lists;
@@ -244,20 +244,24 @@ impl<N> Index<N> {
         self.networks.seen.len() == KINDS
     }
 
-    /// Keeps the network of a declaration that needs no other client, and its new access and id. Tells whether
-    /// there was one to keep.
+    /// Keeps the network of a declaration that needs no other client, and its new access and id, and where its
+    /// credentials were read from, if they were. Tells whether there was one to keep.
     pub fn keep_network(
         &mut self,
         key: &NetworkKey,
         fingerprint: &str,
         access: &Access,
         declared: Option<NetworkId>,
+        origin: Option<Origin>,
     ) -> Kept {
         let Some(known) = self.networks.get_mut(key) else { return Kept::No };
         if known.entry.fingerprint != fingerprint || known.entry.handle.is_err() {
             return Kept::No;
         }
         let restored = known.withdrawn.take().is_some();
+        if let Some(origin) = origin {
+            known.standing.renew(origin);
+        }
         let renamed = known.standing.declare(declared);
         if known.entry.access == *access && !restored && !renamed {
             return Kept::Same;

@@ -19,7 +19,13 @@ pub(super) fn admit(intent: &Intent, observed: &Observed, step: Step) -> Step {
         }
         Step::Act(_) => None,
     };
-    refused.map_or(step, Step::End)
+    match (refused, step) {
+        (Some(outcome), _) => Step::End(outcome),
+        (None, Step::End(outcome)) if outcome.reason == Reason::NetworkUnconfirmed => {
+            Step::End(advised(intent, outcome))
+        }
+        (None, step) => step,
+    }
 }
 
 /// Why nothing may be asked of the network, if so.

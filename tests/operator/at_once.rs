@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use simulator::{EndpointId, Fault, FaultKind, Hold, NetworkConfig, NewEndpoint, Operation, Point};
 use testkit::audit::Mark;
-use testkit::{World, endpoint_id, message, patch, texts};
-use webhook_operator::resources::WebhookEndpoint;
+use testkit::{World, delete, endpoint_id, message, patch, texts};
+use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint};
 
 async fn use_credentials(world: &World, id: &str, secret: &str) {
     let values = json!({ "stringData": { "clientId": id, "clientSecret": secret } });
@@ -131,4 +132,39 @@ async fn a_secret_that_lost_its_owner_while_another_name_was_declared_is_found_a
     world.until_gone(world.api::<Secret>(), "hook").await;
     assert_eq!(world.simulator.ledger().writes(), 1);
     costs_nothing(&mut world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_while_it_is_uncertain_which_network_it_is_says_how_to_let_it_go() {
+    let world = World::new("deleted-elsewhere").await;
+    let id = endpoint_id(&world.ready_endpoint("hook", json!({})).await);
+    world.network_counts(1, 0, 0).await;
+    use_others(&world).await;
+    world.network_condition("Ready", "False", "NetworkUnconfirmed").await;
+    world.ask_to_delete("hook").await;
+    let told = world.condition("hook", "Reconciling", "True", "NetworkUnconfirmed").await;
+    let told = message(&told, "Ready");
+    assert!(told.contains("set spec.deletionPolicy to Retain"), "{told}");
+    world.change("hook", json!({ "spec": { "deletionPolicy": "Retain" } })).await;
+    world.until_deleted("hook").await;
+    assert!(world.simulator.endpoint(&id).is_some());
+    assert_eq!(world.secret_value("hook", "endpointId").await.as_deref(), Some(id.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_goes_although_its_status_is_written_just_then() {
+    let world = World::new("status-just-then").await;
+    let networks = world.cluster_api::<ClusterWebhookNetwork>();
+    let writes = async {
+        for number in 0_i64..150 {
+            let counts = json!({ "managed": number, "drifted": 0, "unmanaged": 0 });
+            let status = Patch::Merge(json!({ "status": { "endpoints": counts } }));
+            let written = networks.patch_status(&world.namespace, &PatchParams::default(), &status).await;
+            if written.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::join!(writes, delete(&networks, &world.namespace));
+    world.until_gone(networks.clone(), &world.namespace).await;
 }

@@ -157,6 +157,7 @@ async fn case_20_a_network_of_tomorrow_is_told_of_and_can_be_deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_20_an_operator_that_starts_before_a_network_of_tomorrow_serves_the_others() {
     let mut world = World::with_own_operator("tomorrows-start").await;
+    world.add_credentials().await;
     world.add_team_network("tomorrows", json!({})).await;
     world.condition_in(world.api::<WebhookNetwork>(), "tomorrows", "Ready", "True", "Available").await;
     assert!(world.operator().stop());

@@ -99,13 +99,14 @@ impl Shared {
         }});
         let api = K::api(self.parts.context.client.clone(), key);
         match api.patch_metadata(&network.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
-            // Gone already, or looked at again when the watch shows what changed.
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Ok(written) => {
                 let mut latest = self.written.lock().unwrap_or_else(PoisonError::into_inner);
                 latest.insert(key.clone(), version(written.metadata.resource_version.as_deref()));
                 Ok(())
             }
+            // After a conflict, too, it is tried again: nothing else may come, since a status alone, which is
+            // our own, is no reason to look.
             Err(error) => Err(error),
         }
     }

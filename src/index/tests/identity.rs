@@ -59,7 +59,7 @@ fn answered(index: &mut Index<()>, id: Option<&str>) -> bool {
 
 fn declare(index: &mut Index<()>, id: Option<&str>) -> Kept {
     let access = crate::index::Access::default();
-    index.keep_network(&network("a"), "a", &access, id.map(Into::into))
+    index.keep_network(&network("a"), "a", &access, id.map(Into::into), None)
 }
 
 #[test]
@@ -143,6 +143,16 @@ fn case_11_a_declared_id_confirms_when_it_is_set_and_not_for_ever() {
 }
 
 #[test]
+fn a_wrong_id_that_is_declared_before_a_start_is_forgotten_with_its_declaration() {
+    let wrong = Claim { declared: Some("n_9".into()), ..recalled("old", None) };
+    let mut index = index([holding("a", 1, "wh_1")], wrong, "old");
+    assert_eq!(list(&mut index, vec![of("wh_1", Some("n_1"))]), Changed);
+    declare(&mut index, None);
+    assert_eq!(index.identity(&network("a")), Confirmed);
+    assert_eq!(index.network_ids(&network("a")), (Some(&"n_1".into()), None));
+}
+
+#[test]
 fn a_network_in_which_nobody_has_anything_is_what_it_shows() {
     let mut fresh = index([resource("a", 1)], Claim::default(), "new");
     assert_eq!(list(&mut fresh, vec![]), Confirmed);
@@ -187,4 +197,19 @@ fn case_11_the_answer_to_a_create_shows_which_network_it_is() {
     put(&mut index, recalled("old", None), "newer");
     assert!(!index.answered(&network("a"), earlier, Some(&"n_2".into())), "through the client before");
     assert_eq!(index.identity(&network("a")), Unconfirmed, "which says nothing of this one");
+}
+
+#[test]
+fn case_18_the_same_credentials_in_another_version_of_their_secret_leave_it_certain() {
+    let mut touched = index([holding("a", 1, "wh_1")], recalled("old", None), "old");
+    let access = crate::index::Access::default();
+    touched.keep_network(&network("a"), "a", &access, None, Some(origin("touched")));
+    let confirmation = touched.confirmation(&network("a")).unwrap().clone();
+    assert_eq!(confirmation.credentials, "touched", "a restart finds it so");
+    let again = index(
+        [holding("a", 1, "wh_1")],
+        Claim { confirmation: Some(confirmation), ..recalled("old", None) },
+        "touched",
+    );
+    assert_eq!(again.identity(&network("a")), Confirmed);
 }

@@ -41,7 +41,7 @@ fn credentials_that_are_gone_serve_what_is_let_go() {
     assert_eq!(why_not(&index, NetworkUse::Finalize), None);
     assert!(!index.withdraw_network(&network("b"), unavailable("gone")), "there is none");
 
-    let kept = |index: &mut Index<()>| index.keep_network(&network("a"), "a", &Access::default(), None);
+    let kept = |index: &mut Index<()>| index.keep_network(&network("a"), "a", &Access::default(), None, None);
     assert_eq!(kept(&mut index), Kept::NewAccess, "they are back");
     assert_eq!(why_not(&index, NetworkUse::Converge), None);
     assert_eq!(kept(&mut index), Kept::Same);
@@ -56,14 +56,14 @@ fn a_network_is_kept_while_it_needs_no_other_client() {
     let http = Access { allow_http: true, ..Access::default() };
     let mut keep = |fingerprint: &str, access: &Access| {
         let before = index.incarnation(&network("a"));
-        let kept = index.keep_network(&network("a"), fingerprint, access, None);
+        let kept = index.keep_network(&network("a"), fingerprint, access, None, None);
         assert_eq!(index.incarnation(&network("a")), before);
         kept
     };
     assert_eq!(keep("a", &http), Kept::NewAccess);
     assert_eq!(keep("a", &http), Kept::Same);
     assert_eq!(keep("b", &http), Kept::No);
-    assert_eq!(index.keep_network(&network("b"), "b", &http, None), Kept::No);
+    assert_eq!(index.keep_network(&network("b"), "b", &http, None, None), Kept::No);
 }
 
 #[test]
