@@ -141,7 +141,7 @@ fn the_operator_may_do_what_it_needs_and_no_more() {
         (true, "delete", "secrets", everywhere),
         (true, "watch", "namespaces", everywhere),
         (true, "create", "events.events.k8s.io", everywhere),
-        (true, "patch", "events.events.k8s.io", everywhere),
+        (false, "patch", "events.events.k8s.io", everywhere),
         (true, "get", "leases.coordination.k8s.io", own),
         (true, "create", "leases.coordination.k8s.io", own),
         (true, "patch", "leases.coordination.k8s.io", own),

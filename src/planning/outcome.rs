@@ -194,7 +194,7 @@ reasons! {
     SecretNotOurs,
     /// The Secret of an earlier resource of the same name is still there.
     SecretOfFormerResource,
-    /// The Secret is gone or outdated, and the API shows a secret only once.
+    /// The Secret is gone, altered or outdated, and the API shows a secret only once.
     SecretLost,
     /// Two resources hold the same endpoint.
     EndpointContested,
