@@ -61,11 +61,11 @@ async fn messages_show_what_the_api_says_and_never_json_or_html() {
 
 #[tokio::test]
 async fn an_answer_in_an_encoding_that_was_not_asked_for_is_named() {
-    let api = Server::answering(|_| answer_with(200, ("content-encoding", "gzip"), "\u{1f}")).await;
+    let api = Server::answering(|_| answer_with(200, ("content-encoding", "br"), "\u{1f}")).await;
 
     let error = client(&api).get(&id(), Priority::Change).await.unwrap_err().to_string();
 
-    assert!(error.contains("encoded as gzip, which was not asked for"), "{error}");
+    assert!(error.contains("encoded as br, which was not asked for"), "{error}");
 }
 
 #[tokio::test]
