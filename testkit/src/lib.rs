@@ -12,6 +12,7 @@
 
 pub mod audit;
 mod conditions;
+mod denial;
 mod expect;
 mod kstatus;
 mod networks;

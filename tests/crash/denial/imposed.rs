@@ -95,34 +95,12 @@ async fn impose_quota(world: &World) {
 }
 
 async fn impose_policy(world: &World) {
-    let name = &world.namespace;
-    let rule = json!({
-        "apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"], "operations": ["CREATE", "UPDATE"],
+    let validation = json!({
+        "expression": "false",
+        "message": "no Secrets",
+        "messageExpression": "'no Secrets, not even ' + string(object.data.secret)",
     });
-    let policy = json!({
-        "metadata": { "name": name },
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": { "resourceRules": [rule] },
-            "validations": [{
-                "expression": "false",
-                "message": "no Secrets",
-                "messageExpression": "'no Secrets, not even ' + string(object.data.secret)",
-            }],
-        },
-    });
-    let binding = json!({
-        "metadata": { "name": name },
-        "spec": {
-            "policyName": name,
-            "validationActions": ["Deny"],
-            "matchResources": {
-                "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } },
-            },
-        },
-    });
-    world.create_in_cluster::<ValidatingAdmissionPolicy>(policy).await;
-    world.create_in_cluster::<ValidatingAdmissionPolicyBinding>(binding).await;
+    world.deny_secrets(validation).await;
 }
 
 impl Imposed {

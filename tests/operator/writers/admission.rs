@@ -1,8 +1,5 @@
 //! Admission policies.
 
-use k8s_openapi::api::admissionregistration::v1::{
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
@@ -89,32 +86,11 @@ async fn case_04_a_label_that_an_admission_policy_rewrites_is_accepted() {
 
 /// Denies Secrets with the label `tier: gold` in this world's namespace.
 async fn deny_gold(world: &World) {
-    let name = &world.namespace;
-    let policy = json!({
-        "metadata": { "name": name },
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": { "resourceRules": [{
-                "apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"], "operations": ["CREATE", "UPDATE"],
-            }] },
-            "validations": [{
-                "expression": "object.metadata.?labels[?'tier'].orValue('') != 'gold'",
-                "message": "no gold here",
-            }],
-        },
+    let validation = json!({
+        "expression": "object.metadata.?labels[?'tier'].orValue('') != 'gold'",
+        "message": "no gold here",
     });
-    let binding = json!({
-        "metadata": { "name": name },
-        "spec": {
-            "policyName": name,
-            "validationActions": ["Deny"],
-            "matchResources": {
-                "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } },
-            },
-        },
-    });
-    world.create_in_cluster::<ValidatingAdmissionPolicy>(policy).await;
-    world.create_in_cluster::<ValidatingAdmissionPolicyBinding>(binding).await;
+    world.deny_secrets(validation).await;
     testkit::eventually("a denial", async || {
         let probe = json!({ "metadata": { "generateName": "probe-", "labels": { "tier": "gold" } } });
         let probe = serde_json::from_value(probe).expect("a Secret");
