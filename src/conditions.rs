@@ -78,7 +78,6 @@ pub fn merge(
         .map(|wanted| {
             let status = wanted.status();
             let earlier = find(before, wanted.kind).filter(|earlier| earlier.status == status);
-            let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
             Condition {
                 type_: wanted.kind.as_str().to_owned(),
                 status: status.to_owned(),
@@ -86,10 +85,15 @@ pub fn merge(
                 message: shorten(wanted.message),
                 observed_generation: generation,
                 last_transition_time: earlier
-                    .map_or(Time(now), |earlier| earlier.last_transition_time.clone()),
+                    .map_or_else(|| whole_seconds(now), |earlier| earlier.last_transition_time.clone()),
             }
         })
         .collect()
+}
+
+/// A time as Kubernetes stores it: to the second.
+pub(crate) fn whole_seconds(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 /// The condition of a type.

@@ -277,7 +277,7 @@ impl Shared {
         credentials: Option<&str>,
     ) -> Option<Verdict> {
         let id = declared.network_id();
-        let origin = credentials.map(|credentials| declared.claim(credentials.to_owned()).origin);
+        let origin = credentials.map(|credentials| declared.origin(credentials.to_owned()));
         let kept = self.parts.context.index().keep_network(key, fingerprint, access, id, origin);
         match kept {
             Kept::Same => {}

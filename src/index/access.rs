@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 use url::Url;
 
-use crate::planning::{Admission, Openness, Refusal};
+use crate::planning::{Openness, Refusal};
 use crate::resources::AllowedNamespaces;
 
 /// Who may use a network, and for which URLs.
@@ -23,16 +23,15 @@ pub struct Access {
 }
 
 impl Access {
-    /// What the network allows an endpoint with this URL, in a namespace with these labels.
+    /// Why the network does not take an endpoint with this URL, in a namespace with these labels, if so.
     #[must_use]
-    pub fn admission(
+    pub fn refusal(
         &self,
         namespace: &str,
         labels: Option<&BTreeMap<String, String>>,
         url: &str,
-    ) -> Admission {
-        let allowed = self.check_namespace(namespace, labels).and_then(|()| self.check_url(url));
-        Admission { refusal: allowed.err(), openness: self.openness, ..Admission::default() }
+    ) -> Option<Refusal> {
+        self.check_namespace(namespace, labels).and_then(|()| self.check_url(url)).err()
     }
 
     /// Checks that endpoints of a namespace, with these labels, may use the network.

@@ -15,7 +15,7 @@ use super::resources::ListRequest;
 use super::secret_meta::StoredMeta;
 use crate::planning::{
     Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Record,
-    Remote, SecretState, SecretWrites, Timing, Unread,
+    Refusal, Remote, SecretState, SecretWrites, Timing, Unread,
 };
 use crate::provider::{Endpoint, EndpointId};
 
@@ -50,8 +50,9 @@ impl<N> Index<N> {
         let call = known.as_ref().map_or(Duration::ZERO, |known| known.timeout());
         let network = match &known {
             Ok(known) => NetworkState::Available(Admission {
+                refusal: self.refusal(&resource, known.access()),
+                openness: known.access().openness,
                 identity: known.standing().identity(),
-                ..self.admission(&resource, known.access())
             }),
             Err(unavailable) => NetworkState::Unavailable(unavailable.clone()),
         };
@@ -115,16 +116,14 @@ impl<N> Index<N> {
         Some((resource, observed))
     }
 
-    fn admission(&self, resource: &Resource, access: &super::Access) -> Admission {
+    fn refusal(&self, resource: &Resource, access: &super::Access) -> Option<Refusal> {
         let namespace = &resource.key.namespace;
         match &resource.intent {
             Intent::Converge(desired) | Intent::Pause(desired) => {
                 let labels = self.namespace_labels(namespace);
-                access.admission(namespace, labels, desired.endpoint.url.as_str())
+                access.refusal(namespace, labels, desired.endpoint.url.as_str())
             }
-            Intent::Finalize(_) | Intent::PauseDeletion | Intent::Unreadable(_) => {
-                Admission { openness: access.openness, ..Admission::default() }
-            }
+            Intent::Finalize(_) | Intent::PauseDeletion | Intent::Unreadable(_) => None,
         }
     }
 

@@ -48,13 +48,18 @@ impl Declared {
     /// What is declared and on record of which network it is; its credentials come from `credentials`.
     #[must_use]
     pub fn claim(&self, credentials: String) -> Claim {
-        let api_url = self.api_url();
         Claim {
             declared: self.network_id(),
             recorded: self.known_id.clone(),
             confirmation: self.confirmation.clone(),
-            origin: Origin { api_url, credentials },
+            origin: self.origin(credentials),
         }
+    }
+
+    /// Where it leads, with credentials that come from `credentials`.
+    #[must_use]
+    pub fn origin(&self, credentials: String) -> Origin {
+        Origin { api_url: self.api_url(), credentials }
     }
 
     /// The API that it leads to: its base URL, in the spelling that all its spellings have in common.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::conditions::{Type, Wanted, find, merge};
+use crate::conditions::{Type, Wanted, find, merge, whole_seconds};
 use crate::planning::{Abnormal, Condition, Report, StoredNote};
 use crate::provider::{Endpoint, EndpointUrl};
 use crate::resources::{RemoteEndpoint, StoredSecret, WebhookEndpointStatus};
@@ -100,10 +100,6 @@ fn remote(
 fn storable(time: Timestamp) -> Option<Time> {
     const EARLIEST: Timestamp = Timestamp::constant(-62_135_596_800, 0);
     Some(whole_seconds(time)).filter(|_| time >= EARLIEST)
-}
-
-fn whole_seconds(time: Timestamp) -> Time {
-    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 #[cfg(test)]
