@@ -55,6 +55,9 @@ struct Run {
     /// How long after an unanswered create a list may fail to show its endpoint, e.g. 60s.
     #[arg(long, default_value = "60s", value_parser = duration, env = "CREATE_SETTLING_TIME")]
     create_settling_time: Duration,
+    /// How long a Secret that was deleted or altered may be restored before its endpoint is replaced, e.g. 1m.
+    #[arg(long, default_value = "1m", value_parser = duration, env = "SECRET_RECOVERY_GRACE")]
+    secret_recovery_grace: Duration,
     /// A non-public address or range, e.g. 10.1.2.0/24, that WebhookNetworks may lead to nevertheless;
     /// may be given several times.
     #[arg(long = "allow-address", value_name = "CIDR", value_parser = range)]
@@ -99,6 +102,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         log_format,
         log_filter,
         create_settling_time,
+        secret_recovery_grace,
         allowed_addresses,
         concurrency,
         selector,
@@ -108,6 +112,7 @@ async fn run(arguments: Run) -> Result<(), String> {
     let config = kube::Config::infer().await.map_err(|error| no_cluster(&error))?;
     let settings = Settings {
         settle: create_settling_time,
+        recovery_grace: secret_recovery_grace,
         address_exceptions: allowed_addresses,
         concurrency,
         selector,

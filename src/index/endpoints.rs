@@ -15,6 +15,8 @@ use crate::provider::{EndpointId, EndpointUrl};
 #[derive(Debug, Default)]
 pub(super) struct Holdings {
     by_id: Lookup<(Api, EndpointId)>,
+    /// By the endpoints that resources which hold none declare to adopt.
+    claims: Lookup<(Api, EndpointId)>,
     /// Those with an open attempt.
     by_url: Lookup<(Api, EndpointUrl)>,
     /// By the names of their Secrets, where these are not the resources' own.
@@ -26,6 +28,8 @@ pub(super) struct Holdings {
 pub(super) struct Holding {
     api: Option<Api>,
     ids: Vec<EndpointId>,
+    /// What it declares to adopt, while it holds nothing.
+    pub(super) claim: Option<EndpointId>,
     /// Where its open attempt sends to.
     url: Option<EndpointUrl>,
     /// The declared name of its Secret, if it is not the resource's own.
@@ -35,7 +39,10 @@ pub(super) struct Holding {
 impl Holdings {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.by_id.is_empty() && self.by_url.is_empty() && self.secret_names.is_empty()
+        self.by_id.is_empty()
+            && self.claims.is_empty()
+            && self.by_url.is_empty()
+            && self.secret_names.is_empty()
     }
 
     /// Brings the lookups from what a resource held before to what it holds now.
@@ -48,6 +55,12 @@ impl Holdings {
         }
         for id in after.ids() {
             self.by_id.insert(id, key);
+        }
+        if let Some(claim) = before.claim() {
+            self.claims.remove(claim, key);
+        }
+        if let Some(claim) = after.claim() {
+            self.claims.insert(claim, key);
         }
         if let Some(url) = before.url() {
             self.by_url.remove(url, key);
@@ -79,6 +92,10 @@ impl Holding {
         self.api.iter().flat_map(|api| self.ids.iter().map(move |id| (api.clone(), id.clone())))
     }
 
+    fn claim(&self) -> Option<(Api, EndpointId)> {
+        self.api.clone().zip(self.claim.clone())
+    }
+
     fn url(&self) -> Option<(Api, EndpointUrl)> {
         self.api.clone().zip(self.url.clone())
     }
@@ -106,7 +123,8 @@ impl<N> Index<N> {
         let secret = (secret_name != name)
             .then(|| ResourceKey { namespace: namespace.clone(), name: secret_name.clone() });
         let url = open.map(|attempt| attempt.url.clone());
-        Holding { api: Some(self.api(&resource.network)), ids, url, secret }
+        let claim = resource.adopts().filter(|_| ids.is_empty()).cloned();
+        Holding { api: Some(self.api(&resource.network)), ids, claim, url, secret }
     }
 
     /// The resources that declare a Secret of this name.
@@ -150,10 +168,32 @@ impl<N> Index<N> {
         self.holdings.by_id.of((self.api(network), id.clone()))
     }
 
-    /// Whether any resource holds an endpoint.
+    /// The resources that declare to adopt an endpoint, and hold none.
+    pub fn claimants(
+        &self,
+        network: &NetworkKey,
+        id: &EndpointId,
+    ) -> impl Iterator<Item = &ResourceKey> + use<'_, N> {
+        self.holdings.claims.of((self.api(network), id.clone()))
+    }
+
+    /// Whether a resource other than `key` holds an endpoint, or declares to adopt it.
+    #[must_use]
+    pub fn is_spoken_for(&self, network: &NetworkKey, id: &EndpointId, key: &ResourceKey) -> bool {
+        self.holders(network, id).chain(self.claimants(network, id)).any(|other| other != key)
+    }
+
+    /// Whether a resource that declared it earlier, or is the first by name of those of one second, adopts an endpoint.
+    pub(super) fn is_claimed_before(&self, resource: &Resource, id: &EndpointId) -> bool {
+        let age = |resource: &Resource| (resource.created_at, resource.key.clone());
+        let others = self.claimants(&resource.network, id).filter(|key| **key != resource.key);
+        others.filter_map(|key| self.record(key)).any(|other| age(&other.resource) < age(resource))
+    }
+
+    /// Whether any resource holds an endpoint, or declares to adopt it.
     #[must_use]
     pub fn is_held(&self, network: &NetworkKey, id: &EndpointId) -> bool {
-        self.holders(network, id).next().is_some()
+        self.holders(network, id).chain(self.claimants(network, id)).next().is_some()
     }
 
     /// Whether a resource other than `key` holds an endpoint.

@@ -98,7 +98,8 @@ impl<N> Index<N> {
         if turn {
             return self.of_network(network).cloned().collect();
         }
-        let holders = news.iter().flat_map(|id| self.holders(network, id)).filter(|key| {
+        let holders = news.iter().flat_map(|id| self.holders(network, id).chain(self.claimants(network, id)));
+        let holders = holders.filter(|key| {
             // Those of other networks of this API have lists of their own.
             self.record(key).is_some_and(|record| record.resource.network == *network)
         });

@@ -1,5 +1,6 @@
 //! What this process, and no other, knows of one resource.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -9,6 +10,7 @@ use super::pace::Pace;
 use super::version;
 use crate::backoff::Backoff;
 use crate::planning::{Memory, RetainDeadline};
+use crate::provider::EndpointId;
 
 /// What this process, and no other, knows of one resource. A crash loses it, and nothing with it.
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub struct LocalState {
     pub lost_answers: u32,
     /// How long the network is waited for by a resource that is let go in the end.
     pub retain_deadline: RetainDeadline,
+    /// Since when the secret of the current endpoint has been in no Secret.
+    pub lacks_secret: Option<Instant>,
+    /// Secrets that were taken out of a Secret to be written again, with those that are in hand.
+    pub kept: BTreeMap<EndpointId, SecretString>,
     /// How many activations in a row ended because a view was outdated.
     pub outdated_views: u32,
     /// How often the same is done, whatever comes of it.
@@ -68,6 +74,8 @@ impl Default for LocalState {
             overwrite_proven: None,
             lost_answers: 0,
             retain_deadline: RetainDeadline::default(),
+            lacks_secret: None,
+            kept: BTreeMap::new(),
             outdated_views: 0,
             pace: Pace::default(),
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_mins(5)),
@@ -86,6 +94,16 @@ impl LocalState {
             return None;
         }
         Some(pause.until.saturating_duration_since(now)).filter(|left| !left.is_zero())
+    }
+
+    /// How long a Secret that is lost, if it is, may come back yet.
+    pub(super) fn grace(&mut self, lacks_secret: bool, grace: Duration, now: Instant) -> Duration {
+        if !lacks_secret {
+            self.lacks_secret = None;
+            return Duration::ZERO;
+        }
+        let since = *self.lacks_secret.get_or_insert(now);
+        grace.saturating_sub(now.saturating_duration_since(since))
     }
 
     /// Begins an activation: what was found out about a foreign Secret is looked at again.

@@ -38,10 +38,10 @@ pub use inventory::{Incarnation, Inventory, ListToken};
 pub use key::{NetworkKey, ResourceKey};
 pub use local::{LocalState, Pause, SecretWrite};
 pub use networks::{Api, Entry, Kept, NetworkUse, Replaced};
-pub use observe::Clocks;
+pub use observe::{Clocks, Waits};
 pub use resource::Resource;
 pub use resources::{Mark, Seen};
-pub use secret_meta::{Overruled, StoredMeta, TemplateKeys};
+pub use secret_meta::{Overruled, StoredMeta, TemplateKeys, previous_key};
 
 use endpoints::Holdings;
 use namespaces::Namespaces;

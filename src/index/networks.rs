@@ -136,6 +136,11 @@ impl<N> Networks<N> {
         self.known.get_mut(key)
     }
 
+    /// The networks that lead to an API.
+    pub(super) fn of_api<'a>(&'a self, api: &Api) -> impl Iterator<Item = (&'a NetworkKey, &'a Known<N>)> {
+        self.known.iter().filter(move |(_, known)| known.entry.api == *api)
+    }
+
     /// The networks of which it is not certain which they are.
     pub(super) fn uncertain(&self) -> Vec<NetworkKey> {
         let known = self.known.iter().filter(|(_, known)| known.standing.identity() != Identity::Confirmed);

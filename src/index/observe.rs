@@ -8,14 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Index;
 use super::inventory::Inventory;
-use super::key::ResourceKey;
+use super::key::{NetworkKey, ResourceKey};
 use super::local::{LocalState, SecretWrite};
 use super::resource::Resource;
 use super::resources::ListRequest;
 use super::secret_meta::StoredMeta;
 use crate::planning::{
-    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, NetworkState, Observed, Progress, Record,
-    Refusal, Remote, SecretState, SecretWrites, Timing, Unread,
+    Admission, Attempt, FreshList, HeldSecret, Holders, Intent, Mutability, NetworkState, Observed, Presence,
+    Progress, Record, Refusal, Remote, SecretState, SecretWrites, Timing, Unread,
 };
 use crate::provider::{Endpoint, EndpointId};
 
@@ -35,14 +35,23 @@ pub struct Clocks {
     pub monotonic: Instant,
 }
 
+/// How long something is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// How long after a create a list may fail to show its endpoint.
+    pub settle: Duration,
+    /// How long a Secret that is lost may come back.
+    pub recovery: Duration,
+}
+
 impl<N> Index<N> {
     /// All that is known of one resource, but for what was done just before; `None` when it is gone or was let
-    /// go. `settle` is how long after a create a list may fail to show its endpoint.
+    /// go.
     pub fn observe(
         &mut self,
         key: &ResourceKey,
         clocks: Clocks,
-        settle: Duration,
+        waits: Waits,
     ) -> Option<(Arc<Resource>, Observed)> {
         let resource = self.resource(key)?;
         let known = self.usable(&resource.network, resource.network_use());
@@ -56,7 +65,7 @@ impl<N> Index<N> {
             }),
             Err(unavailable) => NetworkState::Unavailable(unavailable.clone()),
         };
-        let timing = Timing { settle, call };
+        let timing = Timing { settle: waits.settle, call };
         let record = self.record_mut(key)?;
         if let Some(request) = &mut record.list_requested {
             let due = clocks.api.checked_add(TOGETHER).unwrap_or(Timestamp::MAX);
@@ -92,10 +101,14 @@ impl<N> Index<N> {
             network,
             reach,
             timing,
-            reactivation: local.memory.reactivation(),
+            activations: local.memory.activations().cloned(),
+            recoveries: local.memory.recoveries(),
             resting: local.pace.resting(clocks.monotonic),
             ..Observed::default()
         };
+        observed.claim = self.record(key)?.holding.claim.clone();
+        let lacks = observed.lacks_secret();
+        observed.grace = self.record_mut(key)?.local.grace(lacks, waits.recovery, clocks.monotonic);
         if let Some(open) = observed.open_attempt() {
             observed.rival_posts = self.rival_posts(key, open);
         }
@@ -112,6 +125,7 @@ impl<N> Index<N> {
             observed.remote = self.remote(&resource, inventory, &observed);
             observed.candidates = self.candidates(&resource, inventory, observed.attempt.as_ref());
             observed.unread = self.unread(&resource, inventory);
+            observed.claimed_elsewhere = self.claimed_elsewhere(&resource, &observed);
         }
         Some((resource, observed))
     }
@@ -132,6 +146,8 @@ impl<N> Index<N> {
         let Intent::Converge(desired) = intent else { return SecretWrites::Unproven };
         let own = self.secret(&key.namespace, secret_name).filter(|known| known.is_of(uid));
         let shown = match own {
+            // What can't be changed is made anew.
+            Some(own) if own.mutability == Mutability::Immutable => true,
             Some(own) => local.overwrite_proven == own.resource_version,
             None => self.is_proven(&key.namespace, &desired.secret),
         };
@@ -188,19 +204,39 @@ impl<N> Index<N> {
         let in_hand = observed.in_hand.iter().map(|hand| &hand.id);
         let unowned = observed.unowned_secret().and_then(|found| found.endpoint.as_ref());
         let ids = observed.recorded.endpoints.keys().chain(stored).chain(in_hand).chain(unowned);
-        let ids = ids.collect::<BTreeSet<_>>();
+        let ids = ids.chain(&observed.claim).collect::<BTreeSet<_>>();
         let seen = ids.into_iter().filter_map(|id| Some((id, inventory.presence(id)?)));
         seen.map(|(id, presence)| {
-            let contested = self.held_by_another(&resource.network, id, &resource.key);
+            let contested = self.held_by_another(&resource.network, id, &resource.key)
+                || (observed.claim.as_ref() == Some(id) && self.is_claimed_before(resource, id));
             let holders = if contested { Holders::Several } else { Holders::Sole };
             (id.clone(), Remote { presence, holders })
         })
         .collect()
     }
 
+    /// The network in which the endpoint to adopt is instead, of those that the resource's namespace may use.
+    fn claimed_elsewhere(&self, resource: &Resource, observed: &Observed) -> Option<String> {
+        let id = observed.claim.as_ref()?;
+        let is_here =
+            observed.remote.get(id).is_some_and(|remote| matches!(remote.presence, Presence::Present(_)));
+        let namespace = &resource.key.namespace;
+        let api = self.api(&resource.network);
+        let others = self.networks.of_api(&api).filter(|(key, known)| {
+            let own = match key {
+                NetworkKey::Cluster { .. } => true,
+                NetworkKey::Namespaced { namespace: own, .. } => own == namespace,
+            };
+            own && **key != resource.network
+                && known.access().check_namespace(namespace, self.namespace_labels(namespace)).is_ok()
+                && known.inventory.present(id).is_some()
+        });
+        others.map(|(key, _)| key.to_string()).min().filter(|_| !is_here)
+    }
+
     fn unread(&self, resource: &Resource, inventory: &Inventory) -> Unread {
         let Unread { ids, nameless } = inventory.unread();
-        let others = |id: &&EndpointId| !self.held_by_another(&resource.network, id, &resource.key);
+        let others = |id: &&EndpointId| !self.is_spoken_for(&resource.network, id, &resource.key);
         Unread { ids: ids.iter().filter(others).cloned().collect(), nameless: *nameless }
     }
 
@@ -219,7 +255,7 @@ impl<N> Index<N> {
         let urls = wanted.into_iter().chain(attempted.filter(|url| wanted != Some(url)));
         let endpoints = urls.flat_map(|url| inventory.with_url(url));
         let nobodys = endpoints.filter(|endpoint| {
-            !self.held_by_another(&resource.network, &endpoint.id, &resource.key)
+            !self.is_spoken_for(&resource.network, &endpoint.id, &resource.key)
                 && !self.is_released(&endpoint.id)
         });
         nobodys.cloned().collect()

@@ -1,6 +1,6 @@
 //! A `WebhookEndpoint`, read into what the operator goes by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -12,13 +12,13 @@ use super::key::{NetworkKey, ResourceKey};
 use super::networks::NetworkUse;
 use crate::conditions::{Type, find};
 use crate::planning::{
-    Attempt, Desired, Drift, Finalizer, Intent, Ownership, Recorded, RecordedEndpoint, Removal, Role,
-    SecretShape,
+    Adoption, Attempt, Desired, Drift, Finalizer, Intent, Overlap, Ownership, Recorded, RecordedEndpoint,
+    Removal, Role, Rotation, SecretShape, SecretSource,
 };
 use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
 use crate::resources::{
-    ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER, Lenient,
-    NetworkReference, RECONCILE_ANNOTATION, ROTATE_ANNOTATION, RemoteEndpoint, Rotation, SecretTemplate,
+    self, ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER, Lenient,
+    NetworkReference, RECONCILE_ANNOTATION, ROTATE_ANNOTATION, RemoteEndpoint, Replacement, SecretTemplate,
     Unreadable, WebhookEndpoint, WebhookEndpointSpec, WebhookEndpointStatus,
 };
 
@@ -138,6 +138,15 @@ impl Resource {
         }
     }
 
+    /// The endpoint that it declares to adopt.
+    #[must_use]
+    pub fn adopts(&self) -> Option<&EndpointId> {
+        match &self.intent {
+            Intent::Converge(desired) | Intent::Pause(desired) => Some(&desired.adopt.as_ref()?.id),
+            Intent::Finalize(_) | Intent::PauseDeletion | Intent::Unreadable(_) => None,
+        }
+    }
+
     /// What its status says.
     #[must_use]
     pub fn recorded(&self) -> Recorded {
@@ -152,6 +161,9 @@ impl Resource {
             applied_generation: status.applied_generation.or(ready_generation),
             ready_generation,
             seen: status.endpoint.as_ref().map(|endpoint| Box::new(seen(endpoint))),
+            next: status.replacement.as_ref().map(|next| Box::new(next_seen(next))),
+            next_since: status.replacement.as_ref().and_then(|next| Some(next.since.as_ref()?.0)),
+            handled_rotation: status.handled_rotation.clone(),
         }
     }
 
@@ -159,7 +171,7 @@ impl Resource {
     #[must_use]
     pub fn roles(&self) -> BTreeMap<EndpointId, Role> {
         let WebhookEndpointStatus { endpoint, replacement, retiring, .. } = &self.status;
-        let retiring = retiring.iter().map(|old| (&old.id, Role::Retiring { until: old.until.0 }));
+        let retiring = retiring.iter().map(|old| (&old.id, Role::Retiring { since: old.since.0 }));
         let next = replacement.iter().map(|next| (&next.id, Role::Next));
         let current = endpoint.iter().map(|current| (&current.id, Role::Current));
         retiring.chain(next).chain(current).map(|(id, role)| (id.as_str().into(), role)).collect()
@@ -213,6 +225,16 @@ fn seen(endpoint: &RemoteEndpoint) -> RecordedEndpoint {
         url: endpoint.url.as_str().into(),
         requested_url: endpoint.requested_url.as_deref().map(Into::into),
         enabled_events: endpoint.enabled_events.iter().cloned().map(Into::into).collect(),
+        created_at: endpoint.created_at.as_ref().map(|time| time.0),
+    }
+}
+
+fn next_seen(next: &Replacement) -> RecordedEndpoint {
+    RecordedEndpoint {
+        url: next.url.as_str().into(),
+        requested_url: next.requested_url.as_deref().map(Into::into),
+        enabled_events: BTreeSet::new(),
+        created_at: None,
     }
 }
 
@@ -226,7 +248,7 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
         rotation,
         deletion_policy,
         drift_policy,
-        endpoint_id,
+        adopt,
         paused,
     } = &resource.spec;
     if resource.metadata.deletion_timestamp.is_some() {
@@ -255,17 +277,31 @@ fn intent(resource: &WebhookEndpoint) -> Intent {
             DriftPolicy::Correct => Drift::Correct,
             DriftPolicy::Report => Drift::Report,
         },
-        adopt: endpoint_id.as_deref().map(Into::into),
-        ignored: ignored(resource, rotation),
+        adopt: adopt.as_ref().map(adoption),
+        rotation: rotation_of(rotation),
+        rotate: resource.annotations().get(ROTATE_ANNOTATION).cloned(),
     };
     if *paused { Intent::Pause(desired) } else { Intent::Converge(desired) }
 }
 
-/// What is asked for and has no effect yet.
-fn ignored(resource: &WebhookEndpoint, rotation: &Rotation) -> Vec<&'static str> {
-    let declared = (*rotation != Rotation::default()).then_some("spec.rotation");
-    let asked = resource.annotations().contains_key(ROTATE_ANNOTATION);
-    declared.into_iter().chain(asked.then_some("the annotation webhookoperator.dev/rotate")).collect()
+fn adoption(declared: &resources::Adoption) -> Adoption {
+    let resources::Adoption { endpoint_id, secret_ref } = declared;
+    let source =
+        secret_ref.as_ref().map(|source| SecretSource { name: source.name.clone(), key: source.key.clone() });
+    Adoption { id: endpoint_id.as_str().into(), source }
+}
+
+fn rotation_of(declared: &resources::Rotation) -> Rotation {
+    let resources::Rotation { interval, activate_after, retire_after, overlap } = *declared;
+    Rotation {
+        interval: interval.map(Into::into),
+        activate_after: activate_after.into(),
+        retire_after: retire_after.into(),
+        overlap: match overlap {
+            resources::Overlap::Full => Overlap::Full,
+            resources::Overlap::None => Overlap::None,
+        },
+    }
 }
 
 fn event_type(name: EventName) -> EventType {

@@ -27,8 +27,8 @@ pub struct StoredMeta {
     pub resource_version: Option<String>,
     /// The endpoint whose secret it holds.
     pub endpoint: Option<EndpointId>,
-    /// The endpoint whose secret it holds beside, while two are valid.
-    pub previous: Option<EndpointId>,
+    /// The endpoints whose secrets it holds beside, in the order of their keys.
+    pub previous: Vec<EndpointId>,
     /// The attempt that made the endpoint.
     pub attempt: u64,
     /// The labels that were set because they were declared. One that somebody overrules is as it was declared.
@@ -100,7 +100,8 @@ impl StoredMeta {
             mutability: mutability(written),
             resource_version: meta.resource_version.clone(),
             endpoint: endpoint(ENDPOINT_ID_ANNOTATION),
-            previous: endpoint(PREVIOUS_ENDPOINT_ID_ANNOTATION),
+            previous: annotation(PREVIOUS_ENDPOINT_ID_ANNOTATION)
+                .map_or_else(Vec::new, |ids| previous(ids, written)),
             attempt: annotation(SECRET_ATTEMPT_ANNOTATION)
                 .and_then(|text| text.parse::<u32>().ok())
                 .map_or(0, u64::from),
@@ -121,6 +122,30 @@ impl StoredMeta {
     }
 }
 
+/// The key of a secret that is held beside the latest, by its place among them.
+#[must_use]
+pub fn previous_key(place: usize) -> String {
+    match place {
+        0 => "previousSecret".to_owned(),
+        place => format!("previousSecret{}", place + 1),
+    }
+}
+
+/// The endpoints whose secrets are held beside, as far as whoever wrote that note wrote their secrets, too, and the
+/// latest one: the operator, or somebody who brought it all back from a backup.
+fn previous(ids: &str, written: &[ManagedFieldsEntry]) -> Vec<EndpointId> {
+    let managers = managers(written);
+    let note = note(PREVIOUS_ENDPOINT_ID_ANNOTATION);
+    let wrote = |manager: &&Vec<&Value>| has(manager, &VALUES[0]) && has(manager, &path(&note));
+    let writer = managers.get(FIELD_MANAGER).filter(wrote).or_else(|| managers.values().find(wrote));
+    let is_held = |place: usize| {
+        let key = format!("f:{}", previous_key(place));
+        managers.is_empty() || writer.is_some_and(|writer| has(writer, &["f:data", &key]))
+    };
+    let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).enumerate();
+    ids.take_while(|(place, _)| is_held(*place)).map(|(_, id)| id.into()).collect()
+}
+
 fn pick(
     all: Option<&BTreeMap<String, String>>,
     keys: &BTreeSet<String>,
@@ -138,12 +163,7 @@ const URL: [&str; 2] = ["f:data", "f:url"];
 /// Who wrote the values. Whoever changes one takes it away from who wrote it before, and one that is removed is
 /// nobody's. Where it is not on record, there is nothing to go by.
 fn data(written: &[ManagedFieldsEntry]) -> SecretData {
-    let mut managers = BTreeMap::<&str, Vec<&Value>>::new();
-    for entry in written {
-        let manager = entry.manager.as_deref().unwrap_or_default();
-        managers.entry(manager).or_default().extend(entry.fields_v1.iter().map(|fields| &fields.0));
-    }
-    let has = |manager: &[&Value], path: &[&str]| manager.iter().any(|fields| at(fields, path).is_some());
+    let managers = managers(written);
     let whole = |manager: &[&Value]| VALUES.iter().all(|path| has(manager, path));
     let own = managers.get(FIELD_MANAGER).map_or(&[][..], Vec::as_slice);
     if managers.is_empty() || (whole(own) && has(own, &URL)) {
@@ -155,11 +175,32 @@ fn data(written: &[ManagedFieldsEntry]) -> SecretData {
     if VALUES.iter().any(|path| has(own, path)) {
         return SecretData::Altered;
     }
-    let note = format!("f:{ENDPOINT_ID_ANNOTATION}");
-    let note = ["f:metadata", "f:annotations", &note];
-    let is_noted = managers.values().any(|manager| has(manager, &note));
-    let restored = |manager: &Vec<&Value>| whole(manager) && (has(manager, &note) || !is_noted);
+    let note = note(ENDPOINT_ID_ANNOTATION);
+    let is_noted = managers.values().any(|manager| has(manager, &path(&note)));
+    let restored = |manager: &Vec<&Value>| whole(manager) && (has(manager, &path(&note)) || !is_noted);
     if managers.values().any(restored) { SecretData::Restored } else { SecretData::Altered }
+}
+
+/// What each manager wrote.
+fn managers(written: &[ManagedFieldsEntry]) -> BTreeMap<&str, Vec<&Value>> {
+    let mut managers = BTreeMap::<&str, Vec<&Value>>::new();
+    for entry in written {
+        let manager = entry.manager.as_deref().unwrap_or_default();
+        managers.entry(manager).or_default().extend(entry.fields_v1.iter().map(|fields| &fields.0));
+    }
+    managers
+}
+
+fn has(manager: &[&Value], path: &[&str]) -> bool {
+    manager.iter().any(|fields| at(fields, path).is_some())
+}
+
+fn note(annotation: &str) -> String {
+    format!("f:{annotation}")
+}
+
+fn path(note: &str) -> [&str; 3] {
+    ["f:metadata", "f:annotations", note]
 }
 
 /// Whether its field `immutable`, which its metadata does not show, was set by anybody.

@@ -41,6 +41,9 @@ pub struct Attempt {
     /// What the endpoint is for.
     #[serde(default, skip_serializing_if = "is_first")]
     pub purpose: Purpose,
+    /// The request for another secret that it answers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// What an endpoint is created for.
@@ -50,8 +53,14 @@ pub enum Purpose {
     /// There is none: it becomes the current one.
     #[default]
     First,
-    /// It is to replace the current one.
-    Replacement,
+    /// The secret of the current one has been used for as long as it is to be.
+    Interval,
+    /// Somebody asks for another secret.
+    Requested,
+    /// Another URL was declared.
+    Url,
+    /// The secret of the current one is lost.
+    SecretLost,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]

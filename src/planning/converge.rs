@@ -1,20 +1,20 @@
 //! Making the endpoint that is held equal to what is declared.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::absence::{Look, look};
-use super::attempt::Answer;
-use super::create;
+use super::adopt;
+use super::attempt::{Answer, InHand, Purpose};
+use super::create::{self, Making};
 use super::habit;
-use super::intent::{Desired, Drift};
+use super::intent::{Desired, Drift, Overlap};
 use super::observed::{Finalizer, FreshList, Observed, Presence, Record};
 use super::outcome::{Outcome, Reason};
+use super::replace::{self, Need};
+use super::roles::{self, Roles};
 use super::secret::{HeldSecret, SecretState};
 use super::step::{Action, PatchCause, Step};
-use super::stored::{self, At};
-use super::timing::later;
+use super::stored;
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus};
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
@@ -25,21 +25,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
         }
         let writable = matches!(observed.secret, SecretState::Absent | SecretState::Held(_));
         if hand.answer == Answer::WithSecret && writable {
-            match guarded(observed, &hand.id, now) {
-                Look::Gone => {
-                    if let Some(step) = stored::make_way(observed, Some(&hand.id)) {
-                        return step;
-                    }
-                    let made = observed.present(&hand.id).map(|endpoint| &endpoint.url);
-                    return Step::Act(Action::StoreSecret {
-                        hand: hand.clone(),
-                        url: made.unwrap_or(&desired.endpoint.url).clone(),
-                        shape: desired.secret.clone(),
-                    });
-                }
-                Look::Step(step) => return *step,
-                Look::Seen(_) => {}
-            }
+            return store(desired, observed, hand, now);
         }
         if let Some(step) = stored::claimed_in_hand(desired, observed, hand) {
             return step;
@@ -55,7 +41,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
     }
     let removed = observed.open_attempt().filter(|_| observed.record == Record::Removed);
     if removed.is_some()
-        || (observed.finalizer == Finalizer::Absent && has_something_to_lose(desired, observed))
+        || (observed.finalizer == Finalizer::Absent && has_something_to_lose(desired, observed, now))
     {
         return Step::Act(Action::SetFinalizer(removed.cloned().map(Box::new)));
     }
@@ -70,101 +56,119 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
     if let Some(step) = stored::claimed(desired, observed) {
         return step;
     }
-    if let Some(id) = &desired.adopt {
-        return Step::End(adoption_not_supported(id));
+    match (Roles::of(Some(desired), observed, now), &desired.adopt) {
+        (Some(roles), _) => held(desired, observed, &roles, now),
+        (None, Some(adoption)) => adopt::plan(adoption, desired, observed, now),
+        (None, None) => create::begin(&Making::first(desired), desired, observed, now),
     }
-    match holding(observed) {
-        Holding::Nothing => create::begin(desired, observed, now),
-        Holding::Endpoint { id, secret, at } => held(desired, observed, id, secret, at, now),
-        Holding::WithoutSecret(id) => without_secret(desired, observed, id, now),
+}
+
+/// Stores the secret in hand, beside those of the other endpoints that may be there.
+fn store(desired: &Desired, observed: &Observed, hand: &InHand, now: Timestamp) -> Step {
+    if let Some(step) = stored::make_way(observed, Some(&hand.id)) {
+        return step;
     }
+    let roles = Roles::of(Some(desired), observed, now);
+    let is_needed = |id: &EndpointId| {
+        let given_up =
+            roles.as_ref().is_some_and(|roles| roles.next == Some(id) || roles.superseded == Some(id));
+        *id != hand.id && !given_up && observed.presence(id) != Some(&Presence::Gone)
+    };
+    let mut keep = Vec::new();
+    for id in observed.held_secrets().flat_map(HeldSecret::holds).filter(|id| is_needed(id)) {
+        if !keep.contains(id) {
+            keep.push(id.clone());
+        }
+    }
+    let made = observed.present(&hand.id).map(|endpoint| &endpoint.url);
+    Step::Act(Action::StoreSecret {
+        hand: hand.clone(),
+        url: made.unwrap_or(&desired.endpoint.url).clone(),
+        shape: desired.secret.clone(),
+        keep,
+    })
 }
 
 /// Whether an endpoint would be left behind if the resource were deleted now. A resource that came back from
 /// a backup may have lost the finalizer.
-fn has_something_to_lose(desired: &Desired, observed: &Observed) -> bool {
+fn has_something_to_lose(desired: &Desired, observed: &Observed, now: Timestamp) -> bool {
     observed.open_attempt().is_some()
         || observed.held().next().is_some()
+        || Roles::of(Some(desired), observed, now).is_some()
         || stored::claimable(desired, observed).is_some()
 }
 
-/// The endpoint whose secret a Secret of this resource holds instead: a Secret that came back from a backup, or that
-/// the cache showed late. It must not be overwritten while that endpoint may be there.
-fn guarded<'a>(observed: &'a Observed, in_hand: &EndpointId, now: Timestamp) -> Look<'a> {
-    let others = observed.stored().filter(|id| *id != in_hand);
-    let looks = others.map(|id| look(observed, id, now));
-    looks.fold(Look::Gone, |worst, look| if matches!(worst, Look::Gone) { look } else { worst })
-}
-
-enum Holding<'a> {
-    Nothing,
-    Endpoint { id: &'a EndpointId, secret: &'a HeldSecret, at: At<'a> },
-    WithoutSecret(&'a EndpointId),
-}
-
-/// The Secret counts: it was written before the status. The status alone names an endpoint whose
-/// secret is gone. Of several, one whose endpoint is not gone: its secret is the only copy.
-fn holding(observed: &Observed) -> Holding<'_> {
-    let declared = observed.held_secret().map(|secret| (secret, At::Declared));
-    let former = observed.former_secrets.iter().map(|(name, secret)| (secret, At::Former(name)));
-    let is_live = |secret: &HeldSecret| {
-        secret.endpoint.as_ref().is_some_and(|id| observed.presence(id) != Some(&Presence::Gone))
-    };
-    let latest = declared.into_iter().chain(former).max_by_key(|(secret, at)| {
-        (is_live(secret), secret.endpoint.is_some(), secret.attempt, matches!(at, At::Declared))
-    });
-    match (latest, observed.recorded.current()) {
-        (Some((secret, at)), _) if let Some(id) = &secret.endpoint => Holding::Endpoint { id, secret, at },
-        (_, Some(id)) => Holding::WithoutSecret(id),
-        _ => Holding::Nothing,
+fn held(desired: &Desired, observed: &Observed, roles: &Roles<'_>, now: Timestamp) -> Step {
+    if observed.is_contested(roles.current) {
+        return Step::End(contested(roles.current));
     }
-}
-
-fn held(
-    desired: &Desired,
-    observed: &Observed,
-    id: &EndpointId,
-    secret: &HeldSecret,
-    at: At<'_>,
-    now: Timestamp,
-) -> Step {
-    if observed.is_contested(id) {
-        return Step::End(contested(id));
-    }
-    // The status names another endpoint: the Secret was written and the status was not, or one of the
-    // two comes from a backup.
-    if let Some(recorded) = observed.recorded.current().filter(|recorded| *recorded != id) {
-        match look(observed, recorded, now) {
-            Look::Step(step) => return *step,
-            Look::Seen(_) => return Step::End(stored::outdated(desired, id, recorded)),
-            Look::Gone => {}
-        }
-    }
-    let endpoint = match look_once_settled(observed, id, now) {
+    let current = match look_once_settled(observed, roles.current, now) {
         Look::Seen(endpoint) => endpoint,
         Look::Step(step) => return *step,
-        Look::Gone => return gone(desired, observed, id, now),
+        Look::Gone => return gone(desired, observed, roles.current, now),
     };
-    if let Some(step) = stored::as_declared(desired, observed, secret, at, now) {
+    if let Some((secret, at)) = roles::counting(observed)
+        && let Some(step) = stored::as_declared(desired, observed, secret, at, now)
+    {
         return step;
     }
-    if let Some(outcome) = delivers_elsewhere(desired, observed, endpoint) {
-        return Step::End(outcome);
+    if let Some(step) = replace::tidy(desired, observed, roles, now) {
+        return step;
     }
-    correct(desired, observed, endpoint, now)
+    let next = match roles.next.map(|id| look_once_settled(observed, id, now)) {
+        Some(Look::Seen(next)) => Some(next),
+        Some(Look::Step(step)) => return *step,
+        Some(Look::Gone) | None => None,
+    };
+    let retires_at = replace::retires_at(desired, roles);
+    let correct = || correct(desired, observed, current, now);
+    let (step, rewritten) = match next {
+        Some(next) => {
+            let step = replace::go_on(desired, observed, roles, (current, next), correct, now);
+            (step, replace::rewritten(observed, roles))
+        }
+        None => (alone(desired, observed, roles, current, now), None),
+    };
+    match (step, rewritten) {
+        (Step::End(_), Some(rewritten)) => rewritten,
+        (Step::End(outcome), None) => Step::End(outcome.by(retires_at)),
+        (step, _) => step,
+    }
 }
 
-/// How a resource stands whose endpoint does not deliver to where it is declared to.
-fn delivers_elsewhere(desired: &Desired, observed: &Observed, endpoint: &Endpoint) -> Option<Outcome> {
-    let declared = &desired.endpoint.url;
-    if endpoint.url.is_same_url(declared) {
-        return None;
+/// Goes on with an endpoint that no other one is to take the place of yet.
+fn alone(
+    desired: &Desired,
+    observed: &Observed,
+    roles: &Roles<'_>,
+    current: &Endpoint,
+    now: Timestamp,
+) -> Step {
+    let need = replace::need(desired, observed, roles, current, now);
+    if let Need::None | Need::Later(_) = need
+        && let Some(step) = replace::rewritten(observed, roles)
+    {
+        return step;
     }
-    match habit::requested_url(observed, &endpoint.id) {
-        Some(requested) if !requested.is_same_url(declared) => Some(replacement_not_supported(endpoint)),
-        Some(requested) => (!habit::is_spelling_of(observed, endpoint, requested)).then(|| moved(endpoint)),
-        None => (endpoint.url != *declared).then(|| replacement_not_supported(endpoint)),
+    if is_moved(observed, current) && !matches!(need, Need::Now(_)) {
+        return Step::End(moved(current));
     }
+    let step = correct(desired, observed, current, now);
+    let Step::End(outcome) = step else { return step };
+    match need {
+        Need::Now(purpose) => replace::begin(desired, observed, current, purpose, now),
+        Need::Later(at) if observed.has_secret_of(&current.id) => Step::End(outcome.by(Some(at))),
+        Need::Later(at) => Step::End(stored::lost(desired, observed, &current.id, at)),
+        Need::None => Step::End(outcome),
+    }
+}
+
+/// Whether an endpoint delivers to another URL than the one it was created with.
+fn is_moved(observed: &Observed, endpoint: &Endpoint) -> bool {
+    let requested = habit::requested_url(observed, &endpoint.id);
+    requested.is_some_and(|requested| {
+        !endpoint.url.is_same_url(requested) && !habit::is_spelling_of(observed, endpoint, requested)
+    })
 }
 
 /// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An
@@ -189,17 +193,13 @@ fn look_once_settled<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp
 }
 
 fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
+    let making = Making::first(desired);
+    // It was deleted for the one that is made now.
+    let replaced = observed.open_attempt().is_some_and(|attempt| attempt.purpose != Purpose::First)
+        && desired.rotation.overlap == Overlap::None;
     match desired.drift {
-        Drift::Correct => create::begin(desired, observed, now),
-        Drift::Report => Step::End(deleted_remotely(id)),
-    }
-}
-
-fn without_secret(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
-    match look_once_settled(observed, id, now) {
-        Look::Seen(_) => Step::End(stored::lost(desired, observed, id)),
-        Look::Step(step) => *step,
-        Look::Gone => gone(desired, observed, id, now),
+        Drift::Report if !replaced => Step::End(deleted_remotely(id)),
+        Drift::Report | Drift::Correct => create::begin(&making, desired, observed, now),
     }
 }
 
@@ -210,14 +210,15 @@ fn correct(desired: &Desired, observed: &Observed, endpoint: &Endpoint, now: Tim
     let events = (!subscribes).then(|| wanted.enabled_events.clone());
     let status = (endpoint.status != wanted.status).then(|| wanted.status.clone());
     if events.is_none() && status.is_none() {
-        return Step::End(available(desired, endpoint));
+        return Step::End(available(endpoint));
     }
     let applied = observed.is_applied();
     if applied && desired.drift == Drift::Report {
         return Step::End(drifted(endpoint));
     }
     let reactivates = applied && status == Some(EndpointStatus::Active);
-    let patient_until = if reactivates { patience(observed).filter(|until| now < *until) } else { None };
+    let patient_until =
+        if reactivates { observed.patience(&endpoint.id).filter(|until| now < *until) } else { None };
     let cause = if reactivates && patient_until.is_none() {
         PatchCause::Reactivation
     } else {
@@ -230,36 +231,13 @@ fn correct(desired: &Desired, observed: &Observed, endpoint: &Endpoint, now: Tim
     }
 }
 
-/// How long to leave an endpoint inactive that was reactivated before: somebody, perhaps the API
-/// itself, keeps setting it inactive.
-const PATIENCE: [Duration; 6] = [
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-    Duration::from_mins(30),
-    Duration::from_hours(2),
-    Duration::from_hours(6),
-    Duration::from_hours(24),
-];
-
-fn patience(observed: &Observed) -> Option<Timestamp> {
-    let earlier = observed.reactivation?;
-    let step = (earlier.count as usize).checked_sub(1)?.min(PATIENCE.len() - 1);
-    Some(later(earlier.at, PATIENCE[step]))
-}
-
 fn list_requested(due: Timestamp) -> Outcome {
     let message = "a fresh list was asked for, and is begun in a moment".to_owned();
     Outcome::reconciling(Reason::AwaitingList, message, Some(due))
 }
 
-fn available(desired: &Desired, endpoint: &Endpoint) -> Outcome {
-    let message = format!("endpoint {} is as declared and its secret is stored", endpoint.id);
-    Outcome::ready(match desired.ignored.as_slice() {
-        [] => message,
-        ignored => {
-            format!("{message}; rotation is not supported yet, so {} has no effect", ignored.join(" and "))
-        }
-    })
+fn available(endpoint: &Endpoint) -> Outcome {
+    Outcome::ready(format!("endpoint {} is as declared and its secret is stored", endpoint.id))
 }
 
 fn drifted(endpoint: &Endpoint) -> Outcome {
@@ -305,35 +283,14 @@ fn contested(id: &EndpointId) -> Outcome {
     )
 }
 
-fn replacement_not_supported(endpoint: &Endpoint) -> Outcome {
-    Outcome::stalled(
-        Reason::ReplacementNotSupported,
-        format!(
-            "endpoint {} delivers to {:?}, the API can't change a URL, and replacing an endpoint is not supported \
-             yet: set spec.url back, or create a second WebhookEndpoint with the new URL and delete this one",
-            endpoint.id,
-            endpoint.url.as_str()
-        ),
-    )
-}
-
 fn moved(endpoint: &Endpoint) -> Outcome {
     Outcome::stalled(
         Reason::Drifted,
         format!(
             "endpoint {} delivers to {:?}, which is not what it was created with, and the API can't change a URL: \
-             delete it from the network to have a new one created",
+             annotate the resource with webhookoperator.dev/rotate to have it replaced",
             endpoint.id,
             endpoint.url.as_str()
-        ),
-    )
-}
-
-fn adoption_not_supported(id: &EndpointId) -> Outcome {
-    Outcome::stalled(
-        Reason::AdoptionNotSupported,
-        format!(
-            "adopting endpoint {id} is not supported yet: remove spec.endpointId to have an endpoint created"
         ),
     )
 }

@@ -13,15 +13,30 @@ use super::secret::{SecretState, SecretWrites};
 use super::step::{Action, DeleteCause, Remainder, Step};
 use super::stored;
 use super::timing::{Timing, later};
-use crate::provider::{Endpoint, EndpointId};
+use crate::provider::{Endpoint, EndpointId, NewEndpoint};
 
 /// How many endpoints that can't be read are known beforehand: an annotation holds them.
 const KNOWN_UNREAD: usize = 20;
 
+/// An endpoint to be made.
+pub(super) struct Making {
+    /// What is sent.
+    pub(super) endpoint: NewEndpoint,
+    /// What it is for.
+    pub(super) purpose: Purpose,
+}
+
+impl Making {
+    /// The declared endpoint, where there is none.
+    pub(super) fn first(desired: &Desired) -> Self {
+        Self { endpoint: desired.endpoint.clone(), purpose: Purpose::First }
+    }
+}
+
 /// Begins a create, or sends the one that was recorded.
 ///
-/// The caller has made sure that nothing is held and that no endpoint of an earlier attempt is left.
-pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
+/// The caller has made sure that no endpoint of an earlier attempt is left.
+pub(super) fn begin(making: &Making, desired: &Desired, observed: &Observed, now: Timestamp) -> Step {
     match &observed.secret {
         SecretState::Absent | SecretState::Held(_) => {}
         SecretState::Foreign => return Step::End(stored::not_ours(desired)),
@@ -40,13 +55,13 @@ pub(super) fn begin(desired: &Desired, observed: &Observed, now: Timestamp) -> S
     }
     let open = observed.open_attempt();
     let sendable =
-        |attempt: &Attempt| attempt.sends(&desired.endpoint) && now <= no_later_than(attempt, observed);
+        |attempt: &Attempt| attempt.sends(&making.endpoint) && now <= no_later_than(attempt, observed);
     match (open, observed.progress) {
         (Some(attempt), Progress::Unsent) if sendable(attempt) => Step::Act(Action::Create {
             attempt: Box::new(attempt.clone()),
             no_later_than: no_later_than(attempt, observed),
         }),
-        _ => Step::Act(Action::RecordAttempt(Box::new(next(desired, observed, open, now)))),
+        _ => Step::Act(Action::RecordAttempt(Box::new(next(making, desired, observed, open, now)))),
     }
 }
 
@@ -54,7 +69,13 @@ fn no_later_than(attempt: &Attempt, observed: &Observed) -> Timestamp {
     observed.timing.sendable_until(attempt.started_at)
 }
 
-fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Timestamp) -> Attempt {
+fn next(
+    Making { endpoint: made, purpose }: &Making,
+    desired: &Desired,
+    observed: &Observed,
+    open: Option<&Attempt>,
+    now: Timestamp,
+) -> Attempt {
     let unresolved = open.and_then(|attempt| match observed.progress {
         Progress::Undone => None,
         // It was never sent: it hands on what came before it, if anything did.
@@ -63,7 +84,7 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
         Progress::Unknown | Progress::Unanswered(_) => Some((attempt, attempt.posts)),
     });
     let (since, posts) = unresolved.map_or((now, 0), |(attempt, posts)| (attempt.since, posts));
-    let listed = observed.candidates.iter().filter(|endpoint| endpoint.url == desired.endpoint.url);
+    let listed = observed.candidates.iter().filter(|endpoint| endpoint.url == made.url);
     let listed = listed.map(|endpoint| &endpoint.id);
     let listed = listed.chain(observed.unread.ids.iter().take(KNOWN_UNREAD));
     // What was there before the series stays known, even if this list happens to leave it out.
@@ -79,11 +100,12 @@ fn next(desired: &Desired, observed: &Observed, open: Option<&Attempt>, now: Tim
             Progress::Unknown | Progress::Unanswered(_) => Some(attempt.started_at),
         }),
         posts: posts.saturating_add(1),
-        url: desired.endpoint.url.clone(),
-        enabled_events: desired.endpoint.enabled_events.clone(),
-        status: desired.endpoint.status.clone(),
+        url: made.url.clone(),
+        enabled_events: made.enabled_events.clone(),
+        status: made.status.clone(),
         known: known.cloned().collect(),
-        purpose: Purpose::First,
+        purpose: *purpose,
+        request: desired.rotate.clone(),
     }
 }
 
@@ -202,7 +224,7 @@ struct Traces {
 impl Traces {
     fn of(attempt: &Attempt, observed: &Observed, timing: &Timing) -> Self {
         let mut traces = Self { ours: BTreeSet::new(), doubtful: BTreeSet::new() };
-        let held = |id: &EndpointId| observed.held().any(|held| held == id);
+        let held = |id: &EndpointId| observed.held().chain(&observed.claim).any(|held| held == id);
         for endpoint in observed.candidates.iter().filter(|endpoint| !held(&endpoint.id)) {
             match judge(attempt, observed.progress, endpoint, timing) {
                 Verdict::Ours => traces.ours.insert(endpoint.id.clone()),

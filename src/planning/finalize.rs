@@ -7,8 +7,10 @@ use super::attempt::{Answer, InHand};
 use super::create;
 use super::deadline::Reach;
 use super::intent::Removal;
-use super::observed::{Finalizer, Observed, Presence};
+use super::observed::{Finalizer, Observed, Presence, Role};
 use super::outcome::{Outcome, Reason};
+use super::replace;
+use super::roles::Roles;
 use super::secret::{HeldSecret, Ownership, SecretState};
 use super::step::{Action, DeleteCause, Leftover, Step};
 use crate::provider::EndpointId;
@@ -43,7 +45,10 @@ fn gives_up(removal: Removal, observed: &Observed) -> bool {
 /// Lets go of the endpoint and its Secret. What a lost answer may have left is found first, as if it were to
 /// be deleted; where that can't be told, it is named instead.
 fn retain(observed: &Observed, now: Timestamp) -> Step {
-    let Some(attempt) = observed.open_attempt() else { return release(observed, Leftover::Nothing) };
+    let Some(attempt) = observed.open_attempt() else {
+        let unready = without_next(observed, now).filter(|_| !gives_up(Removal::Retain, observed));
+        return unready.unwrap_or_else(|| release(observed, Leftover::Nothing));
+    };
     if unstored(observed).is_none() {
         match create::resolve(attempt, observed, now) {
             None => return release(observed, Leftover::Nothing),
@@ -52,6 +57,16 @@ fn retain(observed: &Observed, now: Timestamp) -> Step {
         }
     }
     release(observed, Leftover::OfAttempt(Box::new(attempt.clone())))
+}
+
+/// Gives up an endpoint that was to take the place of the one that is kept, and has the Secret say so.
+fn without_next(observed: &Observed, now: Timestamp) -> Option<Step> {
+    let roles = Roles::of(None, observed, now)?;
+    match roles.next.or(roles.superseded) {
+        Some(id) => take_along(observed, id, now),
+        None if roles.retiring.is_empty() => replace::rewritten(observed, &roles),
+        None => None,
+    }
 }
 
 fn is_uncertain(step: &Step) -> bool {
@@ -72,6 +87,7 @@ fn release(observed: &Observed, leftover: Leftover) -> Step {
     }
     let leftover = match (leftover, without_secret(observed)) {
         (Leftover::Nothing, Some(id)) => Leftover::WithoutSecret(id.clone()),
+        (Leftover::Nothing, None) => beside(observed),
         (leftover, _) => leftover,
     };
     Step::Act(Action::RemoveFinalizer(leftover))
@@ -83,6 +99,14 @@ fn without_secret(observed: &Observed) -> Option<&EndpointId> {
     let unowned = observed.unowned_secret().and_then(|found| found.endpoint.as_ref());
     let kept = observed.released.contains(id) || unowned == Some(id);
     (!kept && observed.presence(id) != Some(&Presence::Gone)).then_some(id)
+}
+
+/// The endpoints that are left beside the one that is kept.
+fn beside(observed: &Observed) -> Leftover {
+    let others = observed.recorded.endpoints.iter().filter(|(_, role)| **role != Role::Current);
+    let others = others.map(|(id, _)| id).filter(|id| observed.presence(id) != Some(&Presence::Gone));
+    let others = others.cloned().collect::<Vec<_>>();
+    if others.is_empty() { Leftover::Nothing } else { Leftover::Beside(others) }
 }
 
 /// The number of the recorded attempt, while nothing but a Secret shows that it was answered.

@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::observed::{Observed, RecordedEndpoint};
+use super::roles::made;
 use super::step::Action;
 use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventType};
 
 /// The URL that an endpoint was created with, as far as it is on record.
 pub(super) fn requested_url<'a>(observed: &'a Observed, id: &EndpointId) -> Option<&'a EndpointUrl> {
-    let made_by = |number| {
-        observed.held_secrets().any(|secret| secret.attempt == number && secret.endpoint.as_ref() == Some(id))
-    };
-    let attempt = observed.attempt.as_ref();
-    let attempt = attempt.filter(|attempt| attempt.uid == observed.uid && made_by(attempt.number));
+    let attempt = observed.attempt.as_ref().filter(|attempt| made(observed, attempt) == Some(id));
     let recorded = || seen(observed, id).map(|seen| seen.requested_url.as_ref().unwrap_or(&seen.url));
     attempt.map(|attempt| &attempt.url).or_else(recorded)
 }
@@ -39,5 +36,7 @@ pub(super) fn subscribes_to(observed: &Observed, endpoint: &Endpoint, wanted: &B
 
 /// What the status says of an endpoint.
 fn seen<'a>(observed: &'a Observed, id: &EndpointId) -> Option<&'a RecordedEndpoint> {
-    observed.recorded.seen.as_deref().filter(|_| observed.recorded.current() == Some(id))
+    let recorded = &observed.recorded;
+    let current = recorded.seen.as_deref().filter(|_| recorded.current() == Some(id));
+    current.or_else(|| recorded.next.as_deref().filter(|_| recorded.next() == Some(id)))
 }

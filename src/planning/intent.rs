@@ -1,6 +1,7 @@
 //! What is wanted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::secret::Ownership;
 use crate::provider::{EndpointId, NewEndpoint};
@@ -38,10 +39,53 @@ pub struct Desired {
     pub secret: SecretShape,
     /// What is done about a change made by somebody else.
     pub drift: Drift,
-    /// An existing endpoint to adopt.
-    pub adopt: Option<EndpointId>,
-    /// What is asked for beside, and has no effect yet.
-    pub ignored: Vec<&'static str>,
+    /// An existing endpoint to take over, while none is held.
+    pub adopt: Option<Adoption>,
+    /// When and how the endpoint is replaced.
+    pub rotation: Rotation,
+    /// What asks for a replacement, by being another than the one that was handled.
+    pub rotate: Option<String>,
+}
+
+/// An existing endpoint to take over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Adoption {
+    /// Its id.
+    pub id: EndpointId,
+    /// Where its secret is, if that is known.
+    pub source: Option<SecretSource>,
+}
+
+/// A Secret of the resource's namespace, and the key of a value in it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SecretSource {
+    /// The Secret's name.
+    pub name: String,
+    /// The key.
+    pub key: String,
+}
+
+/// When and how an endpoint is replaced.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rotation {
+    /// How long a secret is used; for ever when `None`.
+    pub interval: Option<Duration>,
+    /// How long consumers get to load the new secret before only that signs.
+    pub activate_after: Duration,
+    /// How long the old endpoint is kept, inactive.
+    pub retire_after: Duration,
+    /// Whether the old endpoint delivers until the new one does.
+    pub overlap: Overlap,
+}
+
+/// Whether the old endpoint delivers until the new one does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Overlap {
+    /// It does.
+    #[default]
+    Full,
+    /// It is deleted before the new one is created.
+    None,
 }
 
 /// The declared parts of a Secret.

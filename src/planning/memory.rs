@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::attempt::{Answer, Attempt, InHand, Progress};
-use super::observed::Reactivation;
+use super::attempt::{Answer, Attempt, InHand, Progress, Purpose};
+use super::observed::Repetition;
 use super::step::{DeleteCause, Remainder};
 use crate::provider::EndpointId;
 
@@ -17,7 +17,8 @@ pub struct Memory {
     attempt: Option<Box<Attempt>>,
     progress: Progress,
     in_hand: Option<InHand>,
-    reactivation: Option<Reactivation>,
+    activations: Option<(EndpointId, Repetition)>,
+    recoveries: Option<Repetition>,
 }
 
 impl Memory {
@@ -52,7 +53,10 @@ impl Memory {
     pub fn stored(&mut self) {
         self.in_hand = None;
         self.progress = Progress::Unknown;
-        self.attempt = None;
+        let attempt = self.attempt.take().filter(|attempt| attempt.purpose == Purpose::SecretLost);
+        if let Some(attempt) = attempt {
+            self.recoveries = Some(Repetition::again(self.recoveries, attempt.started_at));
+        }
     }
 
     /// An endpoint was deleted, or was not there any more.
@@ -66,19 +70,22 @@ impl Memory {
                 self.attempt = Some(attempt.clone());
                 self.progress = Progress::Undone;
             }
-            DeleteCause::Orphan { remainder: Remainder::Others, .. } | DeleteCause::Removed => {}
+            DeleteCause::Orphan { remainder: Remainder::Others, .. }
+            | DeleteCause::Removed
+            | DeleteCause::Superseded
+            | DeleteCause::Replaced
+            | DeleteCause::Retired => {}
         }
         if self.in_hand.as_ref().is_some_and(|hand| hand.id == *id) {
             self.in_hand = None;
         }
     }
 
-    /// An endpoint was reactivated at `now`, by the API's clock.
-    pub fn reactivated(&mut self, now: Timestamp) {
-        let quiet = jiff::SignedDuration::from_hours(48);
-        let earlier = self.reactivation.filter(|last| now.duration_since(last.at) < quiet);
-        let count = earlier.map_or(0, |last| last.count).saturating_add(1);
-        self.reactivation = Some(Reactivation { count, at: now });
+    /// An endpoint was set active at `now`, by the API's clock.
+    pub fn activated(&mut self, id: &EndpointId, now: Timestamp) {
+        let earlier = self.activations.take().filter(|(earlier, _)| earlier == id);
+        let count = Repetition::again(earlier.map(|(_, earlier)| earlier), now);
+        self.activations = Some((id.clone(), count));
     }
 
     /// What is remembered of `attempt`'s outcome.
@@ -100,9 +107,15 @@ impl Memory {
         self.in_hand.as_ref()
     }
 
-    /// Earlier reactivations.
+    /// Earlier activations of an endpoint.
     #[must_use]
-    pub fn reactivation(&self) -> Option<Reactivation> {
-        self.reactivation
+    pub fn activations(&self) -> Option<&(EndpointId, Repetition)> {
+        self.activations.as_ref()
+    }
+
+    /// Earlier replacements of endpoints whose secrets were lost.
+    #[must_use]
+    pub fn recoveries(&self) -> Option<Repetition> {
+        self.recoveries
     }
 }

@@ -6,6 +6,9 @@
 //!
 //! - `absence`: when it is believed that an endpoint is not there;
 //! - `converge`: the endpoint that is held is made equal to what is declared;
+//! - `roles`: which endpoint is the current one, which is to take its place, and which are to go;
+//! - `replace`: why an endpoint is replaced by another, and the steps of that;
+//! - `adopt`: an endpoint that exists is taken over;
 //! - `stored`: whose the Secret is, where it goes, and whether what it holds is believed;
 //! - `create`: the write-ahead attempt, and how an unanswered create is resolved instead of repeated;
 //! - `finalize`: the way out through the finalizer;
@@ -15,6 +18,7 @@
 
 mod absence;
 mod admission;
+mod adopt;
 mod attempt;
 mod converge;
 mod create;
@@ -27,7 +31,9 @@ mod network;
 mod observed;
 mod outcome;
 mod pause;
+mod replace;
 mod report;
+mod roles;
 mod secret;
 mod step;
 mod stored;
@@ -40,15 +46,15 @@ use jiff::Timestamp;
 
 pub use attempt::{Answer, Attempt, InHand, Progress, Purpose};
 pub use deadline::{Reach, RetainDeadline};
-pub use intent::{Desired, Drift, Intent, Removal, SecretShape};
+pub use intent::{Adoption, Desired, Drift, Intent, Overlap, Removal, Rotation, SecretShape, SecretSource};
 pub use memory::Memory;
 pub use network::{Admission, Identity, NetworkState, Openness, Refusal, Unavailable};
 pub use observed::{
-    Finalizer, FreshList, Holders, Observed, Presence, Reactivation, Record, Recorded, RecordedEndpoint,
-    Remote, Role, Unread,
+    Finalizer, FreshList, Holders, Observed, Presence, Record, Recorded, RecordedEndpoint, Remote,
+    Repetition, Role, Unread,
 };
-pub use outcome::{Again, Glance, Outcome, Reason, State};
-pub use report::{Abnormal, Condition, Report, StoredNote, report};
+pub use outcome::{Again, Current, Glance, Outcome, Reason, State};
+pub use report::{Abnormal, Condition, NextNote, Report, RetiringNote, StoredNote, report};
 pub use secret::{HeldSecret, Mutability, Ownership, SecretData, SecretState, SecretWrites};
 pub use step::{Action, DeleteCause, Leftover, PatchCause, Remainder, Step, StepKind};
 pub use timing::Timing;

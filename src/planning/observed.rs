@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::{Attempt, InHand, Progress};
 use super::deadline::Reach;
 use super::network::{Identity, NetworkState};
 use super::secret::{HeldSecret, SecretState, SecretWrites};
 use super::step::{Action, StepKind};
-use super::timing::Timing;
+use super::timing::{Timing, later};
 use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventType};
 
 /// All that is known of one resource when a step is planned.
@@ -61,8 +61,16 @@ pub struct Observed {
     pub unread: Unread,
     /// How many creates of other resources' open attempts may have made one of `candidates`.
     pub rival_posts: u32,
-    /// Earlier reactivations of an endpoint that somebody keeps setting inactive.
-    pub reactivation: Option<Reactivation>,
+    /// Earlier activations of an endpoint, which somebody may keep setting inactive.
+    pub activations: Option<(EndpointId, Repetition)>,
+    /// Earlier replacements of endpoints whose secrets were lost.
+    pub recoveries: Option<Repetition>,
+    /// How long a lost Secret is waited for yet.
+    pub grace: Duration,
+    /// The endpoint that is to be adopted, while none is held.
+    pub claim: Option<EndpointId>,
+    /// Another network, named as people do, in which that endpoint is.
+    pub claimed_elsewhere: Option<String>,
     /// What was done so often of late that it is not done yet again, and for how long.
     pub resting: Vec<(StepKind, Duration)>,
     /// What was done just before in the same activation.
@@ -84,6 +92,12 @@ pub struct Recorded {
     pub ready_generation: Option<i64>,
     /// The current endpoint as it tells of it.
     pub seen: Option<Box<RecordedEndpoint>>,
+    /// The next endpoint as it tells of it.
+    pub next: Option<Box<RecordedEndpoint>>,
+    /// Since when the Secret has held the secret of the next endpoint, by the API's clock.
+    pub next_since: Option<Timestamp>,
+    /// The request for another secret that was answered last.
+    pub handled_rotation: Option<String>,
 }
 
 /// An endpoint as a status tells of it.
@@ -95,6 +109,8 @@ pub struct RecordedEndpoint {
     pub requested_url: Option<EndpointUrl>,
     /// The events that the API showed.
     pub enabled_events: BTreeSet<EventType>,
+    /// When it was created, by the API's clock.
+    pub created_at: Option<Timestamp>,
 }
 
 /// Whether a resource still has the record of its latest attempt.
@@ -114,10 +130,10 @@ pub enum Role {
     Current,
     /// The one that will take the place of the current one.
     Next,
-    /// One whose place was taken: it is deleted at this time, by the API's clock.
+    /// One whose place was taken.
     Retiring {
-        /// When.
-        until: Timestamp,
+        /// When, by the API's clock.
+        since: Timestamp,
     },
 }
 
@@ -125,7 +141,17 @@ impl Recorded {
     /// The endpoint that the status calls the current one.
     #[must_use]
     pub fn current(&self) -> Option<&EndpointId> {
-        self.endpoints.iter().find_map(|(id, role)| (*role == Role::Current).then_some(id))
+        self.with_role(Role::Current)
+    }
+
+    /// The endpoint that the status calls the next one.
+    #[must_use]
+    pub fn next(&self) -> Option<&EndpointId> {
+        self.with_role(Role::Next)
+    }
+
+    fn with_role(&self, role: Role) -> Option<&EndpointId> {
+        self.endpoints.iter().find_map(|(id, own)| (*own == role).then_some(id))
     }
 }
 
@@ -192,13 +218,40 @@ pub enum Holders {
     Several,
 }
 
-/// Earlier reactivations of an endpoint.
+/// How often the same was done.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Reactivation {
-    /// How many in a row.
+pub struct Repetition {
+    /// How many times in a row.
     pub count: u32,
-    /// When the latest was, by the API's clock.
+    /// When it was done last, by the API's clock.
     pub at: Timestamp,
+}
+
+/// How long what was done is left alone before it is done again.
+const PATIENCE: [Duration; 6] = [
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(6),
+    Duration::from_hours(24),
+];
+/// How long after it was done last it is forgotten.
+const FORGOTTEN: SignedDuration = SignedDuration::from_hours(48);
+
+impl Repetition {
+    /// Counts that it is done at `now`.
+    #[must_use]
+    pub fn again(earlier: Option<Self>, now: Timestamp) -> Self {
+        let earlier = earlier.filter(|last| now.duration_since(last.at) < FORGOTTEN);
+        Self { count: earlier.map_or(0, |last| last.count).saturating_add(1), at: now }
+    }
+
+    /// Until when it is not done again.
+    pub(super) fn patient_until(self) -> Option<Timestamp> {
+        let step = (self.count as usize).checked_sub(1)?.min(PATIENCE.len() - 1);
+        Some(later(self.at, PATIENCE[step]))
+    }
 }
 
 impl Observed {
@@ -250,8 +303,27 @@ impl Observed {
 
     /// Every endpoint that this resource holds, in whatever role.
     pub(super) fn held(&self) -> impl Iterator<Item = &EndpointId> {
-        let previous = self.held_secrets().filter_map(|secret| secret.previous.as_ref());
+        let previous = self.held_secrets().flat_map(|secret| &secret.previous);
         self.recorded.endpoints.keys().chain(self.stored()).chain(previous)
+    }
+
+    /// Until when an endpoint that was set active before is left inactive: somebody, perhaps the API itself, keeps
+    /// setting it inactive.
+    pub(super) fn patience(&self, id: &EndpointId) -> Option<Timestamp> {
+        let (_, earlier) = self.activations.as_ref().filter(|(activated, _)| activated == id)?;
+        earlier.patient_until()
+    }
+
+    /// Whether a Secret of this resource holds the secret of an endpoint, as far as what it holds is believed.
+    pub(super) fn has_secret_of(&self, id: &EndpointId) -> bool {
+        self.held_secrets().flat_map(HeldSecret::holds).any(|held| held == id)
+    }
+
+    /// Whether the secret of the endpoint that the status calls the current one is in no Secret of this resource.
+    #[must_use]
+    pub fn lacks_secret(&self) -> bool {
+        let unowned = self.unowned_secret().and_then(|found| found.endpoint.as_ref());
+        self.recorded.current().is_some_and(|id| !self.has_secret_of(id) && unowned != Some(id))
     }
 
     /// How an endpoint that this resource may hold was last seen.

@@ -24,6 +24,8 @@ pub enum State {
     Reconciling,
     /// Only a change by a person helps.
     Stalled,
+    /// Another endpoint is to take the place of the current one.
+    Replacing(Current),
     /// Usable and stored, but not as declared, and left so.
     Drifted,
     /// To be left as it is.
@@ -41,6 +43,15 @@ pub enum Glance {
     Different,
     /// Nothing now.
     Nothing,
+}
+
+/// How the current endpoint stands while another one is to take its place.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Current {
+    /// It is as declared, and its secret is stored.
+    AsDeclared,
+    /// It is not, or its secret is lost.
+    Different,
 }
 
 /// When to look again, beside when something changes.
@@ -67,6 +78,26 @@ impl Outcome {
     #[must_use]
     pub fn reconciling(reason: Reason, message: String, at: Option<Timestamp>) -> Self {
         Self { state: State::Reconciling, reason, message, again: Again::AfterList(at) }
+    }
+
+    /// Another endpoint is to take the place of the current one, which is usable or not; there is more to do at this
+    /// time.
+    #[must_use]
+    pub fn replacing(reason: Reason, usable: bool, message: String, at: Timestamp) -> Self {
+        let current = if usable { Current::AsDeclared } else { Current::Different };
+        Self { state: State::Replacing(current), reason, message, again: Again::AfterList(Some(at)) }
+    }
+
+    /// The same, to be looked at again at this time at the latest.
+    pub(super) fn by(mut self, at: Option<Timestamp>) -> Self {
+        let earlier = |known: Option<Timestamp>| known.into_iter().chain(at).min();
+        self.again = match self.again {
+            Again::OnChange => at.map_or(Again::OnChange, Again::At),
+            Again::At(known) => Again::At(earlier(Some(known)).unwrap_or(known)),
+            Again::AfterList(known) => Again::AfterList(earlier(known)),
+            Again::WithBackoff => Again::WithBackoff,
+        };
+        self
     }
 
     /// On its way, as soon as the network's budget allows another request.
@@ -186,10 +217,16 @@ reasons! {
     DeletedRemotely,
     /// The endpoint was set inactive by somebody else and will be reactivated.
     Deactivated,
-    /// The URL changed, and replacing an endpoint is not supported yet.
-    ReplacementNotSupported,
-    /// Adopting an endpoint is not supported yet.
-    AdoptionNotSupported,
+    /// Another endpoint is to take the place of the current one.
+    Replacing,
+    /// The API refuses a second endpoint, and the current one is not to be deleted before.
+    OverlapRefused,
+    /// Nobody says what the signing secret of the endpoint to adopt is.
+    SecretUnknown,
+    /// The endpoint to adopt does not exist.
+    EndpointNotFound,
+    /// The endpoint to adopt is in another network.
+    EndpointInAnotherNetwork,
     /// The Secret under the declared name is somebody else's.
     SecretNotOurs,
     /// The Secret of an earlier resource of the same name is still there.

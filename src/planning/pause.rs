@@ -1,7 +1,7 @@
 //! A pause: the endpoint is looked at, and nothing is changed. A secret in hand is stored nevertheless: it is in memory
 //! and nowhere else, and its endpoint may sign with it.
 
-use super::outcome::{Glance, Outcome, Reason, State};
+use super::outcome::{Current, Glance, Outcome, Reason, State};
 use super::step::{Action, Step};
 
 /// What is left of the step that would come next without the pause.
@@ -14,7 +14,9 @@ pub(super) fn hold(step: Step) -> Step {
         Step::End(outcome) => outcome,
     };
     Step::End(match outcome {
-        Outcome { state: State::Ready, .. } => Outcome::paused(Glance::AsDeclared),
+        Outcome { state: State::Ready | State::Replacing(Current::AsDeclared), .. } => {
+            Outcome::paused(Glance::AsDeclared)
+        }
         // What the list shows is what there is to tell.
         Outcome { reason: Reason::AwaitingList, .. } => outcome,
         Outcome { reason, .. } if reason.leaves_what_was_seen() => Outcome::paused(Glance::Nothing),

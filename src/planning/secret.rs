@@ -26,8 +26,8 @@ pub enum SecretState {
 pub struct HeldSecret {
     /// The endpoint whose secret it holds; `None` when that can't be told any more.
     pub endpoint: Option<EndpointId>,
-    /// The endpoint whose secret it holds beside, while two are valid.
-    pub previous: Option<EndpointId>,
+    /// The endpoints whose secrets it holds beside, while they are valid; the latest first.
+    pub previous: Vec<EndpointId>,
     /// The attempt that made the endpoint.
     pub attempt: u64,
     /// Its labels, without the operator's own.
@@ -40,6 +40,14 @@ pub struct HeldSecret {
     pub data: SecretData,
     /// Whether its values can be changed.
     pub mutability: Mutability,
+}
+
+impl HeldSecret {
+    /// The endpoints whose secrets it holds, as far as what it holds is believed; the latest first.
+    pub(super) fn holds(&self) -> impl Iterator<Item = &EndpointId> {
+        let latest = self.endpoint.as_ref().filter(|_| self.data != SecretData::Altered);
+        latest.into_iter().chain(&self.previous)
+    }
 }
 
 /// How a Secret shows whose it is.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, InHand};
-use super::intent::SecretShape;
+use super::attempt::{Attempt, InHand, Purpose};
+use super::intent::{SecretShape, SecretSource};
 use super::outcome::{Outcome, Reason};
 use super::timing::later;
 use crate::provider::{EndpointId, EndpointPatch, EndpointUrl};
@@ -42,6 +42,32 @@ pub enum Action {
         hand: InHand,
         /// Where that endpoint delivers to.
         url: EndpointUrl,
+        /// What the Secret should look like.
+        shape: SecretShape,
+        /// The endpoints whose secrets it is to go on holding beside; the latest first.
+        keep: Vec<EndpointId>,
+    },
+    /// Have the Secret hold no more than the secrets of these endpoints, which it does.
+    RewriteSecret {
+        /// Its name.
+        name: String,
+        /// The endpoint whose secret comes first.
+        first: EndpointId,
+        /// Where that endpoint delivers to, if it was seen.
+        url: Option<EndpointUrl>,
+        /// The attempt that made it, if that is known.
+        attempt: u64,
+        /// The others, the latest first.
+        keep: Vec<EndpointId>,
+    },
+    /// Copy the secret of an endpoint that is adopted.
+    AdoptSecret {
+        /// Its id.
+        id: EndpointId,
+        /// Where it delivers to.
+        url: EndpointUrl,
+        /// Where its secret is.
+        source: SecretSource,
         /// What the Secret should look like.
         shape: SecretShape,
     },
@@ -120,6 +146,8 @@ pub enum Leftover {
     OfAttempt(Box<Attempt>),
     /// This endpoint, whose Secret is gone though it was to be kept.
     WithoutSecret(EndpointId),
+    /// These endpoints beside the one that is kept; the secrets of all of them are stored.
+    Beside(Vec<EndpointId>),
 }
 
 /// Why an endpoint is changed.
@@ -129,6 +157,10 @@ pub enum PatchCause {
     Difference,
     /// It was set inactive, and not by us.
     Reactivation,
+    /// It is to take the place of the current one.
+    Activation,
+    /// Its place was taken.
+    Retirement,
 }
 
 /// Why an endpoint is deleted.
@@ -147,6 +179,12 @@ pub enum DeleteCause {
     },
     /// Its secret is in memory, and can't or need not be stored.
     InHand,
+    /// It was to be the next one, and is not wanted any more.
+    Superseded,
+    /// Another one takes its place, and may be made only once it is gone.
+    Replaced,
+    /// Its place was taken, long enough ago.
+    Retired,
 }
 
 /// What is left, without one endpoint, of a series of creates whose answers were lost.
@@ -192,6 +230,8 @@ impl Action {
             Self::List => Some(StepKind::List),
             Self::ProveSecretWritable(_) => Some(StepKind::Prove),
             Self::CopySecret { .. }
+            | Self::RewriteSecret { .. }
+            | Self::AdoptSecret { .. }
             | Self::SyncSecretMetadata { .. }
             | Self::AcceptSecretMetadata(_)
             | Self::VerifySecret { .. } => Some(StepKind::Secret),
@@ -216,6 +256,8 @@ impl Action {
             | Self::Delete { .. }
             | Self::List => true,
             Self::StoreSecret { .. }
+            | Self::RewriteSecret { .. }
+            | Self::AdoptSecret { .. }
             | Self::CopySecret { .. }
             | Self::SyncSecretMetadata { .. }
             | Self::AcceptSecretMetadata(_)
@@ -249,7 +291,17 @@ impl Action {
     pub fn needs_present_view(&self) -> bool {
         match self {
             Self::Patch { .. }
-            | Self::Delete { cause: DeleteCause::Removed | DeleteCause::Orphan { .. }, .. }
+            | Self::Delete {
+                cause:
+                    DeleteCause::Removed
+                    | DeleteCause::Orphan { .. }
+                    | DeleteCause::Superseded
+                    | DeleteCause::Replaced
+                    | DeleteCause::Retired,
+                ..
+            }
+            | Self::RewriteSecret { .. }
+            | Self::AdoptSecret { .. }
             | Self::CopySecret { .. }
             | Self::SyncSecretMetadata { .. }
             | Self::AcceptSecretMetadata(_)
@@ -273,14 +325,16 @@ impl Action {
     #[must_use]
     pub fn shows_a_difference(&self) -> bool {
         match self {
+            Self::RecordAttempt(_) | Self::Create { .. } => !self.is_of_rotation(),
+            Self::Patch { cause, .. } => matches!(cause, PatchCause::Difference | PatchCause::Reactivation),
+            Self::Delete { cause, .. } => {
+                !self.is_of_rotation() && !matches!(cause, DeleteCause::Superseded | DeleteCause::Retired)
+            }
+            Self::AdoptSecret { .. } | Self::CopySecret { .. } => true,
+            Self::StoreSecret { keep, .. } => keep.is_empty(),
             Self::ProveSecretWritable(_)
-            | Self::RecordAttempt(_)
-            | Self::Create { .. }
-            | Self::StoreSecret { .. }
-            | Self::CopySecret { .. }
-            | Self::Patch { .. }
-            | Self::Delete { .. } => true,
-            Self::SetFinalizer(_)
+            | Self::SetFinalizer(_)
+            | Self::RewriteSecret { .. }
             | Self::SyncSecretMetadata { .. }
             | Self::AcceptSecretMetadata(_)
             | Self::VerifySecret { .. }
@@ -293,6 +347,18 @@ impl Action {
         }
     }
 
+    /// Whether it is about a create for another secret, which leaves the current endpoint as good as it was.
+    #[must_use]
+    pub fn is_of_rotation(&self) -> bool {
+        let (Self::RecordAttempt(attempt)
+        | Self::Create { attempt, .. }
+        | Self::Delete { cause: DeleteCause::Orphan { attempt, .. }, .. }) = self
+        else {
+            return false;
+        };
+        matches!(attempt.purpose, Purpose::Interval | Purpose::Requested)
+    }
+
     /// What it does that is not planned again once it is done; `None` when it may be.
     fn lasting(&self) -> Option<String> {
         match self {
@@ -301,6 +367,10 @@ impl Action {
             Self::AcceptSecretMetadata(_) => Some("marking the Secret".to_owned()),
             Self::VerifySecret { name, .. } => Some(format!("taking over Secret {name:?}")),
             Self::CopySecret { from, .. } => Some(format!("moving the secret from Secret {from:?}")),
+            Self::RewriteSecret { .. } => Some("taking secrets out of the Secret".to_owned()),
+            Self::AdoptSecret { source, .. } => {
+                Some(format!("copying the secret of Secret {:?}", source.name))
+            }
             _ => None,
         }
     }

@@ -7,16 +7,10 @@ use super::attempt::InHand;
 use super::intent::Desired;
 use super::observed::{Holders, Observed, Presence};
 use super::outcome::{Outcome, Reason};
+use super::roles::At;
 use super::secret::{HeldSecret, Mutability, SecretData, SecretState};
 use super::step::{Action, Step};
 use crate::provider::{Endpoint, EndpointId};
-
-/// Where the Secret that counts is.
-#[derive(Clone, Copy)]
-pub(super) enum At<'a> {
-    Declared,
-    Former(&'a str),
-}
 
 /// Has the resource's Secret show whose it is in the way that is declared, and what it holds.
 pub(super) fn owned(desired: &Desired, observed: &Observed) -> Option<Step> {
@@ -53,11 +47,12 @@ pub(super) fn claimed_in_hand(desired: &Desired, observed: &Observed, hand: &InH
 pub(super) fn claimable<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a EndpointId> {
     let id = observed.unowned_secret()?.endpoint.as_ref()?;
     let remote = observed.remote.get(id).filter(|remote| remote.holders == Holders::Sole)?;
+    let is_adopted = desired.adopt.as_ref().is_some_and(|adopted| adopted.id == *id);
     let has_url = |presence: &Presence| match presence {
         Presence::Present(endpoint) => endpoint.url == desired.endpoint.url,
         Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => false,
     };
-    (observed.recorded.current() == Some(id) || has_url(&remote.presence)).then_some(id)
+    (observed.recorded.current() == Some(id) || is_adopted || has_url(&remote.presence)).then_some(id)
 }
 
 /// What becomes of a create while the Secret under the declared name has our type and no owner that is there, and
@@ -78,10 +73,11 @@ fn left_alone(desired: &Desired, observed: &Observed) -> Outcome {
     }
 }
 
-/// Deletes this resource's Secret, of whose endpoint nothing is left, where it can't be overwritten.
+/// Deletes this resource's Secret, of whose endpoints nothing is left, where it can't be overwritten.
 pub(super) fn make_way(observed: &Observed, for_endpoint: Option<&EndpointId>) -> Option<Step> {
     let secret = observed.held_secret().filter(|secret| secret.mutability == Mutability::Immutable)?;
-    let outdated = for_endpoint.is_none() || secret.endpoint.as_ref() != for_endpoint;
+    let is_gone = |id: &EndpointId| observed.presence(id) == Some(&Presence::Gone);
+    let outdated = secret.holds().all(|id| Some(id) != for_endpoint && is_gone(id));
     outdated.then(|| Step::Act(Action::DeleteSecret { name: observed.secret_name.clone() }))
 }
 
@@ -100,7 +96,8 @@ pub(super) fn as_declared(
     match secret.data {
         SecretData::AsWritten => {}
         SecretData::Restored => return Some(verified(observed, name, secret.endpoint.as_ref())),
-        SecretData::Altered => return Some(Step::End(altered(name, secret.endpoint.as_ref()))),
+        // It is replaced where it is, as one that is lost.
+        SecretData::Altered => return None,
     }
     if let At::Former(from) = at {
         let copy = || Action::CopySecret { from: from.to_owned(), shape: desired.secret.clone() };
@@ -145,7 +142,7 @@ fn unless_needed(
     step: Step,
     now: Timestamp,
 ) -> Step {
-    let endpoint = other.endpoint.as_ref().filter(|id| secret.endpoint.as_ref() != Some(id));
+    let endpoint = other.endpoint.as_ref().filter(|id| secret.holds().all(|held| held != *id));
     match endpoint.map(|id| (id, look(observed, id, now))) {
         None | Some((_, Look::Gone)) => step,
         Some((_, Look::Step(step))) => *step,
@@ -212,18 +209,20 @@ fn two_endpoints(id: &EndpointId, name: &str) -> Outcome {
     )
 }
 
-pub(super) fn lost(desired: &Desired, observed: &Observed, id: &EndpointId) -> Outcome {
+/// The secret of the endpoint that counts is in no Secret of this resource.
+pub(super) fn lost(desired: &Desired, observed: &Observed, id: &EndpointId, until: Timestamp) -> Outcome {
     if observed.released.contains(id) {
         return mislaid(desired, id);
     }
-    Outcome::stalled(
+    Outcome::reconciling(
         Reason::SecretLost,
         format!(
-            "endpoint {id} exists, but Secret {:?} with its signing secret is gone, and the API shows a secret only \
-             once: restore the Secret as it was, type and annotations included, or delete the endpoint from the \
-             network to have a new one created",
+            "the signing secret of endpoint {id} is not in Secret {:?} any more: somebody has deleted or altered it, and \
+             the API shows a secret only once; unless the Secret is restored as it was, type and annotations included, \
+             the endpoint is replaced at {until}",
             desired.secret.name
         ),
+        Some(until),
     )
 }
 
@@ -233,30 +232,8 @@ fn mislaid(desired: &Desired, id: &EndpointId) -> Outcome {
         Reason::SecretLost,
         format!(
             "the signing secret of endpoint {id} is in a Secret that has no owner, and not in Secret {:?}: set \
-             spec.secret.name to the name of that one, and once this is Ready to the new name again",
-            desired.secret.name
-        ),
-    )
-}
-
-pub(super) fn altered(name: &str, id: Option<&EndpointId>) -> Outcome {
-    let id = id.map_or("its endpoint", EndpointId::as_str);
-    Outcome::stalled(
-        Reason::SecretLost,
-        format!(
-            "the signing secret of {id} in Secret {name:?} was altered or removed by somebody, and the API shows a \
-             secret only once: delete the Secret and create it again from a backup, or delete {id} from the network \
-             to have a new one created"
-        ),
-    )
-}
-
-pub(super) fn outdated(desired: &Desired, stored: &EndpointId, recorded: &EndpointId) -> Outcome {
-    Outcome::stalled(
-        Reason::SecretLost,
-        format!(
-            "Secret {:?} holds the signing secret of endpoint {stored}, but the live endpoint is {recorded}: restore \
-             the newer Secret, or delete {recorded} from the network",
+             spec.secret.name to the name of that one, and once this is Ready to the new name again; or annotate the \
+             resource with webhookoperator.dev/rotate to have the endpoint replaced",
             desired.secret.name
         ),
     )

@@ -151,6 +151,12 @@ impl Error {
         }
     }
 
+    /// Whether the API says that what was to be made is there already (409).
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(&self.failure, Failure::Rejected { status, .. } if *status == StatusCode::CONFLICT)
+    }
+
     /// The same failure of a list that went on after a cursor: an answer that refuses the request
     /// then means that the cursor's endpoint is gone, not that the request is wrong.
     pub(super) fn about_cursor(self) -> Self {
@@ -180,7 +186,7 @@ impl Error {
 /// Why it failed. Every `detail` is an excerpt: capped, printable and redacted.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("the id cannot be part of a URL; correct spec.endpointId")]
+    #[error("the id cannot be part of a URL; correct spec.adopt.endpointId")]
     InvalidId,
     #[error("the API refused the request with {status}{detail}; {}", advice(*.status))]
     Rejected { status: StatusCode, detail: Detail, retry_after: Option<Duration> },

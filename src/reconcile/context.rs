@@ -19,6 +19,8 @@ use crate::provider::{Clock, EndpointUrl};
 pub struct Settings {
     /// How long after a create a list may fail to show its endpoint.
     pub settle: Duration,
+    /// How long a Secret that is lost may come back before its endpoint is replaced.
+    pub recovery_grace: Duration,
     /// Non-public addresses that namespaced networks may connect to nevertheless.
     pub address_exceptions: Vec<ipnet::IpNet>,
     /// How many resources of a network are reconciled at once.

@@ -63,6 +63,27 @@ pub(super) enum Failure {
         /// Its id.
         id: EndpointId,
     },
+    /// The API refuses a second endpoint with one URL.
+    #[error(
+        "the API refuses a second endpoint beside the one that is to be replaced, which is left as it is ({0}): set \
+         spec.rotation.overlap to None to have that one deleted before another one is created, and lose what happens \
+         between"
+    )]
+    OverlapRefused(provider::Error),
+    /// The Secret named for an endpoint that is adopted does not hold its secret.
+    #[error(
+        "Secret {name:?} has no signing secret of endpoint {id} under key {key:?}: correct spec.adopt.secretRef or that \
+         Secret, or annotate the resource with webhookoperator.dev/rotate to have the endpoint replaced by one whose \
+         secret is known"
+    )]
+    SecretUnknown {
+        /// The Secret's name.
+        name: String,
+        /// The key.
+        key: String,
+        /// The endpoint.
+        id: EndpointId,
+    },
     /// Planning does not come to an end.
     #[error(
         "the plan for this resource does not come to an end; this is a defect of the operator: report it"
@@ -94,6 +115,8 @@ impl Failure {
             Self::NotMade { .. } => Reason::Refused,
             Self::SecretRefused { .. } => Reason::SecretRefused,
             Self::NothingToCopy { .. } | Self::NotWhole { .. } => Reason::SecretLost,
+            Self::OverlapRefused(_) => Reason::OverlapRefused,
+            Self::SecretUnknown { .. } => Reason::SecretUnknown,
             Self::Provider(error) if error.class() == ErrorClass::Permanent => Reason::Refused,
             Self::Provider(_) | Self::Unusable(_) => Reason::ProviderError,
         }
@@ -107,6 +130,8 @@ impl Failure {
             | Self::NothingToCopy { .. }
             | Self::NotWhole { .. }
             | Self::NotMade { .. }
+            | Self::OverlapRefused(_)
+            | Self::SecretUnknown { .. }
             | Self::Restless => Outcome::stalled(self.reason(), message),
             Self::Provider(error) | Self::Unusable(error) => match error.class() {
                 ErrorClass::Permanent => Outcome::stalled(self.reason(), message),
@@ -142,7 +167,9 @@ impl Failure {
     /// How long to wait at least before the next try.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Provider(error) | Self::Unusable(error) => error.retry_after(),
+            Self::Provider(error) | Self::Unusable(error) | Self::OverlapRefused(error) => {
+                error.retry_after()
+            }
             _ => None,
         }
     }

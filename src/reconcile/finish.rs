@@ -15,6 +15,8 @@ use crate::planning::{Again, Outcome, Reach, State};
 const LONGEST_IN_HAND: Duration = Duration::from_secs(30);
 /// How many times in a row a view may turn out to be outdated before the watch is not waited for any more.
 const OUTDATED: u32 = 6;
+/// A time that lies further ahead is looked at again before: clocks may be set, and a look costs no calls.
+const LONGEST: Duration = Duration::from_hours(1);
 /// A little later than asked for: on time, it would be a little early.
 const LATER: Duration = Duration::from_millis(50);
 
@@ -125,7 +127,7 @@ impl Activation<'_> {
             self.local(|local| local.backoff.reset());
         }
         let left = at.map(|at| Duration::try_from(at.duration_since(self.now())).unwrap_or_default());
-        Retry { pause: left.map(|left| left + LATER), awaits_list }
+        Retry { pause: left.map(|left| left.min(LONGEST) + LATER), awaits_list }
     }
 
     fn retry_after(&self, failure: &Failure) -> Retry {

@@ -27,7 +27,7 @@ pub use context::{Context, Settings};
 pub(crate) use events::events;
 pub use remote::warn_of_loss;
 
-use crate::index::{Api, Clocks, Incarnation, LocalState, Resource, ResourceKey, StoredMeta};
+use crate::index::{Api, Clocks, Incarnation, LocalState, Resource, ResourceKey, StoredMeta, Waits};
 use crate::network::Network;
 use crate::planning::{Action, Observed, Outcome, Step, Timing, plan};
 use crate::provider::EndpointUrl;
@@ -206,7 +206,8 @@ impl Activation<'_> {
             network.zip(incarnation).map(|(network, incarnation)| Reached { network, incarnation });
         let clocks =
             Clocks { api: self.now(), cluster: self.context.cluster_time(), monotonic: Instant::now() };
-        let (resource, observed) = index.observe(&self.key, clocks, self.context.settings.settle)?;
+        let Settings { settle, recovery_grace: recovery, .. } = self.context.settings;
+        let (resource, observed) = index.observe(&self.key, clocks, Waits { settle, recovery })?;
         let secrets = index.owned_secrets(&self.key.namespace, &resource.uid);
         let unowned = observed.unowned_secret().and_then(|_| {
             let found = index.secret(&self.key.namespace, &resource.secret_name)?;

@@ -26,7 +26,11 @@ impl Activation<'_> {
             Action::Delete { id, cause } => self.delete(id, cause).await,
             Action::List => self.list().await,
             Action::ProveSecretWritable(shape) => self.prove_writable(shape).await,
-            Action::StoreSecret { hand, url, shape } => self.store_secret(hand, url, shape).await,
+            Action::StoreSecret { hand, url, shape, keep } => self.store_secret(hand, url, shape, keep).await,
+            Action::RewriteSecret { name, first, url, attempt, keep } => {
+                self.rewrite_secret(name, (first, url.as_ref(), *attempt), keep).await
+            }
+            Action::AdoptSecret { id, url, source, shape } => self.adopt_secret(id, url, source, shape).await,
             Action::CopySecret { from, shape } => self.copy_secret(from, shape).await,
             Action::SyncSecretMetadata { shape, endpoint, attempt } => {
                 self.sync_secret_metadata(shape, endpoint.as_ref(), *attempt).await

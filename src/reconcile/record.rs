@@ -13,7 +13,8 @@ use super::remote::warn_of_loss;
 use super::status::status;
 use crate::conditions::{Type, find};
 use crate::index::{Mark, Resource};
-use crate::planning::{Attempt, Leftover, Outcome, Presence, State, report};
+use crate::planning::{Attempt, Leftover, Outcome, Presence, Purpose, State, report};
+use crate::provider::EndpointId;
 use crate::resources::{ATTEMPT_ANNOTATION, FINALIZER, Lenient, WebhookEndpoint, WebhookEndpointStatus};
 
 impl Activation<'_> {
@@ -44,17 +45,31 @@ impl Activation<'_> {
     pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
         self.local(|local| local.memory.recording(attempt));
         self.change_metadata("record the create", self.with_marks(Some(attempt))).await?;
-        self.tell_why_again();
+        self.tell_why(attempt);
         Ok(())
     }
 
-    /// Says why an endpoint is created although there was one.
-    fn tell_why_again(&self) {
+    /// Says why an endpoint is created although there is or was one.
+    fn tell_why(&self, attempt: &Attempt) {
         let recorded = self.resource.recorded();
-        if let Some(id) = recorded.current().filter(|id| self.last_seen(id) == Some(Presence::Gone)) {
-            let note = format!("endpoint {id} was deleted remotely, and not by this operator");
-            self.publish(EventType::Warning, "DeletedRemotely", "RecordAttempt", note);
-        }
+        let Some(id) = recorded.current() else { return };
+        let why = match attempt.purpose {
+            Purpose::First => {
+                if self.last_seen(id) == Some(Presence::Gone) {
+                    let note = format!("endpoint {id} was deleted remotely, and not by this operator");
+                    self.publish(EventType::Warning, "DeletedRemotely", "RecordAttempt", note);
+                }
+                return;
+            }
+            Purpose::Interval => "its secret has been used for spec.rotation.interval",
+            Purpose::Requested => "the annotation webhookoperator.dev/rotate asks for it",
+            Purpose::Url => "spec.url is another one now",
+            Purpose::SecretLost => "its secret was deleted or altered in the cluster",
+        };
+        let lost = attempt.purpose == Purpose::SecretLost;
+        let kind = if lost { EventType::Warning } else { EventType::Normal };
+        let note = format!("endpoint {id} is replaced by another one: {why}");
+        self.publish(kind, "Replacing", "RecordAttempt", note);
     }
 
     /// Gives the finalizer, and the record of an open attempt, back to a resource that has lost one of them.
@@ -111,6 +126,14 @@ impl Activation<'_> {
                      gone: restore it from a backup, or delete the endpoint from the network"
                 ),
             ),
+            Leftover::Beside(ids) => (
+                "RetainedBeside",
+                format!(
+                    "endpoints {} are left beside the one that is kept, as deletionPolicy Retain asks: delete them from \
+                     the network once they have nothing to deliver any more",
+                    ids.iter().map(EndpointId::as_str).collect::<Vec<_>>().join(", ")
+                ),
+            ),
             Leftover::OfAttempt(attempt) => (
                 "CreateUnresolved",
                 format!(
@@ -143,7 +166,7 @@ impl Activation<'_> {
         }
         self.warn_of(leftover);
         let lost = self.context.index().let_go(&self.key, &self.resource.uid);
-        if let (Some(id), Leftover::Nothing | Leftover::WithoutSecret(_)) = (lost, leftover) {
+        if let (Some(id), false) = (lost, matches!(leftover, Leftover::OfAttempt(_))) {
             warn_of_loss(&id);
         }
         Ok(())
@@ -153,14 +176,14 @@ impl Activation<'_> {
     pub(super) async fn report(&mut self, outcome: &Outcome) -> Result<(), Failure> {
         let drifted = if outcome.state == State::Drifted { Mark::Set } else { Mark::Clear };
         self.context.index().set_drifted(&self.key, &self.resource.uid, drifted);
-        let Some((resource, mut observed, _)) = self.look() else { return Ok(()) };
+        let Some((resource, mut observed, now)) = self.look() else { return Ok(()) };
         observed.previous = self.failed.take();
         // What somebody has changed since was not planned for, so nothing is said of it.
         if resource.resource_version != self.version {
             return Err(Failure::Outdated);
         }
         self.resource = resource;
-        let Some(report) = report(outcome, &observed) else { return Ok(()) };
+        let Some(report) = report(&self.resource.intent, outcome, &observed, now) else { return Ok(()) };
         let before = &self.resource.status;
         let after = status(before, &report, self.resource.generation, self.context.cluster_time());
         if after == *before {

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::{Activation, Reached};
 use crate::index::{Resource, StoredMeta};
 use crate::kubernetes::pages;
-use crate::planning::{Answer, Attempt, DeleteCause, Identity, PatchCause, Presence};
+use crate::planning::{Answer, Attempt, DeleteCause, Identity, PatchCause, Presence, Purpose};
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, Error, ErrorClass, Priority};
 use crate::resources::{Lenient, SECRET_TYPE, WebhookEndpoint};
 
@@ -51,7 +51,7 @@ impl Activation<'_> {
         };
         if let Some(id) = answered.filter(|id| {
             let index = self.context.index();
-            earlier.contains(*id) || index.held_by_another(&self.resource.network, id, &self.key)
+            earlier.contains(*id) || index.is_spoken_for(&self.resource.network, id, &self.key)
         }) {
             self.local(|local| local.memory.refused());
             return Err(Failure::NotMade { id: id.clone() });
@@ -76,7 +76,11 @@ impl Activation<'_> {
                     self.local(|local| local.memory.unanswered(client.now()));
                 } else {
                     self.local(|local| local.memory.refused());
-                    return Err(error.into());
+                    let rotates = !matches!(attempt.purpose, Purpose::First | Purpose::Url);
+                    return Err(match error {
+                        error if rotates && error.is_conflict() => Failure::OverlapRefused(error),
+                        error => error.into(),
+                    });
                 }
                 self.publish(EventType::Warning, error.reason(), "Create", error.to_string());
                 self.lost_answer(error)
@@ -125,14 +129,21 @@ impl Activation<'_> {
                     Some(endpoint) => self.saw(&remote, endpoint),
                     None => self.confirm(id).await?,
                 }
-                let reason = match cause {
-                    PatchCause::Difference => "Updated",
-                    PatchCause::Reactivation => {
-                        self.local(|local| local.memory.reactivated(remote.network.client.now()));
-                        "Reactivated"
+                if matches!(cause, PatchCause::Reactivation | PatchCause::Activation) {
+                    self.local(|local| local.memory.activated(id, remote.network.client.now()));
+                }
+                let (reason, note) = match cause {
+                    PatchCause::Difference => ("Updated", format!("updated endpoint {id}")),
+                    PatchCause::Reactivation => ("Reactivated", format!("set endpoint {id} active again")),
+                    PatchCause::Activation => (
+                        "Activated",
+                        format!("set endpoint {id} active, to take the place of the current one"),
+                    ),
+                    PatchCause::Retirement => {
+                        ("Retiring", format!("set endpoint {id} inactive, since another one has its place"))
                     }
                 };
-                self.publish(EventType::Normal, reason, "Patch", format!("updated endpoint {id}"));
+                self.publish(EventType::Normal, reason, "Patch", note);
                 Ok(())
             }
             Err(error) if error.class() == ErrorClass::NotFound => self.unless_missing(id, error).await,
@@ -205,6 +216,17 @@ impl Activation<'_> {
         });
         let (reason, note) = match cause {
             DeleteCause::Removed => ("Deleted", format!("deleted endpoint {id}")),
+            DeleteCause::Superseded => (
+                "DeletedSuperseded",
+                format!("deleted endpoint {id}, which was to take the place of the current one"),
+            ),
+            DeleteCause::Replaced => {
+                ("DeletedReplaced", format!("deleted endpoint {id}, so that another one can be created"))
+            }
+            DeleteCause::Retired => (
+                "DeletedRetired",
+                format!("deleted endpoint {id}, since another one has had its place for long"),
+            ),
             DeleteCause::InHand if elsewhere => (
                 "DeletedElsewhere",
                 format!("deleted endpoint {id}, since it was made in another network than the known one"),
@@ -261,7 +283,7 @@ impl Activation<'_> {
             let others = page.iter().map(Resource::shown);
             for other in others.filter(|other| other.uid != self.resource.uid && self.shares_api_with(other))
             {
-                if other.roles().contains_key(id) {
+                if other.roles().contains_key(id) || other.adopts() == Some(id) {
                     return Err(Failure::Outdated);
                 }
                 let resolved = other.resolved_attempt();

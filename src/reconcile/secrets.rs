@@ -1,7 +1,8 @@
 //! Writes of Secrets. A Secret that is not this resource's is never written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
@@ -14,13 +15,15 @@ use super::Activation;
 use super::failure::Failure;
 use super::refusal;
 use super::secret_object::{
-    ENDPOINT_ID_KEY, SECRET_KEY, URL_KEY, change, metadata, overruled, secret, taken_over, template,
+    Content, SECRET_KEY, URL_KEY, change, metadata, overruled, overwriting, secret, taken_over, template,
+    values,
 };
 use crate::index::{SecretWrite, StoredMeta, TemplateKeys};
-use crate::planning::{Answer, Attempt, InHand, SecretShape};
+use crate::planning::{Attempt, InHand, Mutability, SecretShape, SecretSource};
 use crate::provider::{EndpointId, EndpointUrl};
 use crate::resources::{
-    ENDPOINT_ID_ANNOTATION, FIELD_MANAGER, OWNER_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, TEMPLATE_ANNOTATION,
+    ENDPOINT_ID_ANNOTATION, FIELD_MANAGER, OWNER_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, SECRET_TYPE,
+    TEMPLATE_ANNOTATION,
 };
 
 impl Activation<'_> {
@@ -38,11 +41,14 @@ impl Activation<'_> {
         if !refused && over.is_none() && self.context.index().is_proven(&self.key.namespace, shape) {
             return Ok(());
         }
-        let secret = secret(&self.resource, shape, None, [(SECRET_KEY, "dry run")]);
+        let content = Content::dry_run();
+        let secret = secret(&self.resource, shape, &content);
         let outcome = match &over {
             Some(before) => {
                 let params = PatchParams { dry_run: true, ..patched() };
-                self.secrets().patch(&shape.name, &params, &overwriting(&secret, before)).await
+                let mut body = serde_json::to_value(&secret).unwrap_or_default();
+                change(&mut body["metadata"], before);
+                self.secrets().patch(&shape.name, &params, &Patch::Merge(body)).await
             }
             None => self.secrets().create(&PostParams { dry_run: true, ..created() }, &secret).await,
         };
@@ -98,35 +104,37 @@ impl Activation<'_> {
         StoredMeta::of(secret).is_of(&self.resource.uid)
     }
 
-    /// Writes the secret in hand.
+    /// Writes the secret in hand, beside those that are kept.
     pub(super) async fn store_secret(
         &mut self,
         hand: &InHand,
         url: &EndpointUrl,
         shape: &SecretShape,
+        keep: &[EndpointId],
     ) -> Result<(), Failure> {
         let Some(value) = self.local(|local| local.secret.clone()).flatten() else {
             return Err(Failure::Outdated);
         };
-        let data = [
-            (SECRET_KEY, value.expose_secret()),
-            (ENDPOINT_ID_KEY, hand.id.as_str()),
-            (URL_KEY, url.as_str()),
-        ];
-        let secret = secret(&self.resource, shape, Some(hand), data);
-        let outcome = match self.known(&shape.name) {
-            Some(before) => {
-                self.secrets().patch(&shape.name, &patched(), &overwriting(&secret, before)).await
+        let previous = self.kept(keep).await?;
+        let mut known = vec![value.clone()];
+        known.extend(previous.iter().map(|(_, value)| text(value)));
+        let content = Content::new(&hand.id, hand.attempt, Some(url.as_str()), bytes(&value), previous);
+        let before = self.known(&shape.name).cloned();
+        let before = match before {
+            Some(before) if before.mutability == Mutability::Immutable => {
+                self.delete_secret(&shape.name).await?;
+                None
             }
-            None => self.secrets().create(&created(), &secret).await,
+            before => before,
         };
-        match outcome {
+        match self.write_secret(shape, &content, before.as_ref()).await {
             Ok(stored) => {
                 self.context.index().see_secret(stored.meta());
                 self.note_written(shape);
                 self.local(|local| {
                     local.memory.stored();
                     local.secret = None;
+                    local.kept.clear();
                     local.lost_answers = 0;
                 });
                 let note =
@@ -134,7 +142,124 @@ impl Activation<'_> {
                 self.publish(EventType::Normal, "Created", "Create", note);
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error, &[value]).await,
+            Err(error) => self.refused(&shape.name, error, &known).await,
+        }
+    }
+
+    async fn write_secret(
+        &self,
+        shape: &SecretShape,
+        content: &Content,
+        before: Option<&StoredMeta>,
+    ) -> kube::Result<Secret> {
+        let secret = secret(&self.resource, shape, content);
+        match before {
+            Some(before) => {
+                let body = Patch::Merge(overwriting(&secret, content, before));
+                self.secrets().patch(&shape.name, &patched(), &body).await
+            }
+            None => self.secrets().create(&created(), &secret).await,
+        }
+    }
+
+    /// The secrets of these endpoints, read from the Secrets of this resource that hold them. Until they are written
+    /// again, they are remembered.
+    async fn kept(&self, ids: &[EndpointId]) -> Result<Vec<(EndpointId, ByteString)>, Failure> {
+        let mut missing = ids.to_vec();
+        let remembered =
+            self.local(|local| local.kept.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        missing.retain(|id| !remembered.contains(id));
+        let mut found = BTreeMap::new();
+        let own = self.seen.iter().filter(|(_, meta)| meta.is_of(&self.resource.uid));
+        for (name, meta) in own {
+            if !meta.endpoints().any(|id| missing.contains(id)) {
+                continue;
+            }
+            let secret = self.secrets().get(name).await.map_err(Failure::kubernetes("read the Secret"))?;
+            if secret.metadata.resource_version != meta.resource_version {
+                self.context.index().see_secret(&secret.metadata);
+                return Err(Failure::Outdated);
+            }
+            found.extend(values(&secret));
+        }
+        self.local(|local| {
+            for (id, value) in found.into_iter().filter(|(id, _)| missing.contains(id)) {
+                local.kept.insert(id, text(&value));
+            }
+        });
+        let kept = self.local(|local| local.kept.clone()).unwrap_or_default();
+        let others = kept.keys().filter(|id| !ids.contains(id));
+        let ids = ids.iter().chain(others);
+        Ok(ids.filter_map(|id| Some((id.clone(), bytes(kept.get(id)?)))).collect())
+    }
+
+    /// Has a Secret hold no more than the secrets of these endpoints, which it does.
+    pub(super) async fn rewrite_secret(
+        &mut self,
+        name: &str,
+        (first, url, attempt): (&EndpointId, Option<&EndpointUrl>, u64),
+        keep: &[EndpointId],
+    ) -> Result<(), Failure> {
+        let found = self.secrets().get(name).await.map_err(Failure::kubernetes("read the Secret"))?;
+        let Some(known) =
+            self.known(name).filter(|known| known.resource_version == found.metadata.resource_version)
+        else {
+            self.context.index().see_secret(&found.metadata);
+            return Err(Failure::Outdated);
+        };
+        let mut held = values(&found);
+        let Some(secret) = held.remove(first) else {
+            return Err(Failure::NothingToCopy { name: name.to_owned() });
+        };
+        let previous = keep.iter().filter_map(|id| Some((id.clone(), held.remove(id)?))).collect::<Vec<_>>();
+        let mut secrets = previous.iter().map(|(_, value)| text(value)).collect::<Vec<_>>();
+        secrets.push(text(&secret));
+        let content = Content::new(first, attempt, url.map(EndpointUrl::as_str), secret, previous);
+        let mut body = content.patch(known);
+        body["metadata"]["resourceVersion"] = known.resource_version.clone().into();
+        match self.secrets().patch(name, &patched(), &Patch::Merge(body)).await {
+            Ok(stored) => {
+                self.context.index().see_secret(stored.meta());
+                Ok(())
+            }
+            Err(error) => self.refused_change(name, error, &secrets).await,
+        }
+    }
+
+    /// Copies the secret of an endpoint that is adopted. The Secret that it comes from stays as it is.
+    pub(super) async fn adopt_secret(
+        &mut self,
+        id: &EndpointId,
+        url: &EndpointUrl,
+        source: &SecretSource,
+        shape: &SecretShape,
+    ) -> Result<(), Failure> {
+        let SecretSource { name, key } = source;
+        let unknown = || Failure::SecretUnknown { name: name.clone(), key: key.clone(), id: id.clone() };
+        let found =
+            self.secrets().get_opt(name).await.map_err(Failure::kubernetes("read the Secret to adopt"))?;
+        let found = found.ok_or_else(unknown)?;
+        // One that the operator wrote says itself whose secrets it holds.
+        let value = if found.type_.as_deref() == Some(SECRET_TYPE) {
+            values(&found).remove(id)
+        } else {
+            found.data.and_then(|mut data| data.remove(key))
+        };
+        // An editor, or a shell, may have ended it with a line.
+        let value = value.map(|value| value.0.trim_ascii_end().to_vec()).filter(|value| !value.is_empty());
+        let value = ByteString(value.ok_or_else(unknown)?);
+        let known = text(&value);
+        let content = Content::new(id, 0, Some(url.as_str()), value, Vec::new());
+        let before = self.known(&shape.name).cloned();
+        match self.write_secret(shape, &content, before.as_ref()).await {
+            Ok(stored) => {
+                self.context.index().see_secret(stored.meta());
+                self.note_written(shape);
+                let note = format!("adopted endpoint {id}, and copied its secret to Secret {:?}", shape.name);
+                self.publish(EventType::Normal, "Adopted", "Adopt", note);
+                Ok(())
+            }
+            Err(error) => self.refused(&shape.name, error, &[known]).await,
         }
     }
 
@@ -149,16 +274,21 @@ impl Activation<'_> {
         let source =
             self.secrets().get(from).await.map_err(Failure::kubernetes("read the Secret to move"))?;
         let stored = StoredMeta::of(source.meta());
-        let data = source.data.unwrap_or_default();
-        let Some(value) = data.get(SECRET_KEY) else {
+        let noted = self.resource.status.secret.as_ref();
+        let id = stored.endpoint.clone().or_else(|| noted.map(|noted| noted.endpoint_id.as_str().into()));
+        let data = source.data.as_ref();
+        let value = data.and_then(|data| data.get(SECRET_KEY)).cloned();
+        let Some((id, value)) = id.zip(value) else {
             return Err(Failure::NothingToCopy { name: from.to_owned() });
         };
-        let value = SecretString::from(String::from_utf8_lossy(&value.0).into_owned());
-        let noted = self.resource.status.secret.as_ref();
-        let id = stored.endpoint.or_else(|| noted.map(|noted| noted.endpoint_id.as_str().into()));
-        let Some(id) = id else { return Err(Failure::NothingToCopy { name: from.to_owned() }) };
-        let hand = InHand { attempt: stored.attempt, id, answer: Answer::WithSecret };
-        let copy = Secret { data: Some(data), ..secret(&self.resource, shape, Some(&hand), []) };
+        let mut held = values(&source);
+        let previous = stored.previous.iter().filter_map(|id| Some((id.clone(), held.remove(id)?)));
+        let previous = previous.collect::<Vec<_>>();
+        let mut secrets = previous.iter().map(|(_, value)| text(value)).collect::<Vec<_>>();
+        secrets.push(text(&value));
+        let url = data.and_then(|data| data.get(URL_KEY)).map(|url| String::from_utf8_lossy(&url.0));
+        let content = Content::new(&id, stored.attempt, url.as_deref(), value, previous);
+        let copy = secret(&self.resource, shape, &content);
         match self.secrets().create(&created(), &copy).await {
             Ok(stored) => {
                 self.context.index().see_secret(stored.meta());
@@ -166,7 +296,7 @@ impl Activation<'_> {
                 self.publish(EventType::Normal, "SecretMoved", "MoveSecret", note);
                 Ok(())
             }
-            Err(error) => self.refused(&shape.name, error, &[value]).await,
+            Err(error) => self.refused(&shape.name, error, &secrets).await,
         }
     }
 
@@ -177,7 +307,8 @@ impl Activation<'_> {
         endpoint: Option<&EndpointId>,
         attempt: Option<u64>,
     ) -> Result<(), Failure> {
-        let mut metadata = serde_json::to_value(metadata(&self.resource, shape, None)).unwrap_or_default();
+        let mut metadata =
+            serde_json::to_value(metadata(&self.resource, shape, &Content::default())).unwrap_or_default();
         if let Some(id) = endpoint {
             metadata["annotations"][ENDPOINT_ID_ANNOTATION] = id.as_str().into();
         }
@@ -365,11 +496,12 @@ fn patched() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Writes a Secret over an earlier one.
-fn overwriting(secret: &Secret, before: &StoredMeta) -> Patch<Value> {
-    let mut body = serde_json::to_value(secret).unwrap_or_default();
-    change(&mut body["metadata"], before);
-    Patch::Merge(body)
+fn text(value: &ByteString) -> SecretString {
+    String::from_utf8_lossy(&value.0).into_owned().into()
+}
+
+fn bytes(value: &SecretString) -> ByteString {
+    ByteString(value.expose_secret().as_bytes().to_vec())
 }
 
 fn is_code(error: &kube::Error, code: u16) -> bool {

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::conditions::{Type, Wanted, find, merge, whole_seconds};
-use crate::planning::{Abnormal, Condition, Report, StoredNote};
+use crate::planning::{Abnormal, Condition, NextNote, Report, RetiringNote, StoredNote};
 use crate::provider::{Endpoint, EndpointUrl};
-use crate::resources::{RemoteEndpoint, StoredSecret, WebhookEndpointStatus};
+use crate::resources::{RemoteEndpoint, Replacement, RetiringEndpoint, StoredSecret, WebhookEndpointStatus};
 
 /// The status to be.
 pub(super) fn status(
@@ -22,6 +22,9 @@ pub(super) fn status(
         endpoint,
         requested_url,
         secret,
+        next,
+        retiring,
+        handled_rotation,
         resolved_attempt,
         applied_generation,
     } = report;
@@ -46,8 +49,9 @@ pub(super) fn status(
             .map(|endpoint| remote(before, endpoint, *requested_url))
             .or_else(|| before.endpoint.clone()),
         secret: secret.map(|note| stored(before, note, now)).or_else(|| before.secret.clone()),
-        replacement: before.replacement.clone(),
-        retiring: before.retiring.clone(),
+        replacement: next.map(|next| replacement(before, &next)),
+        retiring: retiring.iter().map(|old| self::retiring(before, old)).collect(),
+        handled_rotation: handled_rotation.map(str::to_owned),
         resolved_attempt: i64::try_from(*resolved_attempt).ok().filter(|number| *number > 0),
         applied_generation: *applied_generation,
     }
@@ -70,6 +74,37 @@ fn stored(before: &WebhookEndpointStatus, note: StoredNote<'_>, now: Timestamp) 
         endpoint_id: note.endpoint.to_string(),
         stored_at: Some(whole_seconds(now)),
     })
+}
+
+fn replacement(before: &WebhookEndpointStatus, next: &NextNote<'_>) -> Replacement {
+    let earlier = before.replacement.as_ref().filter(|earlier| earlier.id == next.id.as_str());
+    let url = next
+        .endpoint
+        .map_or_else(|| next.requested_url.map(ToString::to_string), |seen| Some(seen.url.to_string()));
+    let url =
+        earlier.map(|earlier| earlier.url.clone()).filter(|url| !url.is_empty()).or(url).unwrap_or_default();
+    Replacement {
+        id: next.id.to_string(),
+        requested_url: next.requested_url.map(ToString::to_string).filter(|requested| *requested != url),
+        url,
+        since: earlier.and_then(|earlier| earlier.since.clone()).or(storable(next.since)),
+        takes_over_at: match next.takes_over_at {
+            Some(at) => storable(at),
+            None => earlier.and_then(|earlier| earlier.takes_over_at.clone()),
+        },
+    }
+}
+
+fn retiring(before: &WebhookEndpointStatus, old: &RetiringNote<'_>) -> RetiringEndpoint {
+    let earlier = before.retiring.iter().find(|earlier| earlier.id == old.id.as_str());
+    RetiringEndpoint {
+        id: old.id.to_string(),
+        since: earlier.map_or_else(|| whole_seconds(old.since), |earlier| earlier.since.clone()),
+        until: match old.until {
+            Some(until) => storable(until),
+            None => earlier.and_then(|earlier| earlier.until.clone()),
+        },
+    }
 }
 
 /// An endpoint as it was last seen. What one answer spells in another way than another, or leaves out, is no news.
@@ -128,6 +163,9 @@ mod tests {
             endpoint: Some(endpoint),
             requested_url: Some(&"https://example.com/a".into()),
             secret: Some(StoredNote { name: "hook", endpoint: &endpoint.id }),
+            next: None,
+            retiring: Vec::new(),
+            handled_rotation: None,
             resolved_attempt: 1,
             applied_generation: Some(1),
         };

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::{Duration, duration_rule};
+use super::secret_reference::AdoptedSecretKey;
 use super::text;
 
 /// An endpoint that the remote API should have, as written in the manifest.
@@ -94,10 +95,9 @@ pub struct WebhookEndpointSpec {
     #[serde(default)]
     pub drift_policy: DriftPolicy,
 
-    /// Adopt this existing endpoint instead of creating one.
+    /// Take over an existing endpoint instead of creating one, while this resource holds none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
-    pub endpoint_id: Option<String>,
+    pub adopt: Option<Adoption>,
 
     /// Leave everything as it is: nothing is written, neither remotely nor to the Secret.
     #[serde(default)]
@@ -218,6 +218,33 @@ pub struct Rotation {
     /// How long the old endpoint is kept, inactive, so that its pending retries are not cut.
     #[serde(default = "default_retire_after")]
     pub retire_after: Duration,
+    /// Whether the old endpoint delivers until the new one does.
+    #[serde(default)]
+    pub overlap: Overlap,
+}
+
+/// Whether the old endpoint delivers until the new one does.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum Overlap {
+    /// It does: no event is lost, and none is signed with a secret that is not stored.
+    #[default]
+    Full,
+    /// The old endpoint is deleted before the new one is created, and what happens between is delivered to neither:
+    /// for an API that refuses a second endpoint with the same URL.
+    None,
+}
+
+/// An existing endpoint to take over.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Adoption {
+    /// The API's id.
+    #[schemars(length(min = 1, max = 256))]
+    pub endpoint_id: String,
+    /// The Secret of the same namespace that holds its signing secret. It is copied, and stays as it is. Without it,
+    /// the annotation `webhookoperator.dev/rotate` has the endpoint replaced by one whose secret is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<AdoptedSecretKey>,
 }
 
 impl Default for Rotation {
@@ -226,6 +253,7 @@ impl Default for Rotation {
             interval: None,
             activate_after: default_activate_after(),
             retire_after: default_retire_after(),
+            overlap: Overlap::default(),
         }
     }
 }
@@ -285,6 +313,9 @@ pub struct WebhookEndpointStatus {
     /// The number of the latest create attempt whose outcome is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_attempt: Option<i64>,
+    /// The value of the annotation `webhookoperator.dev/rotate` that the current endpoint was made after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handled_rotation: Option<String>,
     /// The latest generation that was reached: what differs from it was changed by somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_generation: Option<i64>,
@@ -296,6 +327,18 @@ pub struct WebhookEndpointStatus {
 pub struct Replacement {
     /// The API's id.
     pub id: String,
+    /// Where it is to deliver to.
+    #[serde(default)]
+    pub url: String,
+    /// The URL that was asked for, where the API shows it as another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_url: Option<String>,
+    /// Since when the Secret has held its secret, by the API's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// When it takes the place of the current one, by the API's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_over_at: Option<Time>,
 }
 
 /// An endpoint whose place was taken.
@@ -304,8 +347,11 @@ pub struct Replacement {
 pub struct RetiringEndpoint {
     /// The API's id.
     pub id: String,
-    /// When it is deleted.
-    pub until: Time,
+    /// Since when another endpoint has had its place, by the API's clock.
+    pub since: Time,
+    /// When it is deleted, by the API's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
 }
 
 /// A remote endpoint, in the API's own terms.

@@ -80,7 +80,8 @@ impl Salvage for WebhookEndpointStatus {
         for known in current.chain(next).chain(retiring) {
             ids.remove(known);
         }
-        let others = ids.into_iter().map(|id| RetiringEndpoint { id, until: Time(Timestamp::MAX) });
+        let others =
+            ids.into_iter().map(|id| RetiringEndpoint { id, since: Time(Timestamp::MAX), until: None });
         status.retiring.extend(others);
         status
     }

@@ -16,8 +16,8 @@ use serde_json::json;
 
 pub use duration::{Duration, DurationError};
 pub use endpoint::{
-    DeletionPolicy, DriftPolicy, EndpointState, EventName, NetworkKind, NetworkReference, RemoteEndpoint,
-    Replacement, RetiringEndpoint, Rotation, SecretTemplate, StoredSecret, WebhookEndpoint,
+    Adoption, DeletionPolicy, DriftPolicy, EndpointState, EventName, NetworkKind, NetworkReference, Overlap,
+    RemoteEndpoint, Replacement, RetiringEndpoint, Rotation, SecretTemplate, StoredSecret, WebhookEndpoint,
     WebhookEndpointSpec, WebhookEndpointStatus,
 };
 pub use lenient::{Lenient, Unreadable};
@@ -26,7 +26,7 @@ pub use network::{
     ClusterWebhookNetworkSpec, EndpointCounts, Limits, NetworkConfirmation, NetworkSettings,
     OAuth2ClientCredentials, RequestFormat, WebhookNetwork, WebhookNetworkSpec, WebhookNetworkStatus,
 };
-pub use secret_reference::{LocalSecretKey, SecretKey, SecretSource};
+pub use secret_reference::{AdoptedSecretKey, LocalSecretKey, SecretKey, SecretSource};
 
 /// The API group of all three resources.
 pub const GROUP: &str = "webhookoperator.dev";
@@ -44,7 +44,8 @@ pub const RECONCILE_ANNOTATION: &str = "webhookoperator.dev/reconcile";
 pub const ROTATE_ANNOTATION: &str = "webhookoperator.dev/rotate";
 /// On a Secret: the remote endpoint whose secret it holds.
 pub const ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/endpoint-id";
-/// On a Secret: the remote endpoint whose secret it holds beside, while two are valid.
+/// On a Secret: the remote endpoints whose secrets it holds beside, while they are valid: ids with commas between, in
+/// the order of the keys `previousSecret`, `previousSecret2` and so on.
 pub const PREVIOUS_ENDPOINT_ID_ANNOTATION: &str = "webhookoperator.dev/previous-endpoint-id";
 /// On a Secret: the number of the create attempt whose answer it holds.
 pub const SECRET_ATTEMPT_ANNOTATION: &str = "webhookoperator.dev/attempt";

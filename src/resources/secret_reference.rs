@@ -30,6 +30,22 @@ pub struct LocalSecretKey {
     pub key: String,
 }
 
+/// The signing secret of an endpoint that is adopted, in the resource's own namespace.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct AdoptedSecretKey {
+    /// The Secret's name.
+    #[schemars(schema_with = "text::object_name")]
+    pub name: String,
+    /// The key in the Secret's `data`.
+    #[serde(default = "secret")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+fn secret() -> String {
+    "secret".to_owned()
+}
+
 impl LocalSecretKey {
     /// The same key, with the namespace it is read from.
     #[must_use]
