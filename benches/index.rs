@@ -15,7 +15,9 @@ use criterion::{BenchmarkId, Criterion};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::json;
-use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource, ResourceKey};
+use webhook_operator::index::{
+    Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource, ResourceKey, Waits,
+};
 use webhook_operator::planning::{Attempt, Purpose, SecretShape, plan};
 use webhook_operator::provider::{Endpoint, EndpointId, EndpointStatus, EventType};
 
@@ -102,6 +104,7 @@ fn attempt(at: usize) -> Attempt {
         status: EndpointStatus::Active,
         known: BTreeSet::new(),
         purpose: Purpose::First,
+        request: None,
     }
 }
 
@@ -170,7 +173,10 @@ fn observe_and_plan(fleet: &mut Fleet) -> Duration {
     let key = key(fleet.next());
     let clocks = Clocks { api: now(), cluster: now(), monotonic: Instant::now() };
     timed(|| {
-        let (resource, observed) = fleet.index.observe(&key, clocks, SETTLE).expect("it is there");
+        let (resource, observed) = fleet
+            .index
+            .observe(&key, clocks, Waits { settle: SETTLE, recovery: SETTLE })
+            .expect("it is there");
         plan(&resource.intent, &observed, now())
     })
 }

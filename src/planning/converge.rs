@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::absence::{Look, look};
 use super::adopt;
-use super::attempt::{Answer, InHand, Purpose};
+use super::attempt::{Answer, Attempt, InHand, Purpose};
 use super::create::{self, Making};
 use super::habit;
 use super::intent::{Desired, Drift, Overlap};
@@ -25,7 +25,11 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
         }
         let writable = matches!(observed.secret, SecretState::Absent | SecretState::Held(_));
         if hand.answer == Answer::WithSecret && writable {
-            return store(desired, observed, hand, now);
+            match guarded(observed, hand, now) {
+                Look::Gone => return store(desired, observed, hand, now),
+                Look::Step(step) => return *step,
+                Look::Seen(_) => {}
+            }
         }
         if let Some(step) = stored::claimed_in_hand(desired, observed, hand) {
             return step;
@@ -61,6 +65,18 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> St
         (None, Some(adoption)) => adopt::plan(adoption, desired, observed, now),
         (None, None) => create::begin(&Making::first(desired), desired, observed, now),
     }
+}
+
+/// The endpoint whose secret a Secret of this resource holds instead, where none was known when another one was made: a
+/// Secret that came back from a backup, or that the cache showed late. The new one is not needed while that may be there.
+fn guarded<'a>(observed: &'a Observed, hand: &InHand, now: Timestamp) -> Look<'a> {
+    let replaces = |attempt: &Attempt| attempt.number == hand.attempt && attempt.purpose != Purpose::First;
+    if observed.attempt.as_ref().is_some_and(replaces) {
+        return Look::Gone;
+    }
+    let others = observed.stored().filter(|id| **id != hand.id);
+    let looks = others.map(|id| look(observed, id, now));
+    looks.fold(Look::Gone, |worst, look| if matches!(worst, Look::Gone) { look } else { worst })
 }
 
 /// Stores the secret in hand, beside those of the other endpoints that may be there.
@@ -145,16 +161,16 @@ fn alone(
     now: Timestamp,
 ) -> Step {
     let need = replace::need(desired, observed, roles, current, now);
-    if let Need::None | Need::Later(_) = need
-        && let Some(step) = replace::rewritten(observed, roles)
-    {
-        return step;
-    }
     if is_moved(observed, current) && !matches!(need, Need::Now(_)) {
         return Step::End(moved(current));
     }
     let step = correct(desired, observed, current, now);
     let Step::End(outcome) = step else { return step };
+    if let Need::None | Need::Later(_) = need
+        && let Some(step) = replace::rewritten(observed, roles)
+    {
+        return step;
+    }
     match need {
         Need::Now(purpose) => replace::begin(desired, observed, current, purpose, now),
         Need::Later(at) if observed.has_secret_of(&current.id) => Step::End(outcome.by(Some(at))),

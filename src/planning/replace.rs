@@ -243,7 +243,10 @@ pub(super) fn go_on(
     let events = (!subscribes).then(|| desired.endpoint.enabled_events.clone());
     let status = match (wanted, is_active) {
         (true, false) => Some(EndpointStatus::Active),
-        (false, true) if desired.drift == Drift::Correct => Some(EndpointStatus::Inactive),
+        // Where it is the only one whose deliveries can be verified, it goes on.
+        (false, true) if desired.drift == Drift::Correct && observed.has_secret_of(&current.id) => {
+            Some(EndpointStatus::Inactive)
+        }
         _ => None,
     };
     let usable = observed.has_secret_of(&current.id) && !is_moved;

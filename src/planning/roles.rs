@@ -108,7 +108,10 @@ fn current_and_next<'a>(
             Some(current) => (current, Some(stored)),
             None => (stored, recorded.next()),
         },
-        (Some(current), Some(stored)) if current == stored || is_outdated(observed, secret, current) => {
+        (Some(current), Some(stored))
+            if current == stored
+                || (is_outdated(observed, secret, current) && !is_gone(observed, current)) =>
+        {
             (current, recorded.next())
         }
         (Some(current), Some(stored)) => (current, Some(stored)),
@@ -136,7 +139,7 @@ fn is_outdated(observed: &Observed, secret: Option<&HeldSecret>, current: &Endpo
     match observed.recorded.endpoints.get(id) {
         Some(Role::Retiring { .. }) => true,
         Some(Role::Next | Role::Current) => false,
-        None => secret.attempt < observed.recorded.resolved_attempt && !secret.previous.contains(current),
+        None => secret.attempt <= observed.recorded.resolved_attempt && !secret.previous.contains(current),
     }
 }
 

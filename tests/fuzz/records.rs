@@ -7,7 +7,7 @@ use arbitrary::{Result, Unstructured};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
-use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource};
+use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource, Waits};
 use webhook_operator::planning::{Step, plan, report};
 use webhook_operator::provider::{Endpoint, EndpointStatus, EventType};
 use webhook_operator::resources::{
@@ -140,12 +140,13 @@ fn reconcile(made_up: &mut Unstructured<'_>) -> Result<()> {
         index.end_list(&networked, token, listed(made_up)?);
     }
     let clocks = Clocks { api: now, cluster: now, monotonic: Instant::now() };
-    let Some((resource, observed)) = index.observe(&key, clocks, Duration::from_mins(1)) else {
+    let waits = Waits { settle: Duration::from_mins(1), recovery: Duration::from_mins(1) };
+    let Some((resource, observed)) = index.observe(&key, clocks, waits) else {
         return Ok(());
     };
     match plan(&resource.intent, &observed, now) {
         Step::End(outcome) => {
-            let _ = report(&outcome, &observed);
+            let _ = report(&resource.intent, &outcome, &observed, clocks.api);
         }
         Step::Act(_) => {}
     }

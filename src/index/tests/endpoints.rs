@@ -69,7 +69,7 @@ fn an_endpoint_is_held_in_every_role() {
     let roles = serde_json::json!({
         "endpoint": { "id": "current", "url": "", "enabledEvents": [], "status": "" },
         "replacement": { "id": "next" },
-        "retiring": [{ "id": "retiring", "until": "2026-01-01T00:00:00Z" }],
+        "retiring": [{ "id": "retiring", "since": "2026-01-01T00:00:00Z" }],
     });
     let status = serde_json::from_value(roles).unwrap();
     let _ = index.see(Resource { status, ..resource("a", 2) });

@@ -69,6 +69,7 @@ pub(super) fn attempt(name: &str, url: &str) -> Attempt {
         status: EndpointStatus::Active,
         known: BTreeSet::new(),
         purpose: Purpose::First,
+        request: None,
     }
 }
 

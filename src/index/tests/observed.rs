@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use super::fixtures::{
     at, attempt, begin_list, clocks, endpoint, entry, holding, key, knowing, list, network, resource, secret,
 };
+use crate::index::Waits;
 use crate::index::{Access, Entry, Index, Resource, SecretWrite};
 use crate::planning::{
     Answer, HeldSecret, Holders, Intent, NetworkState, Observed, Openness, Ownership, Presence, Reach,
@@ -15,10 +16,10 @@ use crate::planning::{
 };
 use crate::resources::{AllowedNamespaces, StoredSecret};
 
-const SETTLE: Duration = Duration::from_secs(20);
+const WAITS: Waits = Waits { settle: Duration::from_secs(20), recovery: Duration::from_mins(1) };
 
 fn observe_at(index: &mut Index<()>, name: &str, second: i64) -> Observed {
-    index.observe(&key(name), clocks(second), SETTLE).unwrap().1
+    index.observe(&key(name), clocks(second), WAITS).unwrap().1
 }
 
 fn observe(index: &mut Index<()>, name: &str) -> Observed {
@@ -37,8 +38,8 @@ fn holds(id: &str) -> HeldSecret {
 fn what_is_gone_is_not_observed() {
     let mut index = knowing([resource("a", 1)]);
     assert_eq!(index.let_go(&key("a"), "a"), None);
-    assert_eq!(index.observe(&key("a"), clocks(0), SETTLE), None);
-    assert_eq!(index.observe(&key("b"), clocks(0), SETTLE), None);
+    assert_eq!(index.observe(&key("a"), clocks(0), WAITS), None);
+    assert_eq!(index.observe(&key("b"), clocks(0), WAITS), None);
 }
 
 #[test]
@@ -282,7 +283,7 @@ fn a_missing_network_is_waited_for_by_what_is_retained_and_not_for_ever() {
     let mut reach = |seconds: u64| {
         let clocks =
             crate::index::Clocks { monotonic: start.monotonic + Duration::from_secs(seconds), ..start };
-        index.observe(&key("a"), clocks, SETTLE).unwrap().1.reach
+        index.observe(&key("a"), clocks, WAITS).unwrap().1.reach
     };
     assert_eq!(reach(0), Reach::Open);
     assert_eq!(reach(9), Reach::Open);

@@ -9,9 +9,10 @@ use jiff::SignedDuration;
 use super::given::{Given, REWRITTEN, URL, at, attempt, both, desired, endpoint, new, ocpp, rewritten};
 use super::stage::{Fate, Stage};
 use crate::planning::{
-    Admission, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Identity, Intent, Memory,
-    Mutability, NetworkState, Openness, Ownership, Presence, Purpose, Reach, Reason, Recorded,
-    RecordedEndpoint, Remote, Removal, Role, SecretData, SecretState, SecretWrites, StepKind, Unavailable,
+    Admission, Adoption, Answer, Attempt, Drift, Finalizer, FreshList, HeldSecret, Holders, Identity, Intent,
+    Memory, Mutability, NetworkState, Openness, Overlap, Ownership, Presence, Purpose, Reach, Reason,
+    Recorded, RecordedEndpoint, Remote, Removal, Role, SecretData, SecretSource, SecretState, SecretWrites,
+    StepKind, Unavailable,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus};
 
@@ -54,7 +55,7 @@ fn seen(made_up: &mut Unstructured<'_>) -> Result<Endpoint> {
 fn held(made_up: &mut Unstructured<'_>) -> Result<HeldSecret> {
     Ok(HeldSecret {
         endpoint: maybe(made_up, id)?,
-        previous: maybe(made_up, id)?,
+        previous: maybe(made_up, id)?.into_iter().chain(maybe(made_up, id)?).collect(),
         attempt: one(made_up, &[0, 1, 2, 3, u64::from(u32::MAX)])?,
         labels: one(made_up, &[BTreeMap::new(), BTreeMap::from([("team".to_owned(), "a".to_owned())])])?,
         ownership: one(made_up, &[Ownership::Reference, Ownership::Note])?,
@@ -69,7 +70,14 @@ fn intent(made_up: &mut Unstructured<'_>) -> Result<Intent> {
     desired.drift = one(made_up, &[Drift::Correct, Drift::Report])?;
     desired.endpoint.status = one(made_up, &[EndpointStatus::Active, EndpointStatus::Inactive])?;
     if made_up.ratio(1, 8)? {
-        desired.adopt = Some(id(made_up)?);
+        let source = SecretSource { name: "known".to_owned(), key: "secret".to_owned() };
+        desired.adopt = Some(Adoption { id: id(made_up)?, source: maybe(made_up, |_| Ok(source))? });
+    }
+    desired.rotation.interval = maybe(made_up, |_| Ok(Duration::from_mins(1)))?;
+    desired.rotation.overlap = one(made_up, &[Overlap::Full, Overlap::Full, Overlap::None])?;
+    desired.rotate = maybe(made_up, |made_up| Ok(one(made_up, &["a", "b"])?.to_owned()))?;
+    if made_up.ratio(1, 4)? {
+        desired.endpoint.url = "https://hooks.example.com/elsewhere".into();
     }
     if made_up.ratio(1, 4)? {
         desired.secret.labels.insert("team".to_owned(), "b".to_owned());
@@ -107,7 +115,11 @@ fn attempted(made_up: &mut Unstructured<'_>) -> Result<Attempt> {
     attempt.since = at(one(made_up, &MOMENTS)?);
     attempt.until = maybe(made_up, |made_up| Ok(at(one(made_up, &MOMENTS)?)))?;
     attempt.posts = one(made_up, &[0, 1, 2, u32::MAX])?;
-    attempt.purpose = one(made_up, &[Purpose::First, Purpose::Replacement])?;
+    attempt.purpose = one(
+        made_up,
+        &[Purpose::First, Purpose::Interval, Purpose::Requested, Purpose::Url, Purpose::SecretLost],
+    )?;
+    attempt.request = maybe(made_up, |_| Ok("a".to_owned()))?;
     attempt.known = maybe(made_up, id)?.into_iter().collect();
     Ok(attempt)
 }
@@ -123,12 +135,14 @@ fn recorded(made_up: &mut Unstructured<'_>) -> Result<Recorded> {
     recorded.seen = maybe(made_up, |made_up| {
         let Endpoint { url, enabled_events, .. } = seen(made_up)?;
         let requested_url = maybe(made_up, |made_up| Ok(one(made_up, &[URL, REWRITTEN])?.into()))?;
-        Ok(Box::new(RecordedEndpoint { url, requested_url, enabled_events }))
+        Ok(Box::new(RecordedEndpoint { url, requested_url, enabled_events, created_at: None }))
     })?;
     for _ in 0..made_up.int_in_range(0..=2)? {
-        let role = one(made_up, &[Role::Current, Role::Next, Role::Retiring { until: at(50) }])?;
+        let role = one(made_up, &[Role::Current, Role::Next, Role::Retiring { since: at(50) }])?;
         recorded.endpoints.insert(id(made_up)?, role);
     }
+    recorded.next_since = maybe(made_up, |made_up| Ok(at(one(made_up, &MOMENTS)?)))?;
+    recorded.handled_rotation = maybe(made_up, |_| Ok("a".to_owned()))?;
     Ok(recorded)
 }
 
@@ -187,7 +201,7 @@ fn memory(made_up: &mut Unstructured<'_>, attempt: Option<&Attempt>) -> Result<M
     match made_up.int_in_range(0..=4)? {
         0 => memory.unanswered(at(one(made_up, &MOMENTS)?)),
         1 => memory.created(id(made_up)?, one(made_up, &[Answer::WithSecret, Answer::WithoutSecret])?),
-        2 => memory.reactivated(at(one(made_up, &MOMENTS)?)),
+        2 => memory.activated(&id(made_up)?, at(one(made_up, &MOMENTS)?)),
         3 => return Ok(Memory::default()),
         _ => {}
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::given::{Given, REWRITTEN, at, attempt, both, check, endpoint, holding, new, ready, rewritten};
-use crate::planning::{Answer, FreshList, HeldSecret, Presence, Recorded, SecretState, StepKind};
+use crate::planning::{Answer, FreshList, HeldSecret, Presence, Recorded, Repetition, SecretState, StepKind};
 use crate::provider::{Endpoint, EndpointStatus};
 
 const AS_DECLARED: &str = "Ready: Available";
@@ -19,11 +19,6 @@ fn what_is_as_declared_is_left_alone() {
         ("the status was lost", ready().with(|o| o.recorded = Recorded::default()), AS_DECLARED),
         ("the attempt was lost", ready().with(|o| o.attempt = None), AS_DECLARED),
         ("others have endpoints with the same URL", ready().finds(endpoint("wh_9", 95)), AS_DECLARED),
-        (
-            "adoption is asked for",
-            new().desired(|d| d.adopt = Some("wh_1".into())),
-            "Stalled: AdoptionNotSupported",
-        ),
     ]);
 }
 
@@ -86,7 +81,7 @@ fn a_change_of_the_declaration_is_sent() {
         (
             "the URL, which the API can't change",
             changed().desired(|desired| desired.endpoint.url = "https://new.example.com".into()),
-            "Stalled: ReplacementNotSupported",
+            "record attempt 2 (Url), inactive, https://new.example.com",
         ),
     ]);
 }
@@ -158,10 +153,16 @@ fn an_endpoint_is_gone_only_when_it_was_asked_for() {
 }
 
 #[test]
-fn a_lost_secret_is_said_not_replaced() {
+fn a_lost_secret_is_waited_for_and_then_its_endpoint_replaced() {
     let lost = || ready().secret_is(SecretState::Absent);
+    let waited_for = |seconds| lost().with(|o| o.grace = Duration::from_secs(seconds));
+    let repeated = |count| lost().with(|o| o.recoveries = Some(Repetition { count, at: at(90) }));
     check([
-        ("the endpoint is there", lost(), "Stalled: SecretLost"),
+        ("it may come back", waited_for(60), "Reconciling: SecretLost until 160s"),
+        ("it does not", lost(), "record attempt 2 (SecretLost), inactive"),
+        ("it was lost before", repeated(1), "Reconciling: SecretLost until 150s"),
+        ("again and again", repeated(3), "Reconciling: SecretLost until 1890s"),
+        ("long enough ago", repeated(1).at(150), "record attempt 2 (SecretLost), inactive"),
         ("no list yet", lost().never_listed(), "Reconciling: AwaitingList"),
         ("the endpoint is not listed", lost().misses("wh_1", Presence::Unlisted), "confirm wh_1"),
         (
@@ -184,7 +185,7 @@ fn of_secret_and_status_the_live_endpoint_counts() {
         (
             "the status names a live one: the Secret is outdated",
             newer().sees(endpoint("wh_2", 50)),
-            "Stalled: SecretLost",
+            "record attempt 2 (SecretLost), inactive",
         ),
         (
             "the status names one that is gone: it is outdated",
@@ -282,8 +283,10 @@ fn an_endpoint_of_two_resources_is_left_alone() {
 #[test]
 fn messages_name_what_a_person_has_to_look_at() {
     let cases = [
-        (ready().secret_is(SecretState::Absent), vec!["wh_1", "charging"]),
-        (ready().recorded("wh_2").sees(endpoint("wh_2", 50)), vec!["wh_1", "wh_2", "charging"]),
+        (
+            ready().secret_is(SecretState::Absent).with(|o| o.grace = Duration::from_mins(1)),
+            vec!["wh_1", "charging"],
+        ),
         (ready().contested("wh_1"), vec!["wh_1"]),
         (new().secret_is(SecretState::Foreign), vec!["charging", "spec.secret.name"]),
         (ready().sees(inactive("wh_1")).reactivated(1, 100), vec!["wh_1"]),

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::show::short;
 use crate::planning::{
-    Answer, Attempt, Desired, Drift, Finalizer, HeldSecret, Holders, InHand, Intent, Observed, Presence,
-    Progress, Purpose, Reach, Reactivation, Remote, Removal, Role, SecretShape, SecretState, Timing, plan,
+    Answer, Attempt, Desired, Drift, Finalizer, HeldSecret, Holders, InHand, Intent, Observed, Overlap,
+    Presence, Progress, Purpose, Reach, Remote, Removal, Repetition, Role, Rotation, SecretShape,
+    SecretState, Timing, plan,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
 
@@ -18,6 +19,14 @@ pub(super) const REWRITTEN: &str = "https://HOOKS.example.com:443/a/../charging"
 pub(super) const UID: &str = "uid";
 /// An attempt may be sent for 10 s, is under way for 10 s more, and settles in 20 s after that.
 pub(super) const TIMING: Timing = Timing { settle: Duration::from_secs(20), call: Duration::from_secs(10) };
+
+/// The new one gets 100 s until it takes over, and the old one is kept for 1000 s.
+pub(super) const ROTATION: Rotation = Rotation {
+    interval: None,
+    activate_after: Duration::from_secs(100),
+    retire_after: Duration::from_secs(1000),
+    overlap: Overlap::Full,
+};
 
 /// `seconds` after the start of every test's clock.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -67,6 +76,7 @@ pub(super) fn attempt(number: u64, started: i64) -> Attempt {
         status: EndpointStatus::Active,
         known: BTreeSet::new(),
         purpose: Purpose::First,
+        request: None,
     }
 }
 
@@ -81,7 +91,8 @@ pub(super) fn desired() -> Desired {
         secret: SecretShape { name: "charging".to_owned(), ..SecretShape::default() },
         drift: Drift::Correct,
         adopt: None,
-        ignored: Vec::new(),
+        rotation: ROTATION,
+        rotate: None,
     }
 }
 
@@ -231,7 +242,8 @@ impl Given {
     }
 
     pub(super) fn reactivated(self, count: u32, seconds: i64) -> Self {
-        self.with(|observed| observed.reactivation = Some(Reactivation { count, at: at(seconds) }))
+        let earlier = Repetition { count, at: at(seconds) };
+        self.with(|observed| observed.activations = Some(("wh_1".into(), earlier)))
     }
 
     pub(super) fn labelled(self, labels: &[(&str, &str)]) -> Self {

@@ -118,7 +118,7 @@ fn reactivations_in_a_row_are_counted_and_forgotten_after_two_quiet_days() {
     let mut memory = Memory::default();
     let day = 24 * 3600;
     for (seconds, count) in [(0, 1), (60, 2), (day, 3), (3 * day - 1, 4), (5 * day, 1)] {
-        memory.reactivated(at(seconds));
-        assert_eq!(memory.reactivation().map(|last| last.count), Some(count), "at {seconds} s");
+        memory.activated(&"wh_1".into(), at(seconds));
+        assert_eq!(memory.activations().map(|(_, last)| last.count), Some(count), "at {seconds} s");
     }
 }

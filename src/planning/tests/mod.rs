@@ -13,6 +13,7 @@ mod golden;
 mod habit;
 mod memory;
 mod pause;
+mod replace;
 mod resolve;
 mod show;
 mod stage;

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::given::{URL, at};
-use crate::planning::{Action, Again, Attempt, DeleteCause, Leftover, Outcome, PatchCause, Remainder, Step};
-use crate::provider::{EndpointPatch, EventType};
+use crate::planning::{
+    Action, Again, Attempt, DeleteCause, Leftover, Outcome, PatchCause, Purpose, Remainder, Step,
+};
+use crate::provider::{EndpointId, EndpointPatch, EventType};
 
 /// A step on one line, without what an outcome tells people.
 pub(super) fn short(step: &Step) -> String {
@@ -45,7 +47,9 @@ fn act(action: &Action) -> String {
         Action::SetFinalizer(None) => "set the finalizer".to_owned(),
         Action::SetFinalizer(Some(attempt)) => format!("set the finalizer, and {}", record(attempt)),
         Action::Create { .. } => "create".to_owned(),
-        Action::StoreSecret { .. } => "store the secret".to_owned(),
+        Action::StoreSecret { keep, .. } => format!("store the secret{}", beside(keep)),
+        Action::RewriteSecret { first, keep, .. } => format!("have the Secret hold {first}{}", beside(keep)),
+        Action::AdoptSecret { id, source, .. } => format!("adopt {id} with {}/{}", source.name, source.key),
         Action::CopySecret { from, shape: _ } => format!("copy Secret {from}"),
         Action::SyncSecretMetadata { .. } => "sync the Secret's metadata".to_owned(),
         Action::AcceptSecretMetadata(_) => "accept the Secret's metadata".to_owned(),
@@ -56,7 +60,12 @@ fn act(action: &Action) -> String {
         Action::ReleaseSecret { name } if name == "charging" => "release the Secret".to_owned(),
         Action::ReleaseSecret { name } => format!("release Secret {name}"),
         Action::Patch { id, patch, cause } => {
-            let why = if *cause == PatchCause::Reactivation { ", reactivating" } else { "" };
+            let why = match cause {
+                PatchCause::Difference => "",
+                PatchCause::Reactivation => ", reactivating",
+                PatchCause::Activation => ", to take over",
+                PatchCause::Retirement => ", since its place was taken",
+            };
             format!("patch {id}:{}{why}", change(patch))
         }
         Action::Confirm { id } => format!("confirm {id}"),
@@ -66,6 +75,9 @@ fn act(action: &Action) -> String {
                 DeleteCause::Orphan { remainder: Remainder::Nothing, .. } => "last orphan",
                 DeleteCause::Orphan { remainder: Remainder::Others, .. } => "orphan",
                 DeleteCause::InHand => "in hand",
+                DeleteCause::Superseded => "superseded",
+                DeleteCause::Replaced => "replaced",
+                DeleteCause::Retired => "retired",
             };
             format!("delete {id} ({cause})")
         }
@@ -77,11 +89,22 @@ fn act(action: &Action) -> String {
         Action::RemoveFinalizer(Leftover::WithoutSecret(id)) => {
             format!("remove the finalizer, warning that the secret of {id} is gone")
         }
+        Action::RemoveFinalizer(Leftover::Beside(ids)) => {
+            format!("remove the finalizer, leaving{}", beside(ids))
+        }
     }
+}
+
+fn beside(keep: &[EndpointId]) -> String {
+    let keep = keep.iter().map(EndpointId::as_str).collect::<Vec<_>>();
+    if keep.is_empty() { String::new() } else { format!(", beside {}", keep.join(" ")) }
 }
 
 fn record(attempt: &Attempt) -> String {
     let mut told = format!("record attempt {}", attempt.number);
+    if attempt.purpose != Purpose::First {
+        let _ = write!(told, " ({:?}), {}", attempt.purpose, attempt.status);
+    }
     if attempt.posts > 1 {
         let _ = write!(told, ", post {} since {}", attempt.posts, time(attempt.since));
     }

@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use super::given::{Given, URL, at};
 use super::show::{long, time};
 use crate::planning::{
-    Action, Answer, DeleteCause, Finalizer, FreshList, HeldSecret, Holders, InHand, Memory, PatchCause,
-    Presence, Progress, Remote, Role, SecretData, SecretShape, SecretState, SecretWrites, State, Step,
-    Timing, plan,
+    Action, Answer, DeleteCause, Finalizer, FreshList, HeldSecret, Holders, InHand, Intent, Memory, Outcome,
+    PatchCause, Presence, Progress, Remote, Role, SecretData, SecretShape, SecretState, SecretWrites, Step,
+    Timing, plan, report,
 };
 use crate::provider::{Endpoint, EndpointId, EndpointPatch};
 
@@ -119,7 +119,7 @@ impl Stage {
                     }
                 }
                 Step::End(outcome) => {
-                    self.report(outcome.state);
+                    self.report(&outcome);
                     return self;
                 }
             }
@@ -132,7 +132,14 @@ impl Stage {
         let attempt = observed.attempt.as_ref();
         observed.progress = attempt.map_or(Progress::Unknown, |attempt| self.memory.progress(attempt));
         observed.in_hand = self.memory.in_hand().cloned();
-        observed.reactivation = self.memory.reactivation();
+        observed.activations = self.memory.activations().cloned();
+        observed.recoveries = self.memory.recoveries();
+        let adopted = match &self.given.intent {
+            Intent::Converge(desired) | Intent::Pause(desired) => desired.adopt.as_ref(),
+            Intent::Finalize(_) | Intent::PauseDeletion | Intent::Unreadable(_) => None,
+        };
+        let claim = adopted.map(|adopted| adopted.id.clone());
+        observed.claim = claim.filter(|_| observed.held().next().is_none());
     }
 
     /// Does it; says whether it could.
@@ -142,7 +149,26 @@ impl Stage {
             Action::ProveSecretWritable(_) if self.writable => {
                 self.given.observed.secret_writes = SecretWrites::Proven;
             }
-            Action::StoreSecret { hand, shape, .. } if self.writable => self.store(hand, shape),
+            Action::StoreSecret { hand, shape, keep, .. } if self.writable => self.store(hand, shape, keep),
+            Action::RewriteSecret { name, first, attempt, keep, .. } => {
+                let observed = &mut self.given.observed;
+                let declared = match &mut observed.secret {
+                    SecretState::Held(held) if name == observed.secret_name => Some(held),
+                    _ => None,
+                };
+                let held = declared.or(observed.former_secrets.get_mut(&name)).expect("it is there");
+                held.endpoint = Some(first);
+                held.attempt = attempt;
+                held.previous = keep;
+            }
+            Action::AdoptSecret { id, shape, .. } => {
+                self.given.observed.secret = SecretState::Held(HeldSecret {
+                    endpoint: Some(id),
+                    labels: shape.labels,
+                    annotations: shape.annotations,
+                    ..HeldSecret::default()
+                });
+            }
             Action::ProveSecretWritable(_) | Action::StoreSecret { .. } => {
                 self.given.observed.secret_writes = SecretWrites::Unproven;
                 self.tell("* the write of the Secret is refused");
@@ -194,8 +220,8 @@ impl Stage {
             }
             Action::Patch { id, patch, cause } => {
                 self.patch(&id, patch);
-                if cause == PatchCause::Reactivation {
-                    self.memory.reactivated(now);
+                if matches!(cause, PatchCause::Reactivation | PatchCause::Activation) {
+                    self.memory.activated(&id, now);
                 }
             }
             Action::Confirm { id } => self.see(&id),
@@ -247,10 +273,10 @@ impl Stage {
         self.pass(1);
     }
 
-    fn store(&mut self, hand: InHand, shape: SecretShape) {
+    fn store(&mut self, hand: InHand, shape: SecretShape, keep: Vec<EndpointId>) {
         self.given.observed.secret = SecretState::Held(HeldSecret {
             endpoint: Some(hand.id),
-            previous: None,
+            previous: keep,
             attempt: hand.attempt,
             labels: shape.labels,
             annotations: shape.annotations,
@@ -311,13 +337,19 @@ impl Stage {
         self.pass(1);
     }
 
-    fn report(&mut self, state: State) {
-        let observed = &mut self.given.observed;
-        if let (State::Ready, SecretState::Held(held)) = (state, &observed.secret) {
-            let current = held.endpoint.clone().map(|id| (id, Role::Current));
-            observed.recorded.endpoints = current.into_iter().collect();
-            observed.recorded.resolved_attempt = held.attempt;
-            observed.recorded.applied_generation = observed.generation;
-        }
+    fn report(&mut self, outcome: &Outcome) {
+        let Given { now, intent, observed } = &mut self.given;
+        let Some(told) = report(intent, outcome, observed, *now) else { return };
+        let mut recorded = observed.recorded.clone();
+        let current = told.endpoint.map(|endpoint| endpoint.id.clone()).or(recorded.current().cloned());
+        let retiring = told.retiring.iter().map(|old| (old.id.clone(), Role::Retiring { since: old.since }));
+        let next = told.next.iter().map(|next| (next.id.clone(), Role::Next));
+        recorded.endpoints = retiring.chain(next).chain(current.map(|id| (id, Role::Current))).collect();
+        recorded.next_since = told.next.map(|next| next.since);
+        recorded.handled_rotation = told.handled_rotation.map(str::to_owned);
+        recorded.resolved_attempt = told.resolved_attempt;
+        recorded.applied_generation = told.applied_generation;
+        recorded.generation = observed.generation;
+        observed.recorded = recorded;
     }
 }

@@ -29,7 +29,7 @@ fn case_05_values_that_somebody_altered_are_not_believed() {
     let altered = || ready().secret(written(SecretData::Altered));
     let restored = || ready().secret(written(SecretData::Restored));
     check([
-        ("altered", altered(), "Stalled: SecretLost"),
+        ("altered", altered(), "record attempt 2 (SecretLost), inactive"),
         (
             "and its endpoint is deleted, as the message says",
             altered().misses("wh_1", Presence::Gone),
@@ -40,7 +40,7 @@ fn case_05_values_that_somebody_altered_are_not_believed() {
         (
             "altered, and to be moved",
             ready().secret_is(SecretState::Absent).former("old", written(SecretData::Altered)),
-            "Stalled: SecretLost",
+            "record attempt 2 (SecretLost), inactive",
         ),
         (
             "whole, and it does not tell whose it is",
@@ -64,7 +64,11 @@ fn case_06_a_secret_that_lost_its_owner_is_owned_again() {
         ("which is gone", stripped().misses("wh_1", Presence::Gone), "sync the Secret's metadata"),
         ("the finalizer first", stripped().with(|o| o.finalizer = Finalizer::Absent), "set the finalizer"),
         ("no list yet", stripped().never_listed(), "Reconciling: AwaitingList"),
-        ("another resource holds its endpoint too", stripped().contested("wh_1"), "Stalled: SecretLost"),
+        (
+            "another resource holds its endpoint too",
+            stripped().contested("wh_1"),
+            "Stalled: EndpointContested",
+        ),
         (
             "before the answer to its write was in",
             stripped().attempt(attempt(2, 90)).in_hand("wh_1", 2, Answer::WithSecret),
