@@ -187,13 +187,13 @@ fn is_moved(observed: &Observed, endpoint: &Endpoint) -> bool {
     })
 }
 
-/// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An
-/// attempt that is open did not create it: it was begun because the endpoint is gone.
+/// Looks at an endpoint, and believes that it is gone only after the settling time of its create. An attempt that is
+/// open, or made another one, did not create it.
 fn look_once_settled<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp) -> Look<'a> {
     let look = look(observed, id, now);
-    let Some(attempt) = observed.attempt.as_ref().filter(|_| observed.open_attempt().is_none()) else {
-        return look;
-    };
+    let made_it = |attempt: &&Attempt| roles::made(observed, attempt).is_none_or(|made| made == id);
+    let attempt = observed.attempt.as_ref().filter(|_| observed.open_attempt().is_none());
+    let Some(attempt) = attempt.filter(made_it) else { return look };
     let settled = observed.timing.settled(attempt.started_at);
     if !matches!(look, Look::Gone) || observed.listed_at >= Some(settled) {
         return look;

@@ -325,3 +325,57 @@ fn a_secret_that_turns_up_late() {
         stage.runs();
     });
 }
+
+fn asks(stage: &mut Stage, request: &str) {
+    if let Intent::Converge(desired) = &mut stage.given.intent {
+        desired.rotate = Some(request.to_owned());
+    }
+}
+
+fn declares(stage: &mut Stage, url: &str) {
+    if let Intent::Converge(desired) = &mut stage.given.intent {
+        desired.endpoint.url = url.into();
+    }
+}
+
+#[test]
+fn rotation() {
+    golden("rotation", ready(), |stage| {
+        stage.meanwhile("somebody asks for another secret", |stage| asks(stage, "1"));
+        stage.runs().waits_until(201).runs().waits_until(1201).runs().waits_until(2000).runs();
+    });
+}
+
+#[test]
+fn rotation_crashing() {
+    golden("rotation_crashing", ready(), |stage| {
+        stage.meanwhile("somebody asks for another secret", |stage| asks(stage, "1"));
+        stage.runs_until_sent().crashes();
+        stage.runs().waits_until(140).runs();
+        stage.crashes().waits_until(300).runs();
+        stage.crashes().waits_until(1300).runs();
+        stage.crashes().runs();
+    });
+}
+
+#[test]
+fn rotation_while_another_one_retires() {
+    golden("rotation_while_another_one_retires", ready(), |stage| {
+        stage.meanwhile("somebody asks for another secret", |stage| asks(stage, "1"));
+        stage.runs().waits_until(201).runs();
+        stage.meanwhile("and for another one", |stage| asks(stage, "2"));
+        stage.runs().waits_until(400).runs().waits_until(1202).runs().waits_until(1402).runs();
+    });
+}
+
+#[test]
+fn url_changed_twice() {
+    golden("url_changed_twice", ready(), |stage| {
+        stage.meanwhile("the URL is changed", |stage| declares(stage, "https://new.example.com"));
+        stage.runs();
+        stage.meanwhile("the URL is changed again", |stage| declares(stage, "https://newer.example.com"));
+        stage.runs();
+        stage.meanwhile("the URL is changed back", |stage| declares(stage, super::given::URL));
+        stage.runs();
+    });
+}

@@ -257,7 +257,7 @@ fn what_others_do_meanwhile_leaves_no_gap() {
         (
             "the current one is: the next one is activated at once",
             waiting().misses("wh_1", Presence::Gone),
-            "patch wh_2: active",
+            "patch wh_2: active, reactivating",
         ),
         ("somebody activates it early", waiting().sees(endpoint("wh_2", 100)), "patch wh_2: inactive"),
         (
