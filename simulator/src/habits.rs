@@ -200,6 +200,8 @@ habits! {
         Zone,
         /// As a number of seconds since 1970.
         Number,
+        /// As the first moment that Go knows, which it shows for a time that was never set.
+        Zero,
         /// As `null`.
         Null,
         /// Not at all.

@@ -11,7 +11,7 @@ use super::habit;
 use super::intent::Desired;
 use super::observed::{Observed, Presence, Role};
 use super::secret::HeldSecret;
-use super::timing::later;
+use super::timing::{floor, later};
 use crate::provider::{Endpoint, EndpointId, EndpointStatus};
 
 /// Where a Secret is.
@@ -68,7 +68,7 @@ impl<'a> Roles<'a> {
             secret.into_iter().flat_map(|secret| &secret.previous).filter(|id| Some(*id) != superseded);
         let former = recorded.current().into_iter().chain(previous);
         let mut roles = Self { current, next, superseded, retiring: Vec::new() };
-        for (id, since) in retiring.chain(former.map(|id| (id, now))) {
+        for (id, since) in retiring.chain(former.map(|id| (id, floor(now)))) {
             if is_live(&id) && roles.retiring.iter().all(|(known, _)| *known != id) {
                 roles.retiring.push((id, since));
             }
@@ -78,7 +78,7 @@ impl<'a> Roles<'a> {
         {
             let former = std::mem::replace(&mut roles.current, next);
             roles.next = None;
-            roles.retiring.push((former, now));
+            roles.retiring.push((former, floor(now)));
         }
         Some(roles)
     }
@@ -91,7 +91,7 @@ impl<'a> Roles<'a> {
     /// Since when the Secret has held the secret of the next endpoint.
     pub(super) fn next_since(&self, observed: &Observed, now: Timestamp) -> Timestamp {
         let recorded = observed.recorded.next_since.filter(|_| observed.recorded.next() == self.next);
-        recorded.map_or(now, |since| since.min(now))
+        recorded.map_or_else(|| floor(now), |since| since.min(now))
     }
 }
 

@@ -60,8 +60,8 @@ impl Timing {
     }
 }
 
-/// `createdAt` may be cut off to the second, so the time it is compared with is cut off too.
-fn floor(time: Timestamp) -> Timestamp {
+/// The second that a time is in: `createdAt` may be cut off to it, and so is what Kubernetes stores.
+pub(super) fn floor(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

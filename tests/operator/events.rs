@@ -18,6 +18,18 @@ async fn notes(world: &World, name: &str, reason: &str, count: usize) -> Vec<Str
     .await
 }
 
+/// The type of the first Event of a resource of this reason, once there is one.
+pub(crate) async fn told(world: &World, name: &str, reason: &str) -> String {
+    eventually(&format!("an Event {reason} of {name}"), async || {
+        let mut events = world.all::<Event>().await.into_iter().filter(|event| {
+            let regarding = event.regarding.as_ref().and_then(|object| object.name.as_deref());
+            event.reason.as_deref() == Some(reason) && regarding == Some(name)
+        });
+        events.next().and_then(|event| event.type_)
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn case_16_two_events_of_one_reason_show_an_id_each() {
     let world = World::new("two-events").await;

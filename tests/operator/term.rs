@@ -17,6 +17,7 @@ async fn begin(labels: Value) -> Term {
     let label = |(key, value): (&String, &Value)| format!("{key}={}", value.as_str().unwrap());
     let settings = Settings {
         settle: Duration::from_secs(1),
+        recovery_grace: std::time::Duration::from_mins(1),
         address_exceptions: Vec::new(),
         concurrency: 16,
         selector: labels.as_object().unwrap().iter().map(label).next(),

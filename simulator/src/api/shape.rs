@@ -149,6 +149,7 @@ fn created_at(fields: &mut Map<String, Value>, habit: TimeForm) {
         TimeForm::Microseconds => time.strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00").to_string().into(),
         TimeForm::Zone => time.to_zoned(zone(-7)).strftime("%Y-%m-%dT%H:%M:%S.%3f%:z").to_string().into(),
         TimeForm::Number => time.as_second().into(),
+        TimeForm::Zero => "0001-01-01T00:00:00Z".into(),
         TimeForm::Null => Value::Null,
         TimeForm::Absent => return drop(fields.remove("createdAt")),
     };

@@ -1,52 +1,10 @@
-//! What is asked for and not done: it is said in a condition, and nothing is changed.
+//! Whoever pauses a resource has everything left as it is.
 
 use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::Operation;
 use testkit::{World, condition, endpoint_id, message};
 use webhook_operator::resources::WebhookEndpoint;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_changed_url_is_not_followed_yet() {
-    let world = World::new("url").await;
-    let id = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);
-
-    world.change("charge-events", json!({ "spec": { "url": "https://hooks.example.com/new" } })).await;
-    let resource = world.condition("charge-events", "Stalled", "True", "ReplacementNotSupported").await;
-    assert_eq!(
-        message(&resource, "Ready"),
-        format!(
-            r#"endpoint {id} delivers to "https://hooks.example.com/charge-events", the API can't change a URL, and replacing an endpoint is not supported yet: set spec.url back, or create a second WebhookEndpoint with the new URL and delete this one"#
-        )
-    );
-    world.lists(2).await;
-    assert_eq!(world.simulator.ledger().writes(), 1);
-
-    world
-        .change("charge-events", json!({ "spec": { "url": "https://hooks.example.com/charge-events" } }))
-        .await;
-    let resource = world.ready("charge-events").await;
-    assert_eq!(world.check_secret(&resource, "charge-events").await.id, id);
-    assert_eq!(world.simulator.ledger().writes(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_is_not_adopted_yet() {
-    let world = World::new("adopt").await;
-    let spec = json!({ "endpointId": "wh_1" });
-    world.endpoint("charge-events", spec).await;
-    let resource = world.condition("charge-events", "Stalled", "True", "AdoptionNotSupported").await;
-    assert_eq!(
-        message(&resource, "Ready"),
-        "adopting endpoint wh_1 is not supported yet: remove spec.endpointId to have an endpoint created"
-    );
-    world.lists(2).await;
-    assert_eq!(world.simulator.ledger().writes(), 0);
-    assert_eq!(world.secret_names().await, [""; 0]);
-
-    world.change("charge-events", json!({ "spec": { "endpointId": null } })).await;
-    world.ready("charge-events").await;
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_resource_is_left_as_it_is() {
