@@ -209,14 +209,13 @@ fn look_once_settled<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp
 }
 
 fn gone(desired: &Desired, observed: &Observed, id: &EndpointId, now: Timestamp) -> Step {
-    let making = Making::first(desired);
     // It was deleted for the one that is made now.
-    let replaced = observed.open_attempt().is_some_and(|attempt| attempt.purpose != Purpose::First)
-        && desired.rotation.overlap == Overlap::None;
-    match desired.drift {
-        Drift::Report if !replaced => Step::End(deleted_remotely(id)),
-        Drift::Report | Drift::Correct => create::begin(&making, desired, observed, now),
+    let purpose = observed.open_attempt().map(|attempt| attempt.purpose);
+    let purpose = purpose.filter(|_| desired.rotation.overlap == Overlap::None).unwrap_or_default();
+    if desired.drift == Drift::Report && purpose == Purpose::First {
+        return Step::End(deleted_remotely(id));
     }
+    create::begin(&Making { purpose, ..Making::first(desired) }, desired, observed, now)
 }
 
 /// Corrects, or reports, what differs in the endpoint.
