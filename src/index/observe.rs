@@ -106,7 +106,7 @@ impl<N> Index<N> {
             resting: local.pace.resting(clocks.monotonic),
             ..Observed::default()
         };
-        observed.claim = self.record(key)?.holding.claim.clone();
+        observed.claim.clone_from(&self.record(key)?.holding.claim);
         let lacks = observed.lacks_secret();
         observed.grace = self.record_mut(key)?.local.grace(lacks, waits.recovery, clocks.monotonic);
         if let Some(open) = observed.open_attempt() {

@@ -172,7 +172,13 @@ fn alone(
         return step;
     }
     match need {
-        Need::Now(purpose) => replace::begin(desired, observed, current, purpose, now),
+        Need::Now(purpose) => match replace::begin(desired, observed, current, purpose, now) {
+            Step::End(outcome) if outcome.reason == Reason::SecretNotOurs => {
+                let message = format!("{}; endpoint {} is replaced then", outcome.message, current.id);
+                Step::End(Outcome { message, ..outcome })
+            }
+            step => step,
+        },
         Need::Later(at) if observed.has_secret_of(&current.id) => Step::End(outcome.by(Some(at))),
         Need::Later(at) => Step::End(stored::lost(desired, observed, &current.id, at)),
         Need::None => Step::End(outcome),

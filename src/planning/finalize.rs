@@ -1,5 +1,7 @@
 //! The way out: what must be gone before the finalizer is.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::absence::{doubt, missing};
@@ -7,7 +9,7 @@ use super::attempt::{Answer, InHand};
 use super::create;
 use super::deadline::Reach;
 use super::intent::Removal;
-use super::observed::{Finalizer, Observed, Presence, Role};
+use super::observed::{Finalizer, Observed, Presence};
 use super::outcome::{Outcome, Reason};
 use super::replace;
 use super::roles::Roles;
@@ -103,9 +105,13 @@ fn without_secret(observed: &Observed) -> Option<&EndpointId> {
 
 /// The endpoints that are left beside the one that is kept.
 fn beside(observed: &Observed) -> Leftover {
-    let others = observed.recorded.endpoints.iter().filter(|(_, role)| **role != Role::Current);
-    let others = others.map(|(id, _)| id).filter(|id| observed.presence(id) != Some(&Presence::Gone));
-    let others = others.cloned().collect::<Vec<_>>();
+    let recorded = observed.recorded.endpoints.keys();
+    let stored = observed.unowned_secret().into_iter().flat_map(HeldSecret::holds);
+    let kept = observed.recorded.current();
+    let others = recorded
+        .chain(stored)
+        .filter(|id| kept.is_some_and(|kept| kept != *id) && observed.presence(id) != Some(&Presence::Gone));
+    let others = others.cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
     if others.is_empty() { Leftover::Nothing } else { Leftover::Beside(others) }
 }
 

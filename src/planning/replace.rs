@@ -153,12 +153,11 @@ pub(super) fn tidy(
             {
                 return Some(retirement(&endpoint.id));
             }
-            Presence::Present(_) => {}
             Presence::Unlisted | Presence::Missing { .. } => match look(observed, id, now) {
                 Look::Step(step) => return Some(*step),
                 Look::Seen(_) | Look::Gone => {}
             },
-            Presence::Gone => {}
+            Presence::Present(_) | Presence::Gone => {}
         }
     }
     None

@@ -47,7 +47,7 @@ pub enum Action {
         /// The endpoints whose secrets it is to go on holding beside; the latest first.
         keep: Vec<EndpointId>,
     },
-    /// Have the Secret hold no more than the secrets of these endpoints, which it does.
+    /// Have the Secret hold the secrets of these endpoints, which the Secrets of the resource do, and no others.
     RewriteSecret {
         /// Its name.
         name: String,

@@ -30,8 +30,10 @@ pub(super) fn owned(desired: &Desired, observed: &Observed) -> Option<Step> {
 pub(super) fn claimed(desired: &Desired, observed: &Observed) -> Option<Step> {
     claimable(desired, observed)?;
     let unowned = observed.unowned_secret()?;
-    let latest = observed.attempt.as_ref().map_or(0, |attempt| attempt.number);
-    Some(synced(desired, unowned, Some(latest).filter(|latest| *latest > unowned.attempt)))
+    if let Some(attempt) = observed.open_attempt().filter(|attempt| attempt.number > unowned.attempt) {
+        return Some(Step::Act(Action::RecordAnswered(attempt.number)));
+    }
+    Some(synced(desired, unowned, None))
 }
 
 /// Makes the Secret this resource's that holds what is in hand, and lost its owner before the answer to its write
@@ -106,7 +108,7 @@ pub(super) fn as_declared(
             SecretState::Held(declared) => {
                 let way = make_way(observed, secret.endpoint.as_ref());
                 let free = way.unwrap_or_else(|| Step::Act(copy()));
-                unless_needed(observed, secret, &observed.secret_name, declared, free, now)
+                unless_needed(observed, secret, declared, free, now)
             }
             SecretState::Foreign => Step::End(not_ours(desired)),
             SecretState::Ownerless(found) | SecretState::OfFormerResource(found) => {
@@ -116,7 +118,7 @@ pub(super) fn as_declared(
     }
     if let Some((name, former)) = observed.former_secrets.iter().next() {
         let free = Step::Act(Action::DeleteSecret { name: name.clone() });
-        return Some(unless_needed(observed, secret, name, former, free, now));
+        return Some(unless_needed(observed, secret, former, free, now));
     }
     if secret.labels == desired.secret.labels && secret.annotations == desired.secret.annotations {
         return None;
@@ -133,21 +135,36 @@ pub(super) fn as_declared(
 }
 
 /// Gives up what another Secret of this resource holds, by this step, unless it is the secret of another endpoint that
-/// is there: it may be the only copy.
+/// is there: it may be the only copy, and is taken over before.
 fn unless_needed(
     observed: &Observed,
     secret: &HeldSecret,
-    name: &str,
     other: &HeldSecret,
     step: Step,
     now: Timestamp,
 ) -> Step {
-    let endpoint = other.endpoint.as_ref().filter(|id| secret.holds().all(|held| held != *id));
-    match endpoint.map(|id| (id, look(observed, id, now))) {
-        None | Some((_, Look::Gone)) => step,
-        Some((_, Look::Step(step))) => *step,
-        Some((id, Look::Seen(_))) => Step::End(two_endpoints(id, name)),
+    for id in other.holds().filter(|id| secret.holds().all(|held| held != *id)) {
+        match look(observed, id, now) {
+            Look::Gone => {}
+            Look::Step(step) => return *step,
+            Look::Seen(_) => return merged(observed, secret, other).unwrap_or(step),
+        }
     }
+    step
+}
+
+/// Has the Secret under the declared name hold what both of these do.
+fn merged(observed: &Observed, secret: &HeldSecret, other: &HeldSecret) -> Option<Step> {
+    let first = secret.endpoint.clone()?;
+    let mut keep = Vec::new();
+    for id in secret.previous.iter().chain(other.holds()) {
+        if *id != first && !keep.contains(id) && observed.presence(id) != Some(&Presence::Gone) {
+            keep.push(id.clone());
+        }
+    }
+    let url = observed.present(&first).map(|endpoint| endpoint.url.clone());
+    let name = observed.secret_name.clone();
+    Some(Step::Act(Action::RewriteSecret { name, first, url, attempt: secret.attempt, keep }))
 }
 
 fn synced(desired: &Desired, secret: &HeldSecret, attempt: Option<u64>) -> Step {
@@ -196,16 +213,6 @@ fn of_former_resource(desired: &Desired) -> Outcome {
             desired.secret.name
         ),
         None,
-    )
-}
-
-fn two_endpoints(id: &EndpointId, name: &str) -> Outcome {
-    Outcome::stalled(
-        Reason::CreateUncertain,
-        format!(
-            "Secret {name:?} of this resource holds the signing secret of endpoint {id}, which is there beside the one \
-             that counts: delete from the network the one that nobody uses, and this goes on by itself"
-        ),
     )
 }
 

@@ -193,29 +193,26 @@ impl Activation<'_> {
         Ok(ids.filter_map(|id| Some((id.clone(), bytes(kept.get(id)?)))).collect())
     }
 
-    /// Has a Secret hold no more than the secrets of these endpoints, which it does.
+    /// Has a Secret hold the secrets of these endpoints, which the Secrets of the resource do, and no others.
     pub(super) async fn rewrite_secret(
         &mut self,
         name: &str,
         (first, url, attempt): (&EndpointId, Option<&EndpointUrl>, u64),
         keep: &[EndpointId],
     ) -> Result<(), Failure> {
-        let found = self.secrets().get(name).await.map_err(Failure::kubernetes("read the Secret"))?;
-        let Some(known) =
-            self.known(name).filter(|known| known.resource_version == found.metadata.resource_version)
-        else {
-            self.context.index().see_secret(&found.metadata);
-            return Err(Failure::Outdated);
-        };
-        let mut held = values(&found);
-        let Some(secret) = held.remove(first) else {
+        let Some(known) = self.known(name).cloned() else { return Err(Failure::Outdated) };
+        let ids = [first].into_iter().chain(keep).cloned().collect::<Vec<_>>();
+        let mut held = self.kept(&ids).await?;
+        self.local(|local| local.kept.clear());
+        held.retain(|(id, _)| ids.contains(id));
+        let secrets = held.iter().map(|(_, value)| text(value)).collect::<Vec<_>>();
+        let Some(place) = held.iter().position(|(id, _)| id == first) else {
             return Err(Failure::NothingToCopy { name: name.to_owned() });
         };
-        let previous = keep.iter().filter_map(|id| Some((id.clone(), held.remove(id)?))).collect::<Vec<_>>();
-        let mut secrets = previous.iter().map(|(_, value)| text(value)).collect::<Vec<_>>();
-        secrets.push(text(&secret));
+        let (_, secret) = held.remove(place);
+        let previous = held;
         let content = Content::new(first, attempt, url.map(EndpointUrl::as_str), secret, previous);
-        let mut body = content.patch(known);
+        let mut body = content.patch(&known);
         body["metadata"]["resourceVersion"] = known.resource_version.clone().into();
         match self.secrets().patch(name, &patched(), &Patch::Merge(body)).await {
             Ok(stored) => {

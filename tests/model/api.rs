@@ -51,6 +51,12 @@ impl Url {
         }
     }
 
+    /// The one of which an API shows this spelling.
+    pub fn spelt(url: &EndpointUrl) -> Self {
+        let plain = url.as_str().trim_end_matches('/');
+        Self::of(&plain.into())
+    }
+
     pub fn of(url: &EndpointUrl) -> Self {
         let all = [Self::Usual, Self::New, Self::Elsewhere];
         all.into_iter().find(|known| known.text() == url.as_str()).expect("the model sends no other URL")
@@ -100,19 +106,29 @@ impl Events {
 pub struct Request {
     pub url: Url,
     pub events: Events,
+    pub active: bool,
 }
 
 impl Request {
     pub fn of(attempt: &Attempt) -> Self {
-        Self { url: Url::of(&attempt.url), events: Events::of(&attempt.enabled_events) }
+        Self {
+            url: Url::of(&attempt.url),
+            events: Events::of(&attempt.enabled_events),
+            active: attempt.status == EndpointStatus::Active,
+        }
     }
 
     pub fn endpoint(self) -> NewEndpoint {
         NewEndpoint {
             url: self.url.parsed(),
             enabled_events: self.events.set(),
-            status: EndpointStatus::Active,
+            status: if self.active { EndpointStatus::Active } else { EndpointStatus::Inactive },
         }
+    }
+
+    /// What resources declare.
+    pub fn usual() -> Self {
+        Self { url: Url::Usual, events: Events::Ocpp, active: true }
     }
 }
 
@@ -202,9 +218,9 @@ impl Api {
 
     /// A POST of resource `by`, sent at `sent_at`, takes effect now.
     pub fn post(&mut self, by: usize, request: Request, sent_at: Tick, now: Tick) -> Id {
-        let Request { url, events } = request;
+        let Request { url, events, active } = request;
         let created_at = self.created_at(second(now));
-        let shown = Shown { url, events, active: true, created_at, slashed: self.slashing };
+        let shown = Shown { url, events, active, created_at, slashed: self.slashing };
         self.make(Maker::Resource(by), shown, now, sent_at + UNSETTLED)
     }
 

@@ -1,11 +1,12 @@
 //! A model of Kubernetes: two kinds of object with versions that a stale cache may still show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use webhook_operator::planning::{Attempt, Reason, Removal};
 
 use super::api::{Events, Id, Request, Url};
+use super::time::Tick;
 
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Condition {
@@ -71,6 +72,15 @@ pub struct Resource {
     pub finalizer: bool,
     pub attempt: Option<Arc<Attempt>>,
     pub recorded: Option<Id>,
+    /// Where that one is said to deliver to, and whether it shows that with a slash more.
+    pub recorded_url: Option<(Url, bool)>,
+    /// The endpoint that is to take its place, where that is to deliver to, and since when its secret is stored.
+    pub next: Option<(Id, Url, Tick)>,
+    /// Those whose place was taken, and when.
+    pub retiring: BTreeMap<Id, Tick>,
+    /// How often another secret was asked for, and how often of that one was made.
+    pub asked: u8,
+    pub answered: u8,
     pub resolved: u64,
     pub generation: Generation,
     pub condition: Condition,
@@ -79,13 +89,18 @@ pub struct Resource {
 impl Resource {
     pub fn declared(events: Events) -> Self {
         Self {
-            request: Request { url: Url::Usual, events },
+            request: Request { events, ..Request::usual() },
             name: Name::First,
             policy: Removal::Delete,
             deleting: false,
             finalizer: false,
             attempt: None,
             recorded: None,
+            recorded_url: None,
+            next: None,
+            retiring: BTreeMap::new(),
+            asked: 0,
+            answered: 0,
             resolved: 0,
             generation: Generation::New,
             condition: Condition::UnderWay,
@@ -108,12 +123,15 @@ pub enum Secret {
         attempt: u64,
         /// Whether its data is the endpoint's secret.
         genuine: bool,
+        /// The endpoints whose true secrets it holds beside.
+        previous: Vec<Id>,
     },
     /// It belongs to nobody: left behind by a resource that was let go, or its owner reference was stripped. It
     /// holds the endpoint's true secret.
     Released {
         endpoint: Id,
         attempt: u64,
+        previous: Vec<Id>,
     },
 }
 
@@ -123,6 +141,16 @@ impl Secret {
             Self::Held { endpoint, .. } => Some(*endpoint),
             Self::Absent | Self::Foreign | Self::Released { .. } => None,
         }
+    }
+
+    /// The endpoints whose true secrets it holds.
+    pub fn holds(&self) -> impl Iterator<Item = Id> {
+        let (latest, previous) = match self {
+            Self::Held { endpoint, genuine, previous, .. } => (genuine.then_some(*endpoint), &previous[..]),
+            Self::Released { endpoint, previous, .. } => (Some(*endpoint), &previous[..]),
+            Self::Absent | Self::Foreign => (None, &[][..]),
+        };
+        latest.into_iter().chain(previous.iter().copied())
     }
 }
 
@@ -176,7 +204,8 @@ impl Secrets {
 
     /// Whether a Secret holds the secret of an endpoint, whosever it is.
     pub fn store(&self, id: Id) -> bool {
-        self.endpoints().chain(self.released()).any(|stored| stored == id)
+        self.endpoints().any(|stored| stored == id)
+            || self.all().any(|(_, secret)| secret.holds().any(|held| held == id))
     }
 
     /// Whether a Secret, whosever it is, shows that attempt `number` was answered.
@@ -220,8 +249,19 @@ impl View {
     }
 
     pub fn holds(&self, id: Id) -> bool {
-        self.secrets.endpoints().any(|stored| stored == id)
-            || self.resource.as_ref().is_some_and(|resource| resource.recorded == Some(id))
+        let own = self.secrets.all().filter(|(_, secret)| secret.endpoint().is_some());
+        self.secrets.endpoints().chain(own.flat_map(|(_, secret)| secret.holds())).any(|stored| stored == id)
+            || self.resource.as_ref().is_some_and(|resource| {
+                resource.recorded == Some(id)
+                    || resource.next.is_some_and(|(next, ..)| next == id)
+                    || resource.retiring.contains_key(&id)
+            })
+    }
+
+    /// Whether the resource's own Secrets hold the true secret of an endpoint.
+    pub fn has_secret_of(&self, id: Id) -> bool {
+        let own = self.secrets.all().filter(|(_, secret)| secret.endpoint().is_some());
+        own.into_iter().flat_map(|(_, secret)| secret.holds()).any(|held| held == id)
     }
 }
 
@@ -260,8 +300,9 @@ impl Place {
         let retains = resource.is_some_and(|resource| resource.policy == Removal::Retain);
         for name in Name::ALL {
             let secret = self.now.secrets.of_mut(name);
-            if let Secret::Held { endpoint, attempt, .. } = *secret {
-                *secret = if retains { Secret::Released { endpoint, attempt } } else { Secret::Absent };
+            if let Secret::Held { endpoint, attempt, previous, .. } = secret.clone() {
+                *secret =
+                    if retains { Secret::Released { endpoint, attempt, previous } } else { Secret::Absent };
             }
         }
         self.forget();

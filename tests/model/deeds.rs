@@ -19,9 +19,12 @@ pub fn possible(world: &World, deed: Deed) -> bool {
         // One that holds an endpoint and lost its finalizer is gone before anybody can act.
         Deed::DeleteResource(who) => resource(who)
             .is_some_and(|resource| !resource.deleting && (resource.finalizer || held(who).is_none())),
-        Deed::ChangeEvents(who) | Deed::ChangeUrl(who) | Deed::MoveSecret(who) => {
-            resource(who).is_some_and(|resource| !resource.deleting)
-        }
+        Deed::Rotate(who)
+        | Deed::RotateAgain(who)
+        | Deed::ChangeUrlAgain(who)
+        | Deed::ChangeEvents(who)
+        | Deed::ChangeUrl(who)
+        | Deed::MoveSecret(who) => resource(who).is_some_and(|resource| !resource.deleting),
         Deed::DeleteEndpoint(who) => held(who).is_some_and(|id| world.api.get(id).is_some()),
         Deed::DeleteSecret(who) | Deed::StripSecret(who) => held(who).is_some(),
         Deed::ForeignSecret(who) | Deed::RestoreSecret(who) | Deed::RestoreOwnerless(who) => {
@@ -59,9 +62,15 @@ pub fn perform(world: &mut World, deed: Deed) {
         Deed::ChangeEvents(who) => change(world, who, |resource| {
             resource.request.events = resource.request.events.other();
         }),
-        Deed::ChangeUrl(who) => change(world, who, |resource| {
+        Deed::ChangeUrl(who) | Deed::ChangeUrlAgain(who) => change(world, who, |resource| {
             resource.request.url = resource.request.url.other();
         }),
+        Deed::Rotate(who) | Deed::RotateAgain(who) => {
+            if let Some(resource) = world.places[who].now.resource.as_deref().cloned() {
+                let asked = resource.asked + 1;
+                world.places[who].write(Resource { asked, ..resource });
+            }
+        }
         Deed::MoveSecret(who) => change(world, who, |resource| resource.name = resource.name.other()),
         Deed::DeleteEndpoint(who) => {
             if let Some(id) = world.places[who].now.secrets.endpoint() {
@@ -76,13 +85,20 @@ pub fn perform(world: &mut World, deed: Deed) {
         }
         Deed::ForeignSecret(who) => write_declared(world, who, Secret::Foreign),
         Deed::RestoreSecret(who) => {
-            restore(world, who, Secret::Held { endpoint: 0, attempt: 1, genuine: true });
+            restore(
+                world,
+                who,
+                Secret::Held { endpoint: 0, attempt: 1, genuine: true, previous: Vec::new() },
+            );
         }
-        Deed::RestoreOwnerless(who) => restore(world, who, Secret::Released { endpoint: 0, attempt: 1 }),
+        Deed::RestoreOwnerless(who) => {
+            restore(world, who, Secret::Released { endpoint: 0, attempt: 1, previous: Vec::new() })
+        }
         Deed::StripSecret(who) => {
             let stripped = world.places[who].now.secrets.all().find_map(|(name, secret)| match secret {
-                Secret::Held { endpoint, attempt, genuine: true } => {
-                    Some((name, Secret::Released { endpoint: *endpoint, attempt: *attempt }))
+                Secret::Held { endpoint, attempt, genuine: true, previous } => {
+                    let previous = previous.clone();
+                    Some((name, Secret::Released { endpoint: *endpoint, attempt: *attempt, previous }))
                 }
                 _ => None,
             });

@@ -144,6 +144,7 @@ impl World {
             Action::Delete { .. }
             | Action::RecordAttempt(_)
             | Action::StoreSecret { .. }
+            | Action::RewriteSecret { .. }
             | Action::CopySecret { .. }
             | Action::DeleteSecret { .. }
             | Action::Patch { .. } => act(Outcome::AnswerLost),

@@ -63,6 +63,12 @@ impl Model for Exploration {
             Property::always("no secret of a live endpoint is overwritten", |_, world: &World| {
                 !world.flaws.contains(&Flaw::StoredSecretOverwritten)
             }),
+            Property::always("nothing that delivers ends before another one does", |_, world: &World| {
+                !world.flaws.contains(&Flaw::Gap)
+            }),
+            Property::always("nothing is activated whose secret is not stored", |_, world: &World| {
+                !world.flaws.contains(&Flaw::ActivatedUnstored)
+            }),
             Property::always("nothing outdated is brought back", |_, world: &World| {
                 !world.flaws.contains(&Flaw::OutdatedPatch)
             }),

@@ -264,6 +264,7 @@ fn store(intent: &Intent, observed: &Observed) -> Step {
             hand: hand.clone(),
             url: desired.endpoint.url.clone(),
             shape: desired.secret.clone(),
+            keep: Vec::new(),
         }),
         _ => Step::End(Outcome::gone()),
     }

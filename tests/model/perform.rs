@@ -71,16 +71,28 @@ impl World {
             Action::ProveSecretWritable(_) => self.process.proven = !self.denied,
             Action::RecordAttempt(attempt) => self.record(act, attempt),
             Action::Create { attempt, no_later_than } => self.create(act, attempt, *no_later_than),
-            Action::StoreSecret { hand, shape, .. } => self.store(act, hand, Name::parse(&shape.name)),
+            Action::StoreSecret { hand, shape, keep, .. } => {
+                let keep = keep.iter().map(parse_id).collect();
+                self.store(act, hand, Name::parse(&shape.name), keep);
+            }
+            Action::RewriteSecret { name, first, attempt, keep, .. } => {
+                let keep = keep.iter().map(parse_id).collect();
+                self.rewrite_secret(act, Name::parse(name), parse_id(first), *attempt, keep);
+            }
             Action::CopySecret { from, shape } => {
                 self.copy_secret(act, Name::parse(from), Name::parse(&shape.name));
             }
             Action::DeleteSecret { name } => self.delete_secret(act, Name::parse(name)),
             Action::Patch { id, patch, cause } => {
+                if *cause == PatchCause::Activation && !act.view.has_secret_of(parse_id(id)) {
+                    self.flaws.insert(Flaw::ActivatedUnstored);
+                }
                 self.patch(who, parse_id(id), patch, outcome);
-                if *cause == PatchCause::Reactivation && outcome == Outcome::Done {
+                if matches!(cause, PatchCause::Reactivation | PatchCause::Activation)
+                    && outcome == Outcome::Done
+                {
                     let now = self.instant();
-                    self.process.memories[who].reactivated(now);
+                    self.process.memories[who].activated(id, now);
                 }
             }
             Action::Confirm { id } => self.confirm(parse_id(id), outcome),
@@ -110,8 +122,10 @@ impl World {
             Action::SyncSecretMetadata { shape, attempt, .. } => {
                 self.claim_secret(act, Name::parse(&shape.name), *attempt);
             }
-            Action::AcceptSecretMetadata(_) | Action::VerifySecret { .. } => {
-                unreachable!("no labels are declared in the model, and nobody else writes values")
+            Action::AcceptSecretMetadata(_) | Action::VerifySecret { .. } | Action::AdoptSecret { .. } => {
+                unreachable!(
+                    "no labels are declared in the model, nobody else writes values, and nobody adopts"
+                )
             }
         }
     }
@@ -208,6 +222,9 @@ impl World {
         if patch.enabled_events.is_some() && patch.enabled_events != declared {
             self.flaws.insert(Flaw::OutdatedPatch);
         }
+        if patch.status == Some(EndpointStatus::Inactive) {
+            self.note_gap(who, id);
+        }
         if let Some(remote) = self.api.get_mut(id).filter(|_| !away) {
             if let Some(events) = &patch.enabled_events {
                 remote.shown.events = Events::of(events);
@@ -218,6 +235,18 @@ impl World {
         }
         if outcome == Outcome::Done {
             self.process.see(&self.api, id, self.now);
+        }
+    }
+
+    /// Notes when an endpoint that delivers does not any more, and no other one of its resource does whose secret is
+    /// stored.
+    fn note_gap(&mut self, who: usize, id: Id) {
+        let delivers = |id: Id| self.api.get(id).is_some_and(|remote| remote.shown.active);
+        let mut made = self.api.live().filter(|(_, remote)| remote.maker == Maker::Resource(who));
+        let place = &self.places[who].now;
+        let other = made.any(|(other, _)| other != id && delivers(other) && place.has_secret_of(other));
+        if delivers(id) && !other && place.has_secret_of(id) {
+            self.flaws.insert(Flaw::Gap);
         }
     }
 
@@ -241,7 +270,11 @@ impl World {
     fn delete(&mut self, act: Act<'_>, id: Id, cause: &DeleteCause) {
         let Act { who, outcome, mutation, .. } = act;
         let cleared = match cause {
-            DeleteCause::InHand | DeleteCause::Removed => true,
+            DeleteCause::InHand
+            | DeleteCause::Removed
+            | DeleteCause::Superseded
+            | DeleteCause::Replaced
+            | DeleteCause::Retired => true,
             DeleteCause::Orphan { attempt, rival_posts, .. } => {
                 (mutation == Some(Mutation::TrustCachedClaims) || self.is_unclaimed(who, id))
                     && (mutation == Some(Mutation::TrustCachedRivals)
@@ -252,13 +285,21 @@ impl World {
             return;
         }
         self.touch(who, id);
+        let given_up = matches!(cause, DeleteCause::Superseded | DeleteCause::Retired);
+        if given_up {
+            self.note_gap(who, id);
+        }
         let place = &self.places[who].now;
         let kept = place.resource.as_ref().is_some_and(|resource| !resource.deleting);
         // One that its own resource takes along was stripped of its owner meanwhile.
-        let own = |any: usize| any == who && *cause == DeleteCause::Removed;
+        let own = |any: usize| {
+            let takes =
+                matches!(cause, DeleteCause::Removed | DeleteCause::Superseded | DeleteCause::Retired);
+            any == who && takes
+        };
         let mut places = self.everybody().filter(|any| !own(*any)).map(|any| &self.places[any].now);
         let released = places.any(|place| place.secrets.released().any(|released| released == id));
-        if released || kept && place.secrets.endpoints().any(|stored| stored == id) {
+        if released || kept && !given_up && place.secrets.endpoints().any(|stored| stored == id) {
             self.flaws.insert(Flaw::StoredEndpointDeleted);
         }
         let found = self.api.shown(id).is_some();

@@ -8,16 +8,18 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use webhook_operator::index::{
     Access, Api, Claim, Clocks, Entry, Index, LocalState, NetworkKey, Resource, ResourceKey, SecretWrite,
+    Waits,
 };
 use webhook_operator::planning::{
-    Desired, Drift, Intent, NetworkState, Observed, Ownership, Reach, Removal, RetainDeadline, SecretShape,
-    Step, plan,
+    Desired, Drift, Intent, NetworkState, Observed, Overlap, Ownership, Reach, Removal, RetainDeadline,
+    Rotation, SecretShape, Step, plan,
 };
 use webhook_operator::resources::{
-    ENDPOINT_ID_ANNOTATION, FINALIZER, GROUP, NetworkConfirmation, OWNER_ANNOTATION, RemoteEndpoint,
+    ENDPOINT_ID_ANNOTATION, FINALIZER, GROUP, NetworkConfirmation, OWNER_ANNOTATION,
+    PREVIOUS_ENDPOINT_ID_ANNOTATION, RemoteEndpoint, Replacement, RetiringEndpoint,
     SECRET_ATTEMPT_ANNOTATION, WebhookEndpointStatus,
 };
 
@@ -25,9 +27,16 @@ use super::api::endpoint_id;
 use super::cluster::{self, Generation, Secret, View, uid};
 use super::mutation::Mutation;
 use super::process::{Process, Sight};
-use super::time::{TIMING, Tick};
+use super::time::{TIMING, Tick, second};
 
 const NAMESPACE: &str = "model";
+/// Each of its times is one tick.
+const ROTATION: Rotation = Rotation {
+    interval: None,
+    activate_after: Duration::from_secs(10),
+    retire_after: Duration::from_secs(10),
+    overlap: Overlap::Full,
+};
 
 /// A step, and what it was planned from.
 #[derive(Debug)]
@@ -111,7 +120,7 @@ impl Latest {
         let at = self.process.instant(Tick::MAX);
         let clocks = Clocks { api: at, cluster: at, monotonic: *START };
         let index = self.index.get_or_insert_with(|| index(&self.process));
-        index.observe(&key(who), clocks, TIMING.settle)
+        index.observe(&key(who), clocks, Waits { settle: TIMING.settle, recovery: Duration::ZERO })
     }
 }
 
@@ -208,6 +217,11 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
         finalizer,
         attempt,
         recorded,
+        recorded_url,
+        next,
+        retiring,
+        asked,
+        answered,
         resolved,
         generation,
         condition: _,
@@ -216,11 +230,25 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
     let endpoint = recorded.map(|id| RemoteEndpoint {
         id: endpoint_id(id).to_string(),
         network_id: None,
-        url: String::new(),
-        requested_url: None,
-        enabled_events: Vec::new(),
+        url: recorded_url.map_or_else(String::new, |(url, slashed)| {
+            format!("{}{}", url.text(), if slashed { "/" } else { "" })
+        }),
+        requested_url: recorded_url.filter(|(_, slashed)| *slashed).map(|(url, _)| url.text().to_owned()),
+        enabled_events: request.events.set().iter().map(ToString::to_string).collect(),
         status: String::new(),
         created_at: None,
+    });
+    let replacement = next.map(|(id, url, since)| Replacement {
+        id: endpoint_id(id).to_string(),
+        url: url.text().to_owned(),
+        requested_url: None,
+        since: Some(Time(second(since))),
+        takes_over_at: None,
+    });
+    let retiring = retiring.iter().map(|(id, since)| RetiringEndpoint {
+        id: endpoint_id(*id).to_string(),
+        since: Time(second(*since)),
+        until: None,
     });
     let now = 1;
     Resource {
@@ -238,6 +266,9 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
         status: WebhookEndpointStatus {
             observed_generation: (*generation != Generation::New).then_some(now),
             endpoint,
+            replacement,
+            retiring: retiring.collect(),
+            handled_rotation: (*answered > 0).then(|| answered.to_string()),
             resolved_attempt: i64::try_from(*resolved).ok().filter(|number| *number > 0),
             applied_generation: (*generation == Generation::Applied).then_some(now),
             ..WebhookEndpointStatus::default()
@@ -250,7 +281,8 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
                 secret: shape(name.text(who), *policy),
                 drift: Drift::Correct,
                 adopt: None,
-                ignored: Vec::new(),
+                rotation: ROTATION,
+                rotate: (*asked > 0).then(|| asked.to_string()),
             })
         },
     }
@@ -266,10 +298,10 @@ fn shape(name: String, policy: Removal) -> SecretShape {
 
 /// The metadata of a Secret of ours; the watch shows no others.
 fn meta(who: usize, name: cluster::Name, secret: &Secret, policy: Removal) -> Option<ObjectMeta> {
-    let (endpoint, attempt, is_owned) = match secret {
+    let (endpoint, attempt, previous, is_owned) = match secret {
         Secret::Absent | Secret::Foreign => return None,
-        Secret::Held { endpoint, attempt, genuine: _ } => (*endpoint, *attempt, true),
-        Secret::Released { endpoint, attempt } => (*endpoint, *attempt, false),
+        Secret::Held { endpoint, attempt, genuine: _, previous } => (*endpoint, *attempt, previous, true),
+        Secret::Released { endpoint, attempt, previous } => (*endpoint, *attempt, previous, false),
     };
     let owner = OwnerReference {
         api_version: format!("{GROUP}/v1alpha1"),
@@ -282,6 +314,10 @@ fn meta(who: usize, name: cluster::Name, secret: &Secret, policy: Removal) -> Op
         (ENDPOINT_ID_ANNOTATION.to_owned(), endpoint_id(endpoint).to_string()),
         (SECRET_ATTEMPT_ANNOTATION.to_owned(), attempt.to_string()),
     ]);
+    if !previous.is_empty() {
+        let ids = previous.iter().map(|id| endpoint_id(*id).to_string()).collect::<Vec<_>>().join(",");
+        annotations.insert(PREVIOUS_ENDPOINT_ID_ANNOTATION.to_owned(), ids);
+    }
     let is_noted = is_owned && policy == Removal::Retain;
     if is_noted {
         annotations.insert(OWNER_ANNOTATION.to_owned(), format!("{}/{}", owner.name, owner.uid));

@@ -91,10 +91,6 @@ pub fn is_justified(world: &World, who: usize, reason: Reason) -> bool {
             let mut others = world.everybody().filter(|other| *other != who);
             held.any(|(id, _)| others.any(|other| world.places[other].now.holds(id)))
         }
-        Reason::ReplacementNotSupported => {
-            let mut held = world.api.live().filter(|(id, _)| place.holds(*id));
-            held.any(|(_, remote)| remote.shown.url != resource.request.url)
-        }
         _ => false,
     }
 }

@@ -161,9 +161,16 @@ fn verdict(world: &World) -> Result<(), String> {
                 let Some(remote) = remote else {
                     return Err(format!("resource {who} is Ready without a live endpoint of its own"));
                 };
-                let Request { url, events } = resource.request;
-                if (remote.shown.url, remote.shown.events, remote.shown.active) != (url, events, true) {
+                let Request { url, events, active } = resource.request;
+                if (remote.shown.url, remote.shown.events, remote.shown.active) != (url, events, active) {
                     return Err(format!("resource {who} is Ready, and its endpoint is not as declared"));
+                }
+                let held = place.now.declared_secret().holds();
+                if held.count() > 1 || resource.next.is_some() || !resource.retiring.is_empty() {
+                    return Err(format!("resource {who} is Ready, and endpoints are left over"));
+                }
+                if resource.asked != resource.answered {
+                    return Err(format!("resource {who} was asked for another secret, and has none"));
                 }
                 if resource.deleting {
                     return Err(format!("resource {who} is being deleted, and left Ready"));

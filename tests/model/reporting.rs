@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use webhook_operator::planning::{self, Intent, State, report};
-use webhook_operator::provider::EndpointStatus;
+use webhook_operator::provider::{Endpoint, EndpointStatus};
 
 use super::api::{Id, Maker, Url, endpoint_id, parse_id};
 use super::cluster::{Condition, Generation, Resource, Secret};
 use super::perform::Act;
 use super::process::Sight;
+use super::time::tick;
 use super::world::{Flaw, World};
 
 impl World {
@@ -16,7 +17,16 @@ impl World {
     pub fn report(&mut self, act: Act<'_>, intent: &Intent, end: &planning::Outcome) {
         let Act { view, observed, .. } = act;
         let Some(resource) = view.resource.as_deref() else { return };
-        let Some(told) = report(end, observed) else { return };
+        let Some(told) = report(intent, end, observed, self.instant()) else { return };
+        let recorded_url = |endpoint: &Endpoint| {
+            let sent = told.requested_url.unwrap_or(&endpoint.url);
+            (Url::spelt(sent), endpoint.url.as_str() != sent.as_str())
+        };
+        let next = told.next.map(|next| {
+            let url = next.requested_url.or(next.endpoint.map(|endpoint| &endpoint.url));
+            let known = resource.next.map(|(_, url, _)| url);
+            (parse_id(next.id), url.map(Url::spelt).or(known).unwrap_or(Url::Usual), tick(next.since))
+        });
         let reported = Resource {
             condition: self.condition(end),
             generation: if told.applied_generation == observed.generation {
@@ -25,6 +35,10 @@ impl World {
                 Generation::Observed
             },
             recorded: told.endpoint.map(|endpoint| parse_id(&endpoint.id)).or(resource.recorded),
+            recorded_url: told.endpoint.map(recorded_url).or(resource.recorded_url),
+            next,
+            retiring: told.retiring.iter().map(|old| (parse_id(old.id), tick(old.since))).collect(),
+            answered: told.handled_rotation.map_or(0, |request| request.parse().expect("a number")),
             resolved: told.resolved_attempt,
             ..resource.clone()
         };
@@ -40,7 +54,7 @@ impl World {
         match end.state {
             State::Ready => Condition::Ready,
             State::Drifted => Condition::Drifted,
-            State::Reconciling | State::Paused(_) | State::Gone => Condition::UnderWay,
+            State::Reconciling | State::Replacing(_) | State::Paused(_) | State::Gone => Condition::UnderWay,
             State::Stalled => {
                 let named = (0..).zip(&self.api.endpoints).map(|(id, _)| id);
                 let named = named.filter(|id| end.message.contains(endpoint_id(*id).as_str()));

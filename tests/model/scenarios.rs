@@ -40,6 +40,11 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (moved_secret(), 55_000),
         (skewed(), 65_000),
         (in_between(), 38_000),
+        (rotated(), 90_000),
+        (rotated_together(), 10_000),
+        (url_and_back(), 40_000),
+        (lost_secret(), 60_000),
+        (rotated_and_let_go(), 80_000),
     ]
 }
 
@@ -206,13 +211,19 @@ pub fn restored() -> Scenario {
         let deeds = deeds.iter().copied().collect();
         let budget = Budget { crashes: 1, lost: 1, stale: 1, resyncs: 1, deeds, ..Budget::default() };
         let mut api = Api::default();
-        api.post(0, Request { url: Url::Usual, events: Events::Ocpp }, 0, 0);
+        api.post(0, Request::usual(), 0, 0);
         api.endpoints[0].maker = maker;
         World::starting_with(views, api, budget)
     };
-    let secret = Secret::Held { endpoint: 0, attempt: 1, genuine: true };
+    let secret = Secret::Held { endpoint: 0, attempt: 1, genuine: true, previous: Vec::new() };
     let declared = || Resource::declared(Events::Ocpp);
-    let recorded = || Resource { finalizer: true, recorded: Some(0), resolved: 1, ..declared() };
+    let recorded = || Resource {
+        finalizer: true,
+        recorded: Some(0),
+        recorded_url: Some((Url::Usual, false)),
+        resolved: 1,
+        ..declared()
+    };
     let view =
         |resource, secret| View { resource: Some(Arc::new(resource)), secrets: Secrets::first(secret) };
     let former = Attempt {
@@ -227,6 +238,7 @@ pub fn restored() -> Scenario {
         status: EndpointStatus::Active,
         known: BTreeSet::new(),
         purpose: Purpose::First,
+        request: None,
     };
     let restored = Resource { attempt: Some(Arc::new(former)), ..declared() };
     let mut starts = vec![
@@ -265,10 +277,10 @@ pub fn ownerless() -> Scenario {
     let mut starts = vec![fresh(1, budget.clone()), ready(1, budget.clone())];
     for policy in [Removal::Delete, Removal::Retain] {
         let mut api = Api::default();
-        api.post(0, Request { url: Url::Usual, events: Events::Ocpp }, 0, 0);
+        api.post(0, Request::usual(), 0, 0);
         let resource = Resource { policy, ..Resource::declared(Events::Ocpp) };
         let view = View { resource: Some(Arc::new(resource)), ..View::default() };
-        let secret = Secret::Released { endpoint: 0, attempt: 1 };
+        let secret = Secret::Released { endpoint: 0, attempt: 1, previous: Vec::new() };
         let back = View { secrets: Secrets::first(secret), ..view.clone() };
         starts.push(World::starting_with(vec![back], api.clone(), budget.clone()));
         // It comes back at any time after the resource: until then nothing tells whose it is.
@@ -343,6 +355,54 @@ pub fn in_between() -> Scenario {
     changed.catch_up(0);
     let starts = vec![fresh(1, budget), ready, changed];
     Scenario { name: "in between", starts, horizon: 8, depth: 9 }
+}
+
+/// A rotation, and another one at any moment of it.
+pub fn rotated() -> Scenario {
+    let deeds = BTreeSet::from([Deed::Rotate(0), Deed::RotateAgain(0), Deed::ChangeEvents(0)]);
+    let budget = Budget { crashes: 1, lost: 1, deeds, ..Budget::default() };
+    Scenario { name: "rotated", starts: vec![ready(1, budget)], horizon: 12, depth: 12 }
+}
+
+/// Two resources with the same URL are rotated, while an answer is lost, or lists lag.
+pub fn rotated_together() -> Scenario {
+    let deeds = BTreeSet::from([Deed::Rotate(0), Deed::Rotate(1)]);
+    let budget = Budget { crashes: 1, lost: 1, lagging: 1, deeds, ..Budget::default() };
+    Scenario { name: "rotated together", starts: vec![ready(2, budget)], horizon: 10, depth: 10 }
+}
+
+/// The URL is changed and changed back, while the Secret moves, or an endpoint is set inactive or deleted.
+pub fn url_and_back() -> Scenario {
+    let deeds = BTreeSet::from([
+        Deed::ChangeUrl(0),
+        Deed::ChangeUrlAgain(0),
+        Deed::Disable(0),
+        Deed::DeleteEndpoint(0),
+        Deed::MoveSecret(0),
+    ]);
+    let budget = Budget { crashes: 1, lost: 1, deeds, ..Budget::default() };
+    Scenario { name: "URL and back", starts: vec![ready(1, budget)], horizon: 11, depth: 10 }
+}
+
+/// The Secret is lost, at any moment of a rotation, and perhaps brought back.
+pub fn lost_secret() -> Scenario {
+    let deeds = BTreeSet::from([Deed::Rotate(0), Deed::DeleteSecret(0), Deed::RestoreSecret(0)]);
+    let budget = Budget { crashes: 1, lost: 1, stale: 1, deeds, ..Budget::default() };
+    Scenario { name: "lost Secret", starts: vec![ready(1, budget)], horizon: 10, depth: 11 }
+}
+
+/// A resource is let go at any moment of a rotation.
+pub fn rotated_and_let_go() -> Scenario {
+    let deeds = BTreeSet::from([Deed::Rotate(0), Deed::DeleteResource(0)]);
+    let budget = Budget { crashes: 1, lost: 1, stale: 1, shut: 1, deeds, ..Budget::default() };
+    let retained = |mut world: World| {
+        let resource = world.places[0].now.resource.as_deref().cloned().expect("it is there");
+        world.places[0].now.resource = Some(Arc::new(Resource { policy: Removal::Retain, ..resource }));
+        world.process.views[0] = world.places[0].now.clone();
+        world
+    };
+    let starts = vec![ready(1, budget.clone()), retained(ready(1, budget))];
+    Scenario { name: "rotated and let go", starts, horizon: 10, depth: 10 }
 }
 
 fn fresh(resources: usize, budget: Budget) -> World {

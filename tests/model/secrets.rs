@@ -2,20 +2,23 @@
 
 use webhook_operator::planning::{Answer, InHand};
 
-use super::api::parse_id;
+use super::api::{Id, parse_id};
 use super::cluster::{Name, Secret};
 use super::mutation::Mutation;
 use super::perform::{Act, Outcome};
 use super::world::{Flaw, World};
 
 impl World {
-    pub fn store(&mut self, act: Act<'_>, hand: &InHand, name: Name) {
+    pub fn store(&mut self, act: Act<'_>, hand: &InHand, name: Name, keep: Vec<Id>) {
         let Act { who, .. } = act;
         // The secret itself is in memory only.
         let in_hand = self.process.memories[who].in_hand().filter(|in_hand| in_hand.id == hand.id);
         let Some(in_hand) = in_hand else { return };
         let genuine = in_hand.answer == Answer::WithSecret;
-        let secret = Secret::Held { endpoint: parse_id(&hand.id), attempt: hand.attempt, genuine };
+        // They are read from the Secrets of the resource, past the cache.
+        let place = &self.places[who].now;
+        let previous = keep.into_iter().filter(|id| place.has_secret_of(*id)).collect();
+        let secret = Secret::Held { endpoint: parse_id(&hand.id), attempt: hand.attempt, genuine, previous };
         if self.write_secret(act, name, secret) {
             self.process.memories[who].stored();
         }
@@ -26,6 +29,17 @@ impl World {
         if let Secret::Held { .. } = source {
             self.write_secret(act, to, source);
         }
+    }
+
+    /// Has a Secret hold the secrets of these endpoints, which the Secrets of its resource do.
+    pub fn rewrite_secret(&mut self, act: Act<'_>, name: Name, first: Id, attempt: u64, keep: Vec<Id>) {
+        // They are read from all Secrets of the resource, past the cache.
+        let place = &self.places[act.who].now;
+        if !place.has_secret_of(first) {
+            return;
+        }
+        let previous = keep.into_iter().filter(|id| place.has_secret_of(*id)).collect();
+        self.write_secret(act, name, Secret::Held { endpoint: first, attempt, genuine: true, previous });
     }
 
     /// Writes a Secret: creates it when none was observed, and replaces it under its resource version when one
@@ -49,10 +63,8 @@ impl World {
             }
             self.flaws.insert(Flaw::ForeignSecretTouched);
         }
-        if let Secret::Held { endpoint: stored, genuine: true, .. } = live
-            && secret.endpoint() != Some(*stored)
-            && self.api.get(*stored).is_some()
-        {
+        let kept = |id: &Id| secret.holds().any(|held| held == *id);
+        if live.endpoint().is_some() && live.holds().any(|id| self.api.get(id).is_some() && !kept(&id)) {
             self.flaws.insert(Flaw::StoredSecretOverwritten);
         }
         self.places[who].write_secret(name, secret.clone());
@@ -80,11 +92,10 @@ impl World {
     pub fn release_secret(&mut self, who: usize, name: Name) {
         let place = &mut self.places[who];
         let live = place.now.secrets.of(name);
-        if let Some(endpoint) = live.endpoint()
+        if let Secret::Held { endpoint, attempt, previous, .. } = live.clone()
             && self.process.views[who].secrets.of(name) == live
         {
-            let Secret::Held { attempt, .. } = *live else { return };
-            let released = Secret::Released { endpoint, attempt };
+            let released = Secret::Released { endpoint, attempt, previous };
             place.write_secret(name, released.clone());
             *self.process.views[who].secrets.of_mut(name) = released;
         }
@@ -97,12 +108,12 @@ impl World {
         if outcome == Outcome::RequestLost || live != act.view.secrets.of(name) {
             return;
         }
-        let Secret::Released { endpoint, attempt } = *live else { return };
+        let Secret::Released { endpoint, attempt, previous } = live.clone() else { return };
         let others = self.everybody().filter(|other| *other != who);
         if others.into_iter().any(|other| self.places[other].now.holds(endpoint)) {
             self.flaws.insert(Flaw::ForeignSecretTouched);
         }
-        let held = Secret::Held { endpoint, attempt: noted.unwrap_or(attempt), genuine: true };
+        let held = Secret::Held { endpoint, attempt: noted.unwrap_or(attempt), genuine: true, previous };
         self.places[who].write_secret(name, held.clone());
         if outcome == Outcome::Done {
             *self.process.views[who].secrets.of_mut(name) = held;

@@ -50,6 +50,12 @@ pub enum Deed {
     ChangeEvents(usize),
     /// Another `url` in a resource.
     ChangeUrl(usize),
+    /// The one that it had before.
+    ChangeUrlAgain(usize),
+    /// Somebody asks for another secret.
+    Rotate(usize),
+    /// And for another one.
+    RotateAgain(usize),
     /// Another `secret.name` in a resource.
     MoveSecret(usize),
     /// Somebody deletes the endpoint that a resource holds.
@@ -101,6 +107,10 @@ pub enum Flaw {
     /// A resource was reported Ready without the true secret of a live endpoint, or though the endpoint was not
     /// as declared when it was last seen.
     UntrueReady,
+    /// An endpoint that delivers was set inactive, or deleted, and no other one delivers whose secret is stored.
+    Gap,
+    /// An endpoint was set active whose secret is not stored.
+    ActivatedUnstored,
     /// An endpoint was changed to what was declared once, and is not any more.
     OutdatedPatch,
     /// A resource was let go with an attempt unresolved, though the network, or a Secret, could tell what became of it.
