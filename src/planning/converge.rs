@@ -197,7 +197,7 @@ fn is_moved(observed: &Observed, endpoint: &Endpoint) -> bool {
 /// open, or made another one, did not create it.
 fn look_once_settled<'a>(observed: &'a Observed, id: &EndpointId, now: Timestamp) -> Look<'a> {
     let look = look(observed, id, now);
-    let made_it = |attempt: &&Attempt| roles::made(observed, attempt).is_none_or(|made| made == id);
+    let made_it = |attempt: &&Attempt| observed.made_by(attempt).is_none_or(|made| made == id);
     let attempt = observed.attempt.as_ref().filter(|_| observed.open_attempt().is_none());
     let Some(attempt) = attempt.filter(made_it) else { return look };
     let settled = observed.timing.settled(attempt.started_at);

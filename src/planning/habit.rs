@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::observed::{Observed, RecordedEndpoint};
-use super::roles::made;
 use super::step::Action;
 use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventType};
 
 /// The URL that an endpoint was created with, as far as it is on record.
 pub(super) fn requested_url<'a>(observed: &'a Observed, id: &EndpointId) -> Option<&'a EndpointUrl> {
-    let attempt = observed.attempt.as_ref().filter(|attempt| made(observed, attempt) == Some(id));
+    let attempt = observed.attempt.as_ref().filter(|attempt| observed.made_by(attempt) == Some(id));
     let recorded = || seen(observed, id).map(|seen| seen.requested_url.as_ref().unwrap_or(&seen.url));
     attempt.map(|attempt| &attempt.url).or_else(recorded)
 }

@@ -13,12 +13,14 @@
 //! - `create`: the write-ahead attempt, and how an unanswered create is resolved instead of repeated;
 //! - `finalize`: the way out through the finalizer;
 //! - `habit`: what the API shows otherwise than it was sent, from the first answer on;
+//! - `again`: what is not done again, or not yet;
 //! - `admission`: what the network allows, whatever the step;
 //! - `report`: what the status says of how it ended.
 
 mod absence;
 mod admission;
 mod adopt;
+mod again;
 mod attempt;
 mod converge;
 mod create;
@@ -71,7 +73,7 @@ pub fn plan(intent: &Intent, observed: &Observed, now: Timestamp) -> Step {
     let step = admission::admit(intent, observed, step);
     let step = match intent {
         Intent::Pause(_) => pause::hold(step),
-        _ => step::unless_without_effect(step, observed.previous.as_ref()),
+        _ => again::unless_without_effect(step, observed.previous.as_ref()),
     };
-    step::unless_resting(step, &observed.resting, now)
+    again::unless_resting(step, &observed.resting, now)
 }

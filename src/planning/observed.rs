@@ -356,6 +356,12 @@ impl Observed {
         attempt.is_open(&self.uid, self.resolved()).then_some(attempt)
     }
 
+    /// The endpoint that an attempt made, as far as a Secret tells.
+    pub(super) fn made_by(&self, attempt: &Attempt) -> Option<&EndpointId> {
+        let made = self.held_secrets().filter(|secret| secret.attempt == attempt.number);
+        made.filter(|_| attempt.uid == self.uid).find_map(|secret| secret.endpoint.as_ref())
+    }
+
     /// The number of the latest attempt whose outcome is on record, in the status or by a Secret.
     pub(super) fn resolved(&self) -> u64 {
         let stored = self.held_secrets().map(|secret| secret.attempt).max().unwrap_or(0);

@@ -86,7 +86,7 @@ fn created_at(observed: &Observed, endpoint: &Endpoint) -> Timestamp {
         observed.recorded.seen.as_deref().filter(|_| observed.recorded.current() == Some(&endpoint.id));
     let told = endpoint.created_at.or(seen.and_then(|seen| seen.created_at));
     let attempt = observed.attempt.as_ref();
-    let attempt = attempt.filter(|attempt| roles::made(observed, attempt) == Some(&endpoint.id));
+    let attempt = attempt.filter(|attempt| observed.made_by(attempt) == Some(&endpoint.id));
     let known = attempt.map(|attempt| attempt.started_at);
     match (told, known) {
         (Some(told), Some(known)) if told.duration_since(known).abs() <= PLAUSIBLE => told,

@@ -6,7 +6,6 @@
 
 use jiff::Timestamp;
 
-use super::attempt::Attempt;
 use super::habit;
 use super::intent::Desired;
 use super::observed::{Observed, Presence, Role};
@@ -174,12 +173,6 @@ pub(super) fn is_requested(desired: &Desired, observed: &Observed, current: &End
 
 /// The request for another secret that this endpoint, the current one, was made after.
 pub(super) fn handled_rotation<'a>(observed: &'a Observed, current: &EndpointId) -> Option<&'a String> {
-    let attempt = observed.attempt.as_ref().filter(|attempt| made(observed, attempt) == Some(current));
+    let attempt = observed.attempt.as_ref().filter(|attempt| observed.made_by(attempt) == Some(current));
     attempt.and_then(|attempt| attempt.request.as_ref()).or(observed.recorded.handled_rotation.as_ref())
-}
-
-/// The endpoint that an attempt made, as far as a Secret tells.
-pub(super) fn made<'a>(observed: &'a Observed, attempt: &Attempt) -> Option<&'a EndpointId> {
-    let made = observed.held_secrets().filter(|secret| secret.attempt == attempt.number);
-    made.filter(|_| attempt.uid == observed.uid).find_map(|secret| secret.endpoint.as_ref())
 }

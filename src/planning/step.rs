@@ -1,13 +1,10 @@
 //! What can be done.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::attempt::{Attempt, InHand, Purpose};
 use super::intent::{SecretShape, SecretSource};
-use super::outcome::{Outcome, Reason};
-use super::timing::later;
+use super::outcome::Outcome;
 use crate::provider::{EndpointId, EndpointPatch, EndpointUrl};
 
 /// The next step for one resource.
@@ -358,57 +355,4 @@ impl Action {
         };
         matches!(attempt.purpose, Purpose::Interval | Purpose::Requested)
     }
-
-    /// What it does that is not planned again once it is done; `None` when it may be.
-    fn lasting(&self) -> Option<String> {
-        match self {
-            Self::Patch { id, .. } => Some(format!("the change of endpoint {id}")),
-            Self::SyncSecretMetadata { .. } => Some("giving the Secret its owner and marks".to_owned()),
-            Self::AcceptSecretMetadata(_) => Some("marking the Secret".to_owned()),
-            Self::VerifySecret { name, .. } => Some(format!("taking over Secret {name:?}")),
-            Self::CopySecret { from, .. } => Some(format!("moving the secret from Secret {from:?}")),
-            Self::RewriteSecret { .. } => Some("taking secrets out of the Secret".to_owned()),
-            Self::AdoptSecret { source, .. } => {
-                Some(format!("copying the secret of Secret {:?}", source.name))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Does nothing over again that showed no effect.
-pub(super) fn unless_without_effect(step: Step, previous: Option<&Action>) -> Step {
-    match &step {
-        Step::Act(action) if Some(action) == previous => match action.lasting() {
-            Some(what) => Step::End(Outcome::stalled_unseen(
-                Reason::Refused,
-                format!(
-                    "{what} has no effect: the API, an admission policy or somebody else decides otherwise"
-                ),
-            )),
-            None => step,
-        },
-        Step::Act(_) | Step::End(_) => step,
-    }
-}
-
-/// Does nothing yet that was done again and again of late, whatever came of it.
-pub(super) fn unless_resting(step: Step, resting: &[(StepKind, Duration)], now: Timestamp) -> Step {
-    let Step::Act(action) = &step else { return step };
-    let Some((kind, left)) = resting.iter().find(|(kind, _)| action.kind() == Some(*kind)) else {
-        return step;
-    };
-    let (reason, what) = match kind {
-        StepKind::Look | StepKind::List => (Reason::AwaitingList, "looking at the network"),
-        StepKind::Create => (Reason::BackOff, "creating an endpoint"),
-        StepKind::Change => (Reason::BackOff, "changing the endpoint"),
-        StepKind::Delete => (Reason::BackOff, "deleting an endpoint"),
-        StepKind::Prove | StepKind::Secret => (Reason::BackOff, "changing the Secret"),
-        StepKind::Finalizer => (Reason::BackOff, "setting the finalizer"),
-    };
-    let message = format!(
-        "{what} was tried again and again of late, and did not last: the API or somebody else decides otherwise; it \
-         is tried again after a pause"
-    );
-    Step::End(Outcome::reconciling(reason, message, Some(later(now, *left))))
 }

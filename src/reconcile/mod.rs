@@ -12,6 +12,7 @@ mod record;
 mod refusal;
 mod remote;
 mod secret_object;
+mod secret_values;
 mod secrets;
 mod slots;
 mod status;

@@ -6,6 +6,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::index::{Overruled, Resource, StoredMeta, TemplateKeys, previous_key};
@@ -100,6 +101,16 @@ pub(super) fn values(found: &Secret) -> BTreeMap<EndpointId, ByteString> {
     let latest = stored.endpoint.into_iter().map(|id| (id, SECRET_KEY.to_owned()));
     let held = previous.chain(latest);
     held.filter_map(|(id, key)| Some((id, found.data.as_ref()?.get(&key)?.clone()))).collect()
+}
+
+/// A value as what no log prints.
+pub(super) fn text(value: &ByteString) -> SecretString {
+    String::from_utf8_lossy(&value.0).into_owned().into()
+}
+
+/// The same as Kubernetes takes it.
+pub(super) fn bytes(value: &SecretString) -> ByteString {
+    ByteString(value.expose_secret().as_bytes().to_vec())
 }
 
 /// Writes a Secret over an earlier one.

@@ -92,7 +92,7 @@ pub fn perform(world: &mut World, deed: Deed) {
             );
         }
         Deed::RestoreOwnerless(who) => {
-            restore(world, who, Secret::Released { endpoint: 0, attempt: 1, previous: Vec::new() })
+            restore(world, who, Secret::Released { endpoint: 0, attempt: 1, previous: Vec::new() });
         }
         Deed::StripSecret(who) => {
             let stripped = world.places[who].now.secrets.all().find_map(|(name, secret)| match secret {

@@ -20,6 +20,7 @@ mod planned;
 mod process;
 mod properties;
 mod recovery;
+mod replacing;
 mod reporting;
 mod scenarios;
 mod secrets;

@@ -3,6 +3,7 @@
 #![allow(clippy::large_stack_arrays, reason = "a table has as many rows as it takes")]
 
 mod absence;
+mod adopt;
 mod arbitrary;
 mod converge;
 mod create;

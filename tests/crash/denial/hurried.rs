@@ -54,7 +54,7 @@ pub async fn run() -> ExitCode {
     let config = kube::Config::infer().await.expect("a kubeconfig");
     let settings = Settings {
         settle: asked.create_settling_time.into(),
-        recovery_grace: Duration::from_mins(1),
+        recovery_grace: std::time::Duration::from_mins(1),
         address_exceptions: vec![asked.allow_address.into()],
         concurrency: 16,
         selector: Some(asked.selector),
