@@ -222,12 +222,12 @@ fn the_secret_follows_its_declaration() {
         (
             "and found",
             ready().former("old", holding("wh_0", 0)).sees(endpoint("wh_0", 0)),
-            "Stalled: CreateUncertain",
+            "have the Secret hold wh_1, beside wh_0",
         ),
         (
             "nor is one overwritten whose endpoint is there",
             ready().former("old", holding("wh_2", 2)).recorded("wh_2").sees(endpoint("wh_2", 0)),
-            "Stalled: CreateUncertain",
+            "have the Secret hold wh_2, beside wh_1",
         ),
         (
             "one whose endpoint is gone counts less than one whose endpoint is there",
