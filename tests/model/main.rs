@@ -41,7 +41,8 @@ use mutation::Mutation;
 
 fn main() -> ExitCode {
     let total = Arc::new(AtomicUsize::new(0));
-    let scenarios = scenarios::all().into_iter().map(|(scenario, least)| {
+    let all = scenarios::all().into_iter().chain(replacing::all());
+    let scenarios = all.map(|(scenario, least)| {
         let total = Arc::clone(&total);
         let name = format!("nothing leaks and nothing is lost/{}", scenario.name);
         Trial::test(name, move || nothing_leaks(scenario, least, &total))

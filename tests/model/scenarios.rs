@@ -14,13 +14,12 @@ use super::events::Event;
 use super::exploration::Scenario;
 use super::mutation::Mutation;
 use super::perform::Outcome;
-use super::replacing;
 use super::time::{UNSETTLED, second};
 use super::world::{Budget, Deed, World};
 
 /// Every scenario, with the least number of states that it must visit.
 pub fn all() -> Vec<(Scenario, usize)> {
-    let mut all = vec![
+    vec![
         (two_creates(), 80_000),
         (two_unanswered(), 45_000),
         (two_outdated(), 20_000),
@@ -41,9 +40,7 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (moved_secret(), 55_000),
         (skewed(), 65_000),
         (in_between(), 38_000),
-    ];
-    all.extend(replacing::all());
-    all
+    ]
 }
 
 /// The scenario in which a mistake shows soonest.
