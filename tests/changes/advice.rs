@@ -27,7 +27,6 @@ impl Fleet {
         let followed = match reason.as_str() {
             "Drifted" | "DeletedRemotely" => self.correct_drift(place).await,
             "SecretNotOurs" => self.make_room(place).await,
-            "SecretLost" => self.give_up_endpoint(&resource),
             "CreateUncertain" => self.delete_unused(&resource).await,
             _ => false,
         };
@@ -54,11 +53,6 @@ impl Fleet {
         }
         manifest.secret.clone_from(&place.name);
         self.apply(place).await
-    }
-
-    fn give_up_endpoint(&self, resource: &WebhookEndpoint) -> bool {
-        let endpoint = resource.status.as_ref().and_then(|status| status.endpoint.as_ref());
-        endpoint.is_some_and(|endpoint| self.simulator.delete(&endpoint.id.as_str().into()))
     }
 
     /// Deletes those of the endpoints which the message names that nobody uses.
@@ -98,10 +92,12 @@ impl Fleet {
         self.apply(place).await;
     }
 
-    /// Lets the time pass for which an endpoint that keeps being disabled is left alone.
+    /// Lets the time pass for which an endpoint that keeps being disabled, or a Secret that keeps being deleted, is left
+    /// alone.
     pub async fn let_patience_pass(&self, resources: &[WebhookEndpoint]) {
         let left_alone = |resource: &&WebhookEndpoint| {
-            condition(*resource, "Ready").is_some_and(|ready| ready.reason == "Deactivated")
+            let patient = ["Deactivated", "SecretLost"];
+            condition(*resource, "Synced").is_some_and(|synced| patient.contains(&synced.reason.as_str()))
         };
         if !resources.iter().any(|resource| left_alone(&resource)) {
             return;

@@ -38,6 +38,8 @@ pub enum Deed {
     TouchSecret,
     StripOwner,
     DeleteSecret,
+    /// Somebody asks for another secret.
+    Rotate(u32),
     /// The user reads the conditions and does what they say.
     FollowAdvice,
 }
@@ -151,6 +153,7 @@ impl Deed {
             80..84 => Self::TouchSecret,
             84 => Self::StripOwner,
             85..87 => Self::DeleteSecret,
+            87..91 => Self::Rotate(rng.random()),
             _ => Self::FollowAdvice,
         }
     }

@@ -52,6 +52,7 @@ impl Manifest {
             "deletionPolicy": deletion,
             "driftPolicy": drift,
             "paused": paused,
+            "rotation": { "activateAfter": "0s", "retireAfter": "0s" },
         })
     }
 }

@@ -50,6 +50,7 @@ impl Story {
     pub async fn begin(seed: u64) -> Self {
         let mut world = World::without_operator("changes").await;
         let troubles = Troubles::new(&mut world);
+        world.options.arguments.extend(["--secret-recovery-grace", "1s"].map(str::to_owned));
         let fleet = Arc::new(Fleet::new(&world));
         world.add_network(json!({})).await;
         world.start_operator();

@@ -7,6 +7,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::{Value, json};
 use simulator::EndpointId;
 use testkit::NETWORK;
+use webhook_operator::resources::ROTATE_ANNOTATION;
 
 use crate::change::{Deed, SecretName, Spelling};
 use crate::fleet::{Fleet, Place};
@@ -57,6 +58,7 @@ impl Fleet {
                 Some(manifest) => Done::when(self.delete_secret(&manifest.secret).await),
                 None => Done::No,
             },
+            Deed::Rotate(request) => self.rotate(place, *request).await,
             Deed::FollowAdvice => Done::when(self.follow_advice(place).await),
             _ => {
                 // What was deleted is declared again.
@@ -138,6 +140,13 @@ impl Fleet {
         Done::when(found(patched, &[404, 409]).is_some())
     }
 
+    async fn rotate(&self, place: &Place, request: u32) -> Done {
+        let annotations = json!({ ROTATE_ANNOTATION: request.to_string() });
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": annotations } }));
+        let patched = self.resources.patch_metadata(&place.name, &PatchParams::default(), &patch).await;
+        Done::when(found(patched, &[404]).is_some())
+    }
+
     async fn strip_owner(&self, place: &Place) -> Done {
         let Some(manifest) = &place.manifest else { return Done::No };
         let Some(uid) = self.uid_of_secret(&manifest.secret).await else { return Done::No };
@@ -186,6 +195,7 @@ fn change(manifest: &mut Manifest, deed: &Deed, place: &Place) {
         | Deed::TouchSecret
         | Deed::StripOwner
         | Deed::DeleteSecret
+        | Deed::Rotate(_)
         | Deed::FollowAdvice => unreachable!("{deed:?} changes no manifest"),
     }
 }

@@ -12,7 +12,8 @@ use kube::{Api, ResourceExt as _};
 use secrecy::ExposeSecret as _;
 use simulator::{EndpointId, Handle};
 use tokio::task::AbortHandle;
-use webhook_operator::resources::SECRET_TYPE;
+use webhook_operator::index::previous_key;
+use webhook_operator::resources::{PREVIOUS_ENDPOINT_ID_ANNOTATION, SECRET_TYPE};
 
 use crate::owner::owner;
 
@@ -43,7 +44,8 @@ pub struct Seen {
 
 struct Stored {
     name: String,
-    endpoint: EndpointId,
+    /// The endpoints whose secrets it holds, the latest first.
+    endpoints: Vec<EndpointId>,
 }
 
 impl Drop for Witness {
@@ -104,43 +106,49 @@ impl Seen {
             let value = secret.data.as_ref().and_then(|data| data.get(key));
             value.map(|value| String::from_utf8_lossy(&value.0).into_owned()).unwrap_or_default()
         };
-        let endpoint = EndpointId::from(value("endpointId"));
-        let truth = simulator.secret_of(&endpoint);
-        if truth.is_none_or(|truth| truth.expose_secret() != value("secret")) {
-            self.violations.push(format!("Secret {name:?} does not hold the secret of {endpoint}"));
+        let latest = EndpointId::from(value("endpointId"));
+        let others = secret.annotations().get(PREVIOUS_ENDPOINT_ID_ANNOTATION);
+        let others = others.map(|ids| ids.split(',').map(EndpointId::from).collect::<Vec<_>>());
+        let endpoints = [latest].into_iter().chain(others.into_iter().flatten()).collect::<Vec<_>>();
+        for (place, endpoint) in endpoints.iter().enumerate() {
+            let key = place.checked_sub(1).map_or_else(|| "secret".to_owned(), previous_key);
+            let truth = simulator.secret_of(endpoint);
+            if truth.is_none_or(|truth| truth.expose_secret() != value(&key)) {
+                self.violations.push(format!("{key} of Secret {name:?} is not the secret of {endpoint}"));
+            }
+            if owner(&secret.metadata).is_some() {
+                self.released.remove(endpoint);
+            } else if self.stripped_by_user.contains(&uid) {
+                self.lost_by_user.insert(endpoint.clone());
+            } else {
+                self.released.insert(endpoint.clone());
+            }
         }
-        if owner(&secret.metadata).is_some() {
-            self.released.remove(&endpoint);
-        } else if self.stripped_by_user.contains(&uid) {
-            self.lost_by_user.insert(endpoint.clone());
-        } else {
-            self.released.insert(endpoint.clone());
-        }
-        let now = Stored { name: name.clone(), endpoint: endpoint.clone() };
-        if let Some(before) = self.secrets.insert(uid, now)
-            && before.endpoint != endpoint
-            && simulator.endpoint(&before.endpoint).is_some()
-            && !self.is_stored(&before.endpoint)
-        {
-            let before = before.endpoint;
-            self.violations.push(format!("Secret {name:?} of {before}, which lives, now is {endpoint}'s"));
+        let Some(before) = self.secrets.insert(uid, Stored { name: name.clone(), endpoints }) else { return };
+        for before in before.endpoints {
+            if simulator.endpoint(&before).is_some() && !self.is_stored(&before) {
+                self.violations
+                    .push(format!("Secret {name:?} holds the secret of {before} no more, which lives"));
+            }
         }
     }
 
     fn gone(&mut self, uid: &str, simulator: &Handle) {
-        let Some(Stored { name, endpoint }) = self.secrets.remove(uid) else { return };
-        if self.is_stored(&endpoint) {
-            return;
-        }
-        if self.deleted_by_user.contains(uid) {
-            self.lost_by_user.insert(endpoint);
-        } else if simulator.endpoint(&endpoint).is_some() {
-            self.violations.push(format!("Secret {name:?} of {endpoint}, which lives, was deleted"));
+        let Some(Stored { name, endpoints }) = self.secrets.remove(uid) else { return };
+        for endpoint in endpoints {
+            if self.is_stored(&endpoint) {
+                continue;
+            }
+            if self.deleted_by_user.contains(uid) {
+                self.lost_by_user.insert(endpoint);
+            } else if simulator.endpoint(&endpoint).is_some() {
+                self.violations.push(format!("Secret {name:?} of {endpoint}, which lives, was deleted"));
+            }
         }
     }
 
     /// Whether a Secret holds the secret of an endpoint.
     pub fn is_stored(&self, endpoint: &EndpointId) -> bool {
-        self.secrets.values().any(|stored| stored.endpoint == *endpoint)
+        self.secrets.values().any(|stored| stored.endpoints.contains(endpoint))
     }
 }
