@@ -1,5 +1,6 @@
 //! What a person, or somebody else, does while the operator is watched: the scenarios of the matrix.
 
+mod replacing;
 mod seldom;
 
 pub use seldom::LAGGING;
@@ -55,7 +56,7 @@ pub const OFTEN: [Scenario; 7] = [CREATE, PATCH, DELETE, RENAME, RECOVERY, RECRE
 
 /// All scenarios.
 pub fn all() -> impl Iterator<Item = Scenario> {
-    OFTEN.into_iter().chain(seldom::SELDOM)
+    OFTEN.into_iter().chain(seldom::SELDOM).chain(replacing::REPLACING)
 }
 
 /// The resource is as declared.

@@ -137,14 +137,14 @@ fn two_at_once_tell_the_whole_story() {
         let shown = ended.stdout.join("\n");
         assert!(ended.status.success(), "{shown}\n{}", ended.stderr);
         for line in [
-            "8. Delete the endpoint",
+            "10. Delete the endpoint",
             "it took 1 remote write, and in Kubernetes 3 writes and 1 Event (ledger and audit log)",
             "Done, in ",
-            "2 verified, 1 forged one refused",
+            "5 verified, 1 forged one refused",
         ] {
             assert!(shown.contains(line), "{line:?} is missing in:\n{shown}");
         }
-        assert_eq!(shown.matches("   ✓ ").count(), 11, "{shown}");
+        assert_eq!(shown.matches("   ✓ ").count(), 16, "{shown}");
         assert!(!shown.contains('\u{1b}'), "there is no terminal, and yet:\n{shown}");
         let secret = shown.lines().find(|line| line.contains("whsec_")).unwrap();
         assert_eq!(secret.trim().trim_end_matches('•').len(), "whsec_abc".len(), "the secret is masked");

@@ -39,6 +39,7 @@ pub(crate) async fn check(check: Check, stage: &mut Stage, screen: &mut Screen) 
         Check::ForgeryIsRefused => forgery_is_refused(stage).await,
         Check::EndpointWasPatched => endpoint_was_patched(stage),
         Check::NothingWasCreated => nothing_was_created(stage).await,
+        Check::EndpointWasReplaced => endpoint_was_replaced(stage).await,
         Check::EndpointIsGone => endpoint_is_gone(stage).await,
     }
 }
@@ -203,14 +204,35 @@ async fn nothing_was_created(stage: &Stage) -> Result<String, Problem> {
     Ok("nothing was created, here or there".to_owned())
 }
 
+async fn endpoint_was_replaced(stage: &mut Stage) -> Result<String, Problem> {
+    let former = endpoint(stage)?.clone();
+    let endpoints = stage.simulator.endpoints(NETWORK);
+    let active = endpoints.iter().filter(|endpoint| endpoint.status == "active").collect::<Vec<_>>();
+    let [current] = active.as_slice() else {
+        return Err(untrue(format!("{} endpoints deliver instead of 1", active.len())));
+    };
+    let current = current.id.clone();
+    ensure(current != former, || format!("{} still delivers", former.as_str()))?;
+    stage.notes.endpoint = Some(current.clone());
+    secret_is_the_right_one(stage).await?;
+    Ok(format!(
+        "{} delivers now, signed with its own secret; {} goes once it has no retries left",
+        current.as_str(),
+        former.as_str()
+    ))
+}
+
 async fn endpoint_is_gone(stage: &Stage) -> Result<String, Problem> {
     let here = stage.kubectl.run(&["-n", NAMESPACE, "get", "whe,secrets", "--output=name"]).await?;
     ensure(here.is_empty(), || format!("the namespace still has {here:?}"))?;
     let left = stage.simulator.endpoints(NETWORK).len();
     ensure(left == 0, || format!("the network still has {}", counted(left, "endpoint")))?;
-    let deletes = stage.simulator.ledger().count(Operation::Delete);
-    ensure(deletes == 1, || format!("the ledger shows {deletes} deletes instead of 1"))?;
-    Ok("one DELETE later, the network has no endpoint left, and the namespace no Secret".to_owned())
+    let ledger = stage.simulator.ledger();
+    let (creates, deletes) = (ledger.count(Operation::Create), ledger.count(Operation::Delete));
+    ensure(deletes == creates, || format!("the ledger shows {creates} creates and {deletes} deletes"))?;
+    Ok(format!(
+        "of {creates} endpoints that there were, the network has none left, and the namespace no Secret"
+    ))
 }
 
 fn endpoint(stage: &Stage) -> Result<&EndpointId, Problem> {

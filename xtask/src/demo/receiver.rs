@@ -32,7 +32,8 @@ impl Listening {
         Ok(format!("http://{address}"))
     }
 
-    /// Answers from now on. Below `/NAMESPACE/SECRET`, the key `secret` of that Secret verifies.
+    /// Answers from now on. Below `/NAMESPACE/SECRET`, the keys `secret` and `previousSecret…` of that
+    /// Secret verify.
     pub(crate) fn serve(self, kubectl: Kubectl) -> Receiver {
         let (sender, receipts) = mpsc::unbounded_channel();
         let router = Router::new()
@@ -115,14 +116,15 @@ async fn judge(
     signature: &str,
     body: &[u8],
 ) -> Result<(), Disbelief> {
-    let secret = read(kubectl, namespace, name).await?;
-    verify(signature, body, [&secret], Timestamp::now())?;
+    let secrets = read(kubectl, namespace, name).await?;
+    verify(signature, body, &secrets, Timestamp::now())?;
     Ok(())
 }
 
-/// The signing secret, as a Pod would find it in the file that the Secret is mounted as.
-async fn read(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<SecretString, Problem> {
-    let template = "go-template={{.data.secret | base64decode}}";
+/// The signing secrets, as a Pod would find them in the files that the Secret is mounted as.
+async fn read(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<Vec<SecretString>, Problem> {
+    let template = "go-template={{range $key, $value := .data}}\
+                    {{if or (eq $key \"secret\") (eq (slice $key 0 3) \"pre\")}}{{$value | base64decode}}{{\"\\n\"}}{{end}}{{end}}";
     let arguments = ["--namespace", namespace, "get", "secret", "--output", template, "--", name];
-    Ok(kubectl.run(&arguments).await?.into())
+    Ok(kubectl.run(&arguments).await?.lines().map(|line| line.to_owned().into()).collect())
 }

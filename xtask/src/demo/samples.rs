@@ -28,6 +28,13 @@ const ENDPOINT: Sample = Sample {
     production: &["url: https://hooks.example.com/"],
 };
 
+/// The same endpoint, with another URL.
+const MOVED: Sample = Sample {
+    file: "moved.yaml",
+    content: include_str!("moved.yaml"),
+    production: &["url: https://hooks.example.com/"],
+};
+
 /// What `mistakes.yaml` gets wrong is told by the API server.
 const MISTAKES: Sample =
     Sample { file: "mistakes.yaml", content: include_str!("mistakes.yaml"), production: &[] };
@@ -47,6 +54,7 @@ pub(crate) fn write(folder: &Path, addresses: &Addresses) -> Result<(), DemoErro
     for (sample, local) in [
         (NETWORK, &[api, format!("tokenUrl: {token}")][..]),
         (ENDPOINT, &[format!("url: {receiver}/")]),
+        (MOVED, &[format!("url: {receiver}/")]),
         (MISTAKES, &[]),
     ] {
         let content = sample.localised(local)?;
@@ -89,6 +97,7 @@ mod tests {
                 ][..],
             ),
             (ENDPOINT, &["  url: http://r/billing/charge-events"]),
+            (MOVED, &["  url: http://r/billing/charge-events?region=eu"]),
             (MISTAKES, &[]),
         ] {
             let written = fs::read_to_string(folder.path().join(sample.file)).unwrap();

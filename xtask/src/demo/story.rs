@@ -47,6 +47,7 @@ pub(crate) enum Check {
     ForgeryIsRefused,
     EndpointWasPatched,
     NothingWasCreated,
+    EndpointWasReplaced,
     EndpointIsGone,
 }
 
@@ -159,6 +160,67 @@ pub(crate) const STORY: &[Step] = &[
             Show("mistakes.yaml"),
             Refused(&["apply", "-f", "mistakes.yaml"]),
             Act::Check(Check::NothingWasCreated),
+        ],
+    },
+    Step {
+        title: "Rotate the secret",
+        why: "The API can't: another endpoint takes the place of the first. Its secret is in the Secret, beside the\n\
+              one before, well before it signs. In life this takes minutes, and days; here, seconds.",
+        acts: &[
+            Kubectl(
+                &[
+                    "-n",
+                    "billing",
+                    "patch",
+                    "whe",
+                    "charge-events",
+                    "--type=merge",
+                    "-p",
+                    r#"{"spec":{"rotation":{"activateAfter":"5s","retireAfter":"5s"}}}"#,
+                ],
+                All,
+            ),
+            Kubectl(
+                &["-n", "billing", "annotate", "whe", "charge-events", "webhookoperator.dev/rotate=first"],
+                All,
+            ),
+            Kubectl(
+                &["-n", "billing", "wait", "--for=jsonpath={.status.replacement.since}", "whe/charge-events"],
+                All,
+            ),
+            Kubectl(&["-n", "billing", "describe", "secret", "charge-events"], From("Type:")),
+            Event("ocpp.message"),
+            Act::Check(Check::DeliveryVerifies),
+            Kubectl(
+                &[
+                    "-n",
+                    "billing",
+                    "wait",
+                    "--for=jsonpath={.status.handledRotation}=first",
+                    "--timeout=60s",
+                    "whe/charge-events",
+                ],
+                All,
+            ),
+            Act::Check(Check::EndpointWasReplaced),
+            Event("ocpp.message"),
+            Act::Check(Check::DeliveryVerifies),
+        ],
+    },
+    Step {
+        title: "Change the URL",
+        why: "The same way: until the receiver has had its time, both URLs are delivered to.",
+        acts: &[
+            Show("moved.yaml"),
+            Kubectl(&["apply", "-f", "moved.yaml"], All),
+            Kubectl(
+                &["-n", "billing", "wait", "--for=condition=Ready", "--timeout=60s", "whe/charge-events"],
+                All,
+            ),
+            Kubectl(&["-n", "billing", "get", "whe"], All),
+            Act::Check(Check::EndpointWasReplaced),
+            Event("asset.connectivity"),
+            Act::Check(Check::DeliveryVerifies),
         ],
     },
     Step {
