@@ -165,7 +165,7 @@ const STORIES: [Story; 6] = [
         end: &[
             LIVE,
             ONE,
-            "resource hook: Ready=False/SecretLost Synced=False/SecretLost Stalled=True/SecretLost, a live endpoint, \
+            "resource hook: Ready=False/SecretLost Synced=False/SecretLost Reconciling=True/SecretLost, a live endpoint, \
              its secret in hook",
         ],
         effects: Effects { creates: 1, patches: 0, deletes: 0 },

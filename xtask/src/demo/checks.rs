@@ -254,7 +254,8 @@ fn decoded(base64: &str) -> Result<String, Problem> {
 
 /// `1 token`, `2 tokens`.
 pub(crate) fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    let ending = if what.ends_with("ch") { "es" } else { "s" };
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}{ending}") }
 }
 
 fn untrue(problem: impl Into<String>) -> Problem {
