@@ -225,8 +225,8 @@ pub(super) fn lost(desired: &Desired, observed: &Observed, id: &EndpointId, unti
         Reason::SecretLost,
         format!(
             "the signing secret of endpoint {id} is not in Secret {:?} any more: somebody has deleted or altered it, and \
-             the API shows a secret only once; unless the Secret is restored as it was, type and annotations included, \
-             the endpoint is replaced at {until}",
+             the API shows a secret only once; to keep it, delete what is left of the Secret and create it again from a \
+             backup, type and annotations included: else the endpoint is replaced at {until}",
             desired.secret.name
         ),
         Some(until),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::api::{DeleteParams, DynamicObject, ListParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
-use simulator::{NetworkConfig, Operation, Simulator};
+use simulator::{NetworkConfig, NewEndpoint, Operation, Simulator};
 use testkit::audit::Mark;
 use testkit::{OperatorOptions, World, control_plane, merge};
 use webhook_operator::resources::WebhookNetwork;
@@ -22,6 +22,8 @@ struct Scene {
     evil: Simulator,
     /// The ids of the victim's endpoints: by its own network and by the one that both may use.
     ids: [String; 2],
+    /// An endpoint in the evil network, which is the tenant's to adopt.
+    own: String,
 }
 
 const VICTIMS: &str = "n_victim";
@@ -63,7 +65,9 @@ impl Scene {
         let secret = json!({ "metadata": { "name": "evil" }, "stringData": values });
         tenant.create("Secret", &secret).await.expect("the tenant's own Secret");
         let ids = ids.try_into().expect("two ids");
-        let scene = Self { victim, attacker, tenant, evil, ids };
+        let own = NewEndpoint::new("https://evil.example.com").events(["ocpp.message"]);
+        let own = evil.insert("n_evil", own).as_str().to_owned();
+        let scene = Self { victim, attacker, tenant, evil, ids, own };
         let network = scene.base("WebhookNetwork");
         scene
             .tenant
@@ -173,7 +177,15 @@ impl Scene {
                 let other = json!({ "kubernetes.io/service-account.name": "default" });
                 with(vec![own, common, other], json!({}))
             }
-            ("WebhookEndpoint", "endpointId") => {
+            ("WebhookEndpoint", "adopt.secretRef.name") => {
+                let adopt = json!({ "endpointId": self.own, "secretRef": { "key": "clientSecret" } });
+                with(self.spellings("credentials"), json!({ "adopt": adopt }))
+            }
+            ("WebhookEndpoint", "adopt.secretRef.key") => {
+                let adopt = json!({ "endpointId": self.own, "secretRef": { "name": "credentials" } });
+                with(self.spellings("clientSecret"), json!({ "adopt": adopt }))
+            }
+            ("WebhookEndpoint", "adopt.endpointId") => {
                 let ids = self.ids.clone().map(Value::from);
                 let mut specs = with(ids.clone().into(), json!({}));
                 for name in [&common, &shared] {

@@ -103,13 +103,14 @@ async fn a_secret_in_hand_is_stored_although_another_endpoint_is_to_be_adopted()
     world.simulator.inject(Fault::on(Operation::Create, slow));
     world.endpoint("hook", json!({ "url": URL })).await;
     world.remotely("the create", |view| view.in_flight(Operation::Create) > 0).await;
-    world.change("hook", json!({ "spec": { "endpointId": "wh_other" } })).await;
-    world.condition("hook", "Stalled", "True", "AdoptionNotSupported").await;
+    // Once the secret in hand is stored, the resource holds an endpoint, and what is to be adopted is history.
+    world.change("hook", json!({ "spec": { "adopt": { "endpointId": "wh_other" } } })).await;
+    world.ready("hook").await;
     let live = world.endpoints();
     assert_eq!(live.len(), 1);
     let stored = world.secret_value("hook", "endpointId").await;
     assert_eq!(stored.as_deref(), Some(live[0].id.as_str()));
-    world.change("hook", json!({ "spec": { "endpointId": null } })).await;
+    world.change("hook", json!({ "spec": { "adopt": null } })).await;
     let resource = world.ready("hook").await;
     assert_eq!(endpoint_id(&resource), live[0].id);
     world.check_secret(&resource, "hook").await;

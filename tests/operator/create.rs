@@ -56,16 +56,16 @@ async fn kubectl_understands_the_conditions() {
     let synced = condition(&resource, "Synced").expect("a condition Synced");
     assert_eq!((synced.status.as_str(), synced.observed_generation), ("True", resource.metadata.generation));
 
-    let changed =
-        world.change("charge-events", json!({ "spec": { "url": "https://hooks.example.com/b" } })).await;
-    let stalled = world.condition("charge-events", "Stalled", "True", "ReplacementNotSupported").await;
+    let spec = json!({ "url": "https://hooks.example.com/b", "rotation": { "activateAfter": "1h" } });
+    let changed = world.change("charge-events", json!({ "spec": spec })).await;
+    let replaced = world.condition("charge-events", "Reconciling", "True", "Replacing").await;
     assert_eq!(
-        stalled.status.as_ref().and_then(|status| status.observed_generation),
+        replaced.status.as_ref().and_then(|status| status.observed_generation),
         changed.metadata.generation
     );
-    let ready = condition(&stalled, "Ready").expect("a condition Ready");
+    let ready = condition(&replaced, "Ready").expect("a condition Ready");
     assert_eq!((ready.status.as_str(), ready.observed_generation), ("False", changed.metadata.generation));
-    assert_eq!(condition(&stalled, "Reconciling"), None);
+    assert_eq!(condition(&replaced, "Stalled"), None);
 
     let table = world.kubectl_says(&["get", "whe", "-o", "wide"]);
     let columns: Vec<&str> = table.lines().next().unwrap_or_default().split_whitespace().collect();
@@ -74,8 +74,8 @@ async fn kubectl_understands_the_conditions() {
         ["NAME", "URL", "READY", "REASON", "ENDPOINT", "EVENTS", "NETWORK", "MESSAGE", "AGE"],
         "{table}"
     );
-    let id = endpoint_id(&stalled);
-    for word in ["https://hooks.example.com/b", "False", "ReplacementNotSupported", id.as_str()] {
+    let id = endpoint_id(&replaced);
+    for word in ["https://hooks.example.com/b", "False", "Replacing", id.as_str()] {
         assert!(table.contains(word), "{word} in {table}");
     }
 }

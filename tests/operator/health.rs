@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use simulator::{Fault, FaultKind, Operation};
 use testkit::audit::Mark;
-use testkit::{Conditioned, Health, Kstatus, World, condition, endpoint_id, eventually, kstatus, message};
+use testkit::{Conditioned, Health, Kstatus, World, condition, endpoint_id, eventually, kstatus};
 use webhook_operator::resources::{ClusterWebhookNetwork, WebhookEndpoint, WebhookNetwork};
 
 #[track_caller]
@@ -169,26 +169,6 @@ async fn a_drift_that_can_not_be_corrected_is_not_ready() {
     assert_health(&resource, Health::InProgress);
     world.simulator.clear_fault(fault);
     world.ready("hook").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_has_no_effect_yet_is_told_and_the_resource_is_ready_all_the_same() {
-    let world = World::new("ignored").await;
-    let told = "has no effect";
-    world.endpoint("hook", json!({ "rotation": { "interval": "2160h" } })).await;
-    let resource = world.ready("hook").await;
-    assert!(message(&resource, "Ready").contains("spec.rotation has no effect"), "{resource:?}");
-    world.change("hook", json!({ "spec": { "rotation": null } })).await;
-    assert!(!message(&world.ready("hook").await, "Ready").contains(told));
-    let rotate = json!({ "metadata": { "annotations": { "webhookoperator.dev/rotate": "now" } } });
-    world.change("hook", rotate).await;
-    let says = |found: Option<&WebhookEndpoint>| {
-        found
-            .is_some_and(|found| message(found, "Ready").contains("webhookoperator.dev/rotate has no effect"))
-    };
-    let resource = world.until("hook", "told", says).await.expect("it exists");
-    assert_health(&resource, Health::Current);
-    assert_eq!(world.simulator.ledger().writes(), 1);
 }
 
 /// The API server and this operator share a machine here, so their clocks agree.

@@ -23,8 +23,8 @@ async fn converged(name: &str) -> World {
     world.endpoints_named((0..20).map(|number| format!("e{number:02}")), &json!({})).await;
     world.endpoint("inactive", json!({ "status": "inactive", "secret": { "labels": { "a": "b" } } })).await;
     world.all_ready(21).await;
-    world.endpoint("stalled", json!({ "endpointId": "wh_1" })).await;
-    world.condition("stalled", "Stalled", "True", "AdoptionNotSupported").await;
+    world.endpoint("stalled", json!({ "adopt": { "endpointId": "wh_1" } })).await;
+    world.condition("stalled", "Stalled", "True", "EndpointNotFound").await;
     world.network_counts(21, 0, 0).await;
     world.lists(1).await;
     world

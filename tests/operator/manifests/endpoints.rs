@@ -71,7 +71,10 @@ async fn bad_endpoints_are_refused() {
                 bad(json!({ "driftPolicy": "Ignore" })),
                 r#"spec.driftPolicy: Unsupported value: "Ignore": supported values: "Correct", "Report""#,
             ),
-            (bad(json!({ "endpointId": "" })), "spec.endpointId in body should be at least 1 chars long"),
+            (
+                bad(json!({ "adopt": { "endpointId": "" } })),
+                "spec.adopt.endpointId in body should be at least 1 chars long",
+            ),
             (bad(json!({ "paused": "yes" })), "expected boolean, got"),
             (bad(json!({ "colour": "red" })), ".spec.colour: field not declared in schema"),
             (bad(json!({ "secret": { "names": "x" } })), ".spec.secret.names: field not declared in schema"),
@@ -157,7 +160,7 @@ async fn unusual_endpoints_are_accepted() {
         json!({ "rotation": { "interval": null, "activateAfter": "0s", "retireAfter": "0ms" } }),
         json!({ "rotation": { "interval": "87600h", "activateAfter": "5256000m", "retireAfter": "315360000s" } }),
         json!({ "rotation": { "interval": "87599h59m59s1000ms", "retireAfter": "315360000000ms" } }),
-        json!({ "endpointId": "wh_1", "paused": true, "deletionPolicy": "Retain", "driftPolicy": "Report" }),
+        json!({ "adopt": { "endpointId": "wh_1" }, "paused": true, "deletionPolicy": "Retain", "driftPolicy": "Report" }),
     ]
     .into_iter()
     .enumerate()

@@ -72,7 +72,7 @@ async fn a_secret_that_comes_back_in_time_is_taken() {
     let sequence = world.simulator.ledger().last_sequence();
     testkit::delete(&world.api::<Secret>(), "hook").await;
     let told = world.condition("hook", "Reconciling", "True", "SecretLost").await;
-    assert!(testkit::message(&told, "Ready").contains("unless the Secret is restored as it was"), "{told:?}");
+    assert!(testkit::message(&told, "Ready").contains("create it again from a backup"), "{told:?}");
     world.lists(2).await;
     world.create::<Secret>(restored(&secret)).await;
     let resource = world.ready("hook").await;

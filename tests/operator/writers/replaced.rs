@@ -92,7 +92,7 @@ async fn a_secret_recreated_with_another_type_is_told_of_and_either_advice_works
     delete(&secrets, "hook").await;
     world.create::<Secret>(opaque.clone()).await;
     let told = message(&lost(&world, "hook").await, "Ready").to_owned();
-    assert!(told.contains("restore the Secret as it was, type and annotations included"), "{told}");
+    assert!(told.contains("create it again from a backup, type and annotations included"), "{told}");
 
     delete(&secrets, "hook").await;
     world.create::<Secret>(backup).await;

@@ -17,7 +17,7 @@ async fn case_05_a_secret_whose_value_was_removed_or_altered_is_not_ready() {
 
     patch(&secrets, "hook", json!({ "data": { "secret": null } })).await;
     let told = message(&lost(&world, "hook").await, "Ready").to_owned();
-    assert!(told.contains("delete the Secret and create it again from a backup"), "{told}");
+    assert!(told.contains("delete what is left of the Secret and create it again from a backup"), "{told}");
     assert!(world.operator().stop());
     world.start_operator();
     world.lists(3).await;
