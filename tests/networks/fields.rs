@@ -18,7 +18,7 @@ pub(super) enum Field {
 use Field::{Reference, Value as Plain};
 
 /// Every field of every `spec`.
-pub(super) const FIELDS: [(&str, &str, Field); 68] = [
+pub(super) const FIELDS: [(&str, &str, Field); 71] = [
     ("ClusterWebhookNetwork", "allowHttp", Plain),
     ("ClusterWebhookNetwork", "allowedNamespaces.names[]", Reference),
     ("ClusterWebhookNetwork", "allowedNamespaces.selector.matchExpressions[].key", Reference),
