@@ -31,7 +31,8 @@ pub async fn stands(scene: &Scene) -> Vec<String> {
     lines
 }
 
-async fn network_line(scene: &Scene) -> String {
+/// How the network stands.
+pub async fn network_line(scene: &Scene) -> String {
     let api = Api::<ClusterWebhookNetwork>::all(scene.world.client.clone());
     let network = api.get_opt(&scene.world.namespace).await.expect("the network can be read");
     let Some(network) = network else { return GONE.to_owned() };
@@ -75,6 +76,9 @@ fn resource_line(resource: &WebhookEndpoint, live: &[Endpoint]) -> String {
             let _ = write!(line, ", another's secret in {}", stored.name);
         }
         None => line.push_str(", no secret"),
+    }
+    if let Some(request) = &status.handled_rotation {
+        let _ = write!(line, ", rotated for request {request}");
     }
     line
 }

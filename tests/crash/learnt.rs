@@ -9,7 +9,7 @@ use interposer::{Call, CallMatcher, Outcome, Plan, RemoteOp, Shape, Side, Signat
 use simulator::{Ledger, Operation};
 use tokio::sync::OnceCell;
 
-use crate::end::{come_to, expect};
+use crate::end::{come_to, expect, network_line};
 use crate::harness::{Asked, Matrix};
 use crate::scenario::{self, EMPTY, Scenario, Toll};
 use crate::scene::Scene;
@@ -183,13 +183,17 @@ async fn learn(scenario: Scenario) -> Result<Learnt, String> {
     let mut scene = Scene::new(scenario.name).await;
     scene.start();
     let begin = begin(&scene, &scenario).await?;
+    let network = network_line(&scene).await;
     (scenario.act)(&scene).await;
     come_to(&scene, &scenario.end(), 2).await?;
     let effects = Effects::of(&scene.world.simulator.ledger().since(begin.ledger));
     expect("creates", effects.creates, scenario.creates..=scenario.creates)?;
     expect("deletes", effects.deletes, scenario.deletes..=scenario.deletes)?;
     let calls = scene.gate.mutations();
-    let points = points(calls.iter().filter(|call| call.sequence > begin.calls));
+    let mut points = points(calls.iter().filter(|call| call.sequence > begin.calls));
+    // Where the network ends as it began, whether a list showed what was there meanwhile depends on time.
+    let is_telling = network_line(&scene).await != network;
+    points.retain(|point| is_telling || !point.is_of_network());
     let known = calls.iter().map(|call| call.signature.clone()).collect();
     scene.close().await;
     Ok(Learnt { points, known, effects, toll: scenario.toll, lags: false })

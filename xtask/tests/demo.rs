@@ -144,7 +144,7 @@ fn two_at_once_tell_the_whole_story() {
         ] {
             assert!(shown.contains(line), "{line:?} is missing in:\n{shown}");
         }
-        assert_eq!(shown.matches("   ✓ ").count(), 16, "{shown}");
+        assert_eq!(shown.matches("   ✓ ").count(), 17, "{shown}");
         assert!(!shown.contains('\u{1b}'), "there is no terminal, and yet:\n{shown}");
         let secret = shown.lines().find(|line| line.contains("whsec_")).unwrap();
         assert_eq!(secret.trim().trim_end_matches('•').len(), "whsec_abc".len(), "the secret is masked");

@@ -12,12 +12,16 @@ use crate::scene::Scene;
 /// All of them.
 pub const REPLACING: [Scenario; 4] = [ROTATION, ANOTHER_URL, NO_OVERLAP, ADOPTION];
 
+/// The resource is as declared, and its secret another one, as somebody asked.
+const ROTATED: &str = "resource hook: Ready=True/Available Synced=True/Available, a live endpoint, its secret in hook, \
+     rotated for request 1";
+
 /// Somebody asks for another secret.
 const ROTATION: Scenario = Scenario {
     name: "rotation",
     prepare: |scene| Box::pin(ready_with(scene, quick("Full"))),
     act: |scene| Box::pin(ask(scene)),
-    end: &[LIVE, ONE, READY, STORED],
+    end: &[LIVE, ONE, ROTATED, STORED],
     creates: 1,
     deletes: 1,
     toll: Toll::PerSecret,
@@ -43,7 +47,7 @@ const NO_OVERLAP: Scenario = Scenario {
     name: "no-overlap",
     prepare: |scene| Box::pin(ready_with(scene, quick("None"))),
     act: |scene| Box::pin(ask(scene)),
-    end: &[LIVE, ONE, READY, STORED],
+    end: &[LIVE, ONE, ROTATED, STORED],
     creates: 1,
     deletes: 1,
     toll: Toll::PerSecret,

@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use secrecy::ExposeSecret;
-use simulator::signature::SIGNATURE_HEADER;
+use serde_json::json;
+use simulator::signature::{SIGNATURE_HEADER, sign};
 use simulator::{EndpointId, Operation};
 use testkit::service_account::USER;
 use tokio::time::timeout;
 
 use super::audit::Writes;
-use super::error::Problem;
+use super::error::{DemoError, Problem};
 use super::operator::KUBECONFIG;
-use super::receiver::Receipt;
 use super::screen::{Screen, masked};
 use super::stage::{NETWORK, Stage};
 use super::story::Check;
@@ -21,11 +23,13 @@ use super::story::Check;
 /// How long a delivery may be under way.
 const SOON: Duration = Duration::from_secs(15);
 /// The namespace of the sample.
-const NAMESPACE: &str = "billing";
+pub(crate) const NAMESPACE: &str = "billing";
 /// The name of the sample, and of its Secret.
-const NAME: &str = "charge-events";
+pub(crate) const NAME: &str = "charge-events";
 /// What one create may write in Kubernetes: the attempt, the Secret, the status.
 const WRITES_OF_A_CREATE: usize = 3;
+/// The fact that a delivery proves.
+pub(crate) const VERIFIES: &str = "the signature verifies with what is mounted";
 
 /// The fact, or why it is none.
 pub(crate) async fn check(check: Check, stage: &mut Stage, screen: &mut Screen) -> Result<String, Problem> {
@@ -35,6 +39,7 @@ pub(crate) async fn check(check: Check, stage: &mut Stage, screen: &mut Screen) 
         Check::EndpointIsAsDeclared => endpoint_is_as_declared(stage).await,
         Check::CreateWasCheap => create_was_cheap(stage),
         Check::SecretIsTheRightOne => secret_is_the_right_one(stage).await,
+        Check::ReceiverIsReady => receiver_is_ready(stage).await,
         Check::DeliveryVerifies => delivery_verifies(stage, screen).await,
         Check::ForgeryIsRefused => forgery_is_refused(stage).await,
         Check::EndpointWasPatched => endpoint_was_patched(stage),
@@ -132,53 +137,60 @@ async fn secret_is_the_right_one(stage: &Stage) -> Result<String, Problem> {
     Ok("it is the secret that signs deliveries, and it belongs to the WebhookEndpoint".to_owned())
 }
 
-async fn delivery_verifies(stage: &mut Stage, screen: &mut Screen) -> Result<String, Problem> {
-    let receipt = match timeout(SOON, stage.receiver.next()).await {
-        Ok(Some(receipt)) => receipt,
-        Ok(None) => return Err(untrue("the receiver ended")),
-        Err(_) => return Err(untrue(format!("no delivery arrived within {} s", SOON.as_secs()))),
+async fn receiver_is_ready(stage: &Stage) -> Result<String, Problem> {
+    let url = format!("{}/readyz", stage.receiver.url);
+    let ready = async {
+        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     };
-    screen.output(&shown(&receipt));
-    if let Err(disbelief) = &receipt.verdict {
-        return Err(untrue(format!("the receiver does not believe the delivery: {disbelief}")));
-    }
-    stage.notes.verified += 1;
-    stage.notes.delivered = Some(receipt);
-    Ok("the signature verifies with the Secret's value".to_owned())
+    timeout(SOON, ready).await.map_err(|_| untrue("the receiver does not get ready"))?;
+    Ok("the Secret is in the receiver's folder, as a kubelet would put it there".to_owned())
 }
 
-/// A delivery, as a person reads it.
-pub(crate) fn shown(receipt: &Receipt) -> String {
-    format!(
-        "POST {}\n{SIGNATURE_HEADER}: {}…\n{}",
-        receipt.path,
-        receipt.signature.chars().take(30).collect::<String>(),
-        String::from_utf8_lossy(&receipt.body)
-    )
+async fn delivery_verifies(stage: &mut Stage, screen: &mut Screen) -> Result<String, Problem> {
+    let said = said(stage).await?;
+    screen.output(&said);
+    ensure(is_accepted(&said), || "the receiver does not believe the delivery".to_owned())?;
+    stage.notes.verified += 1;
+    Ok(VERIFIES.to_owned())
+}
+
+/// What the receiver says of the next delivery.
+async fn said(stage: &mut Stage) -> Result<String, Problem> {
+    match timeout(SOON, stage.receiver.next()).await {
+        Ok(Some(said)) => Ok(said),
+        Ok(None) => Err(DemoError::ReceiverEnded.into()),
+        Err(_) => Err(untrue(format!("no delivery arrived within {} s", SOON.as_secs()))),
+    }
+}
+
+/// Whether the receiver says that it took a delivery.
+pub(crate) fn is_accepted(said: &str) -> bool {
+    said.starts_with("accepted ")
 }
 
 async fn forgery_is_refused(stage: &mut Stage) -> Result<String, Problem> {
-    let Some(genuine) = &stage.notes.delivered else {
-        return Err(untrue("there is no delivery to forge"));
-    };
-    let url = field(stage, "whe", "{.spec.url}").await?;
-    let mut forged = genuine.body.to_vec();
-    forged.push(b' ');
+    let secret = stage.simulator.secret_of(endpoint(stage)?);
+    let secret = secret.ok_or_else(|| untrue("the remote API has no secret for the endpoint"))?;
+    let genuine = json!({ "id": "evt_forged", "type": "ocpp.message" }).to_string();
     let answer = reqwest::Client::new()
-        .post(url)
-        .header(SIGNATURE_HEADER, &genuine.signature)
+        .post(field(stage, "whe", "{.spec.url}").await?)
+        .header(SIGNATURE_HEADER, sign(&secret, Timestamp::now().as_second(), genuine.as_bytes()))
         .header(CONTENT_TYPE, "application/json")
-        .body(forged)
+        .body(format!("{genuine} "))
         .timeout(SOON)
         .send()
         .await
         .map_err(|error| untrue(format!("the receiver does not answer: {error}")))?;
-    // Its receipt, which is not the next delivery's.
-    stage.receiver.next().await;
-    let status = answer.status().as_u16();
-    ensure(status == 401, || format!("the receiver answers {status} to a forged delivery instead of 401"))?;
+    // So it is not taken for what the next delivery brings.
+    said(stage).await?;
+    let status = answer.status();
+    ensure(status == StatusCode::UNAUTHORIZED, || {
+        format!("the receiver answers {status} to a forged delivery instead of 401")
+    })?;
     stage.notes.refused += 1;
-    Ok("the same request with one byte more is refused (401)".to_owned())
+    Ok("a request with one byte more than was signed is refused (401)".to_owned())
 }
 
 fn endpoint_was_patched(stage: &Stage) -> Result<String, Problem> {

@@ -16,6 +16,8 @@ pub(crate) enum DemoError {
     ControlPlane(#[from] StartError),
     #[error("the remote API's simulator does not start: {0}")]
     Simulator(#[from] simulator::StartError),
+    #[error("the control plane can't be reached: {0}")]
+    Client(Box<dyn std::error::Error + Send + Sync>),
     #[error("{what} failed: {source}")]
     Io { what: &'static str, source: io::Error },
     #[error("the sample {file} can't be used: {why}")]
@@ -24,6 +26,8 @@ pub(crate) enum DemoError {
     Step { number: usize, title: &'static str, problem: Problem },
     #[error("the operator ended unexpectedly ({0})")]
     OperatorEnded(ExitStatus),
+    #[error("the receiver ended unexpectedly")]
+    ReceiverEnded,
 }
 
 impl DemoError {

@@ -22,7 +22,7 @@ use simulator::Operation;
 
 pub(crate) use error::DemoError;
 
-use checks::{counted, shown};
+use checks::{VERIFIES, counted, is_accepted};
 use error::io;
 use interrupt::Interrupt;
 use screen::Screen;
@@ -83,6 +83,8 @@ async fn demo(afterwards: Afterwards) -> Result<(), DemoError> {
 fn introduce(stage: &Stage, screen: &mut Screen) {
     screen.say(format!("Kubernetes {}   {}", KUBERNETES_VERSION, stage.control_plane.server()));
     screen.say(format!("remote API          {}", stage.simulator.base_url()));
+    screen.say(format!("receiver            {}", stage.receiver.url));
+    screen.say("                    (examples/receiver, with the Secret in the folder mount/)");
     screen.say(format!("manifests           {}", stage.folder.display()));
     screen.say("                    (deploy/samples with the addresses of this machine)");
 }
@@ -132,14 +134,15 @@ async fn keep(stage: &mut Stage, screen: &mut Screen, interrupt: &Interrupt) -> 
         tokio::select! {
             () = interrupt.wait() => return Ok(()),
             status = &mut end => return Err(DemoError::OperatorEnded(status)),
-            receipt = stage.receiver.next() => {
-                let Some(receipt) = receipt else { continue };
+            said = stage.receiver.next() => {
+                let Some(said) = said else { return Err(DemoError::ReceiverEnded) };
                 screen.blank();
                 screen.event("a delivery");
-                screen.output(&shown(&receipt));
-                match receipt.verdict {
-                    Ok(()) => screen.checked("the signature verifies with the Secret's value"),
-                    Err(disbelief) => screen.bad(disbelief),
+                screen.output(&said);
+                if is_accepted(&said) {
+                    screen.checked(VERIFIES);
+                } else {
+                    screen.bad("the receiver did not take it");
                 }
             }
         }

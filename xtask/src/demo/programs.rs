@@ -23,6 +23,7 @@ const SILENT: Duration = Duration::from_secs(1);
 pub(crate) struct Programs {
     pub(crate) operator: PathBuf,
     pub(crate) controlplane: PathBuf,
+    pub(crate) receiver: PathBuf,
 }
 
 /// One line of cargo's report.
@@ -45,9 +46,9 @@ struct Target {
 pub(crate) async fn build(interrupt: &Interrupt) -> Result<Programs, DemoError> {
     let failed = |error: std::io::Error| DemoError::Build(error.to_string());
     // Of the whole workspace, as the tests build it, so that nothing is compiled twice.
-    let arguments = ["build", "--quiet", "--workspace", "--bin", "webhook-operator", "--bin", "controlplane"];
     let mut child = Command::from(cargo())
-        .args(arguments)
+        .args(["build", "--quiet", "--workspace"])
+        .args(["--bin", "webhook-operator", "--bin", "controlplane", "--bin", "webhook-receiver"])
         .args(["--message-format", "json-render-diagnostics"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -72,7 +73,11 @@ pub(crate) async fn build(interrupt: &Interrupt) -> Result<Programs, DemoError> 
         let missing = || DemoError::Build(format!("it named no executable {name}"));
         built.get(name).cloned().ok_or_else(missing)
     };
-    Ok(Programs { operator: program("webhook-operator")?, controlplane: program("controlplane")? })
+    Ok(Programs {
+        operator: program("webhook-operator")?,
+        controlplane: program("controlplane")?,
+        receiver: program("webhook-receiver")?,
+    })
 }
 
 async fn follow(stdout: Option<ChildStdout>) -> std::io::Result<BTreeMap<String, PathBuf>> {

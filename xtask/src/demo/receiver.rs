@@ -1,130 +1,71 @@
-//! A service that receives deliveries and believes those whose signature the Secret verifies.
+//! The service that receives deliveries: `examples/receiver`, with the sample's Secret mounted.
 
-use std::net::Ipv4Addr;
+use std::error::Error;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use jiff::Timestamp;
-use secrecy::SecretString;
-use simulator::signature::{SIGNATURE_HEADER, SignatureError, verify};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::task::JoinHandle;
+use controlplane::{ControlPlane, bound_command};
+use k8s_openapi::api::core::v1::Secret;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use testkit::Mount;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
-use super::error::{DemoError, Problem, io};
-use super::kubectl::Kubectl;
+use super::checks::{NAME, NAMESPACE};
+use super::error::{DemoError, io};
 
-/// Listens before there is a cluster, since manifests name its address.
-pub(crate) struct Listening(TcpListener);
-
-impl Listening {
-    pub(crate) async fn start() -> Result<Self, DemoError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        Ok(Self(listener.map_err(io("starting the receiver"))?))
-    }
-
-    /// The receiver's URL, without a path.
-    pub(crate) fn url(&self) -> Result<String, DemoError> {
-        let address = self.0.local_addr().map_err(io("starting the receiver"))?;
-        Ok(format!("http://{address}"))
-    }
-
-    /// Answers from now on. Below `/NAMESPACE/SECRET`, the keys `secret` and `previousSecret…` of that
-    /// Secret verify.
-    pub(crate) fn serve(self, kubectl: Kubectl) -> Receiver {
-        let (sender, receipts) = mpsc::unbounded_channel();
-        let router = Router::new()
-            .route("/{namespace}/{secret}", post(receive))
-            .with_state(Shared { kubectl, receipts: sender });
-        let task = tokio::spawn(async move {
-            // It serves until the demo ends.
-            let _ = axum::serve(self.0, router).await;
-        });
-        Receiver { receipts, task }
-    }
-}
+/// How long it takes until a changed Secret is in the folder. A kubelet takes up to a minute or so.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A running receiver; it stops when dropped.
 pub(crate) struct Receiver {
-    receipts: UnboundedReceiver<Receipt>,
-    task: JoinHandle<()>,
-}
-
-/// A delivery, and whether it was believed.
-pub(crate) struct Receipt {
-    pub(crate) path: String,
-    pub(crate) signature: String,
-    pub(crate) body: Bytes,
-    pub(crate) verdict: Result<(), Disbelief>,
-}
-
-/// Why a delivery was not believed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Disbelief {
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
-    #[error("the Secret can't be read: {0}")]
-    Secret(#[from] Problem),
+    /// Without a path.
+    pub(crate) url: String,
+    lines: Lines<BufReader<ChildStdout>>,
+    _process: Child,
+    _mount: Mount,
 }
 
 impl Receiver {
-    /// The next delivery.
-    pub(crate) async fn next(&mut self) -> Option<Receipt> {
-        self.receipts.recv().await
+    /// Starts the receiver, with a folder of its own in `folder`. The Secret need not be there yet.
+    pub(crate) async fn start(
+        program: &Path,
+        control_plane: &ControlPlane,
+        folder: &Path,
+    ) -> Result<Self, DemoError> {
+        const STARTING: &str = "starting the receiver";
+        let mounted = folder.join("mount");
+        std::fs::create_dir(&mounted).map_err(io("making the receiver's folder"))?;
+        let client = client(control_plane).await.map_err(DemoError::Client)?;
+        let mount = Mount::new(&mounted, Api::<Secret>::namespaced(client, NAMESPACE), NAME, || LOOK);
+        let mut process = Command::from(bound_command(program)?)
+            .args(["--listen", "127.0.0.1:0", "--secret-dir"])
+            .arg(&mounted)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            // Ctrl-C in a terminal reaches this process, which then ends it in order.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(io(STARTING))?;
+        let none = || io(STARTING)(std::io::ErrorKind::UnexpectedEof.into());
+        let mut lines = BufReader::new(process.stdout.take().ok_or_else(none)?).lines();
+        let first = lines.next_line().await.map_err(io(STARTING))?.ok_or_else(none)?;
+        let url = first.strip_prefix("listening on ").ok_or_else(none)?.to_owned();
+        Ok(Self { url, lines, _process: process, _mount: mount })
+    }
+
+    /// What it says next.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        // It says text.
+        self.lines.next_line().await.ok().flatten()
     }
 }
 
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-#[derive(Clone)]
-struct Shared {
-    kubectl: Kubectl,
-    receipts: UnboundedSender<Receipt>,
-}
-
-async fn receive(
-    State(shared): State<Shared>,
-    Path((namespace, secret)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> StatusCode {
-    let signature = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let verdict = judge(&shared.kubectl, &namespace, &secret, signature, &body).await;
-    let status = match &verdict {
-        Ok(()) => StatusCode::NO_CONTENT,
-        Err(Disbelief::Signature(_)) => StatusCode::UNAUTHORIZED,
-        Err(Disbelief::Secret(_)) => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let receipt =
-        Receipt { path: format!("/{namespace}/{secret}"), signature: signature.to_owned(), body, verdict };
-    // The demo may have ended meanwhile.
-    let _ = shared.receipts.send(receipt);
-    status
-}
-
-async fn judge(
-    kubectl: &Kubectl,
-    namespace: &str,
-    name: &str,
-    signature: &str,
-    body: &[u8],
-) -> Result<(), Disbelief> {
-    let secrets = read(kubectl, namespace, name).await?;
-    verify(signature, body, &secrets, Timestamp::now())?;
-    Ok(())
-}
-
-/// The signing secrets, as a Pod would find them in the files that the Secret is mounted as.
-async fn read(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<Vec<SecretString>, Problem> {
-    let template = "go-template={{range $key, $value := .data}}\
-                    {{if or (eq $key \"secret\") (eq (slice $key 0 3) \"pre\")}}{{$value | base64decode}}{{\"\\n\"}}{{end}}{{end}}";
-    let arguments = ["--namespace", namespace, "get", "secret", "--output", template, "--", name];
-    Ok(kubectl.run(&arguments).await?.lines().map(|line| line.to_owned().into()).collect())
+async fn client(control_plane: &ControlPlane) -> Result<Client, Box<dyn Error + Send + Sync>> {
+    let kubeconfig = Kubeconfig::read_from(control_plane.kubeconfig())?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config)?)
 }

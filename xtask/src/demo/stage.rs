@@ -12,7 +12,7 @@ use super::interrupt::Interrupt;
 use super::kubectl::Kubectl;
 use super::operator::{Operator, write_private};
 use super::programs::{self, Programs};
-use super::receiver::{Listening, Receipt, Receiver};
+use super::receiver::Receiver;
 use super::samples::{self, Addresses};
 use crate::cargo::root;
 
@@ -44,8 +44,6 @@ pub(crate) struct Notes {
     pub(crate) endpoint: Option<simulator::EndpointId>,
     /// What the create cost.
     pub(crate) create: Writes,
-    /// The latest verified delivery.
-    pub(crate) delivered: Option<Receipt>,
     /// How many deliveries were verified.
     pub(crate) verified: usize,
     /// How many forged ones were refused.
@@ -65,16 +63,19 @@ impl Stage {
 
         let network = NetworkConfig::new(NETWORK).client(CLIENT_ID, CLIENT_SECRET);
         let simulator = Simulator::start(Config::default().network(network).admin()).await?;
-        let receiver = Listening::start().await?;
-        let addresses =
-            Addresses { api: simulator.base_url(), token: simulator.token_url(), receiver: receiver.url()? };
+        let receiver = Receiver::start(&programs.receiver, &control_plane, &folder).await?;
+        let addresses = Addresses {
+            api: simulator.base_url(),
+            token: simulator.token_url(),
+            receiver: receiver.url.clone(),
+        };
         samples::write(&folder, &addresses)?;
         write_private(&folder.join("clientId"), CLIENT_ID)?;
         write_private(&folder.join("clientSecret"), CLIENT_SECRET)?;
         let kubectl = Kubectl::new(&control_plane, folder.clone());
         Ok(Self {
             operator: None,
-            receiver: receiver.serve(kubectl.clone()),
+            receiver,
             notes: Notes::default(),
             simulator,
             kubectl,

@@ -43,6 +43,7 @@ pub(crate) enum Check {
     EndpointIsAsDeclared,
     CreateWasCheap,
     SecretIsTheRightOne,
+    ReceiverIsReady,
     DeliveryVerifies,
     ForgeryIsRefused,
     EndpointWasPatched,
@@ -123,8 +124,9 @@ pub(crate) const STORY: &[Step] = &[
     },
     Step {
         title: "Receive an event",
-        why: "The receiver knows the Secret's value, and nothing else.",
+        why: "The receiver, examples/receiver, has the Secret as files, and knows nothing else.",
         acts: &[
+            Act::Check(Check::ReceiverIsReady),
             Event("ocpp.message"),
             Act::Check(Check::DeliveryVerifies),
             Act::Check(Check::ForgeryIsRefused),
