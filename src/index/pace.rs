@@ -45,7 +45,8 @@ impl Pace {
     /// Takes in that something was done just now. All pauses are shorter by the factor `hurry`.
     pub fn did(&mut self, kind: StepKind, now: Instant, hurry: NonZeroU16) {
         let hurried = |pause: Duration| pause / u32::from(hurry.get());
-        let round = round(kind);
+        let round = round(&kind);
+        self.done.retain(|done| done.kind == kind || now < done.until + hurried(FORGOTTEN));
         match self.done.iter_mut().find(|done| done.kind == kind) {
             Some(done) if now < done.until + hurried(FORGOTTEN) => {
                 done.count = done.count.saturating_add(1);
@@ -66,19 +67,20 @@ impl Pace {
 
     /// What is not done yet again, and for how long.
     pub(super) fn resting(&self, now: Instant) -> Vec<(StepKind, Duration)> {
-        let left = self.done.iter().map(|done| (done.kind, done.until.saturating_duration_since(now)));
+        let left =
+            self.done.iter().map(|done| (done.kind.clone(), done.until.saturating_duration_since(now)));
         left.filter(|(_, left)| !left.is_zero()).collect()
     }
 }
 
 /// How often it is done for one change: before an endpoint counts as gone, or a create as one that made nothing, all
 /// is looked at twice.
-fn round(kind: StepKind) -> u32 {
+fn round(kind: &StepKind) -> u32 {
     match kind {
-        StepKind::Look | StepKind::List => 2,
+        StepKind::Look(_) | StepKind::List => 2,
         StepKind::Create
-        | StepKind::Change
-        | StepKind::Delete
+        | StepKind::Change(_)
+        | StepKind::Delete(_)
         | StepKind::Prove
         | StepKind::Secret
         | StepKind::Finalizer => 1,
@@ -92,10 +94,10 @@ mod tests {
     const CALM: NonZeroU16 = NonZeroU16::MIN;
 
     /// How often something is done within a time by somebody who does it as soon as it may be done.
-    fn done_within(pace: &mut Pace, kind: StepKind, start: Instant, time: Duration) -> u32 {
+    fn done_within(pace: &mut Pace, kind: &StepKind, start: Instant, time: Duration) -> u32 {
         let (mut now, mut count) = (start, 0);
         while now <= start + time {
-            pace.did(kind, now, CALM);
+            pace.did(kind.clone(), now, CALM);
             count += 1;
             now += pace.resting(now).first().map_or(Duration::ZERO, |(_, left)| *left);
         }
@@ -106,8 +108,10 @@ mod tests {
     fn the_same_is_done_ever_more_seldom() {
         let start = Instant::now();
         for (seconds, least, most) in [(0, 2, 2), (1, 3, 3), (60, 8, 9), (3600, 19, 22), (86_400, 270, 298)] {
-            for (kind, each) in [(StepKind::Create, 1), (StepKind::Look, 2), (StepKind::List, 2)] {
-                let count = done_within(&mut Pace::default(), kind, start, Duration::from_secs(seconds));
+            for (kind, each) in
+                [(StepKind::Create, 1), (StepKind::Look("wh_1".into()), 2), (StepKind::List, 2)]
+            {
+                let count = done_within(&mut Pace::default(), &kind, start, Duration::from_secs(seconds));
                 let expected = each * least..=each * most;
                 assert!(expected.contains(&count), "{kind:?} {count} times in {seconds} s");
             }
@@ -121,15 +125,20 @@ mod tests {
         pace.on(Some(1), Incarnation(1));
         let worn = || {
             let mut pace = Pace { on: pace.on, done: Vec::new() };
-            done_within(&mut pace, StepKind::Create, start, Duration::from_secs(2));
+            done_within(&mut pace, &StepKind::Create, start, Duration::from_secs(2));
             pace
         };
         let resting = |pace: &Pace| pace.resting(start + Duration::from_secs(2)).len();
 
         let mut same = worn();
-        same.did(StepKind::Delete, start + Duration::from_secs(2), CALM);
+        same.did(StepKind::Delete("wh_1".into()), start + Duration::from_secs(2), CALM);
         same.on(Some(1), Incarnation(1));
         assert_eq!(resting(&same), 1, "the create, and not the delete");
+        let mut several = Pace::default();
+        for id in ["wh_1", "wh_2", "wh_3"] {
+            several.did(StepKind::Delete(id.into()), start, CALM);
+        }
+        assert!(several.resting(start).is_empty(), "each for itself");
         for (generation, incarnation) in [(2, 1), (1, 2)] {
             let mut other = worn();
             other.on(Some(generation), Incarnation(incarnation));

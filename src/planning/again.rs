@@ -41,14 +41,14 @@ pub(super) fn unless_without_effect(step: Step, previous: Option<&Action>) -> St
 /// Does nothing yet that was done again and again of late, whatever came of it.
 pub(super) fn unless_resting(step: Step, resting: &[(StepKind, Duration)], now: Timestamp) -> Step {
     let Step::Act(action) = &step else { return step };
-    let Some((kind, left)) = resting.iter().find(|(kind, _)| action.kind() == Some(*kind)) else {
+    let Some((kind, left)) = resting.iter().find(|(kind, _)| action.kind().as_ref() == Some(kind)) else {
         return step;
     };
     let (reason, what) = match kind {
-        StepKind::Look | StepKind::List => (Reason::AwaitingList, "looking at the network"),
+        StepKind::Look(_) | StepKind::List => (Reason::AwaitingList, "looking at the network"),
         StepKind::Create => (Reason::BackOff, "creating an endpoint"),
-        StepKind::Change => (Reason::BackOff, "changing the endpoint"),
-        StepKind::Delete => (Reason::BackOff, "deleting an endpoint"),
+        StepKind::Change(_) => (Reason::BackOff, "changing the endpoint"),
+        StepKind::Delete(_) => (Reason::BackOff, "deleting an endpoint"),
         StepKind::Prove | StepKind::Secret => (Reason::BackOff, "changing the Secret"),
         StepKind::Finalizer => (Reason::BackOff, "setting the finalizer"),
     };

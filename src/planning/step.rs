@@ -194,16 +194,16 @@ pub enum Remainder {
 }
 
 /// What is done again only after a pause if it was done often of late.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum StepKind {
     /// Creating an endpoint.
     Create,
-    /// Changing one.
-    Change,
-    /// Deleting one.
-    Delete,
-    /// Asking for one.
-    Look,
+    /// Changing this one.
+    Change(EndpointId),
+    /// Deleting this one.
+    Delete(EndpointId),
+    /// Asking for this one.
+    Look(EndpointId),
     /// Listing the network.
     List,
     /// Dry-running the write of the Secret.
@@ -221,9 +221,9 @@ impl Action {
     pub fn kind(&self) -> Option<StepKind> {
         match self {
             Self::RecordAttempt(_) | Self::Create { .. } => Some(StepKind::Create),
-            Self::Patch { .. } => Some(StepKind::Change),
-            Self::Delete { .. } => Some(StepKind::Delete),
-            Self::Confirm { .. } => Some(StepKind::Look),
+            Self::Patch { id, .. } => Some(StepKind::Change(id.clone())),
+            Self::Delete { id, .. } => Some(StepKind::Delete(id.clone())),
+            Self::Confirm { id, .. } => Some(StepKind::Look(id.clone())),
             Self::List => Some(StepKind::List),
             Self::ProveSecretWritable(_) => Some(StepKind::Prove),
             Self::CopySecret { .. }

@@ -54,12 +54,8 @@ impl Point {
 
     /// The plan to stop there, when `before` calls were made before the scenario began.
     pub fn plan(&self, before: u64) -> Plan {
-        let call = self.call.clone();
-        let at = if depends_on_time(&call.shape) {
-            CallMatcher::matching(move |made| made.sequence > before && made.signature.shape == call.shape)
-        } else {
-            CallMatcher::Signature(call)
-        };
+        let point = self.clone();
+        let at = CallMatcher::matching(move |made| point.is(made, before));
         Plan { at, when: self.when }
     }
 }

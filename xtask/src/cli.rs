@@ -13,6 +13,7 @@ use crate::demo::{self, Afterwards, DemoError};
 use crate::deny::{self, DenyError};
 use crate::fuzz;
 use crate::lint::{self, LintError};
+use crate::soak;
 use crate::test::{self, TestError};
 
 /// The repository's chores
@@ -44,6 +45,19 @@ enum Chore {
         /// Such as `create` or `recovery` [default: all]
         #[arg(value_name = "SCENARIO")]
         scenarios: Vec<String>,
+    },
+    /// Have receivers take signed deliveries while secrets rotate, URLs change, Secrets are deleted and the operator is
+    /// killed, for longer than `test` does
+    Soak {
+        /// How long, in minutes
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+        /// How many endpoints there are
+        #[arg(long, default_value_t = 8)]
+        endpoints: u16,
+        /// That of an earlier run, to have the same done again [default: a random one]
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Run the fuzz targets for longer than `test` does
     Fuzz {
@@ -97,6 +111,7 @@ pub(crate) fn run() -> Result<(), XtaskError> {
         Chore::Lint => Ok(lint::run()?),
         Chore::Test { .. } => Ok(test::run(&raw_arguments_of("test"))?),
         Chore::CrashMatrix { scenarios } => Ok(crash_matrix::run(&scenarios)?),
+        Chore::Soak { minutes, endpoints, seed } => Ok(soak::run(minutes, endpoints, seed)?),
         Chore::Fuzz { wanted, seconds } => Ok(fuzz::fuzz(&wanted, seconds)?),
         Chore::Codegen { check: true } => Ok(codegen::run(Mode::Check)?),
         Chore::Codegen { check: false } => Ok(codegen::run(Mode::Write)?),

@@ -9,6 +9,7 @@ mod demo;
 mod deny;
 mod fuzz;
 mod lint;
+mod soak;
 mod test;
 mod tidy;
 

@@ -35,8 +35,9 @@ const READ_EVERY: Duration = Duration::from_secs(1);
 pub struct Options {
     /// The folder that the Secret is mounted at.
     pub secret_dir: PathBuf,
-    /// The URL at which this receiver is reached, as the Secret's `url` has it. A receiver at a new URL is not ready
-    /// until its folder tells of that URL, and so has the secret that signs for it; `None` does not look.
+    /// The URL at which this receiver is reached, as the Secret's `url` has it. When it is a new one, deliveries may be
+    /// here before the new Secret is: while the folder tells of another URL, what can't be verified is to come again,
+    /// and not refused. `None` refuses it.
     pub url: Option<String>,
     /// How long a secret is believed that is not in the folder any more. Where somebody deleted the Secret, only the
     /// receivers have the value that signs until another endpoint takes over, and the API retries for 89 hours.
@@ -60,6 +61,8 @@ pub enum Receipt {
     Accepted(Event, String),
     /// It is ignored: it was accepted before.
     Repeated(Event),
+    /// It is to come again: the Secret that tells who sent it is not here yet.
+    TooEarly,
     /// Nobody can tell who sent it.
     Refused(SignatureError),
     /// What was signed is no event.
@@ -73,6 +76,7 @@ impl fmt::Display for Receipt {
                 write!(f, "accepted {}, {}, signed with {key}", event.id, event.kind)
             }
             Self::Repeated(event) => write!(f, "ignored {}: it was accepted before", event.id),
+            Self::TooEarly => f.write_str("put off: the Secret of this URL is not here yet"),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::NotAnEvent => f.write_str("refused: the body is no event"),
         }
@@ -113,14 +117,16 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     // First of all a place for it: what was answered with a 2xx does not come again.
     let Ok(place) = receiver.receipts.try_reserve() else { return StatusCode::SERVICE_UNAVAILABLE };
     let header = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let verified = {
+    let (verified, is_early) = {
         let mut secrets = lock(&receiver.secrets);
-        if !secrets.read().is_ready() {
-            return StatusCode::SERVICE_UNAVAILABLE;
-        }
-        verify(header, &body, secrets.known(), SystemTime::now()).map(str::to_owned)
+        let secrets = secrets.read();
+        let verified = verify(header, &body, secrets.known(), SystemTime::now()).map(str::to_owned);
+        (verified, !secrets.is_ready() || secrets.are_of_another_url())
     };
     let (receipt, answer) = match (verified, serde_json::from_slice::<Event>(&body)) {
+        (Err(SignatureError::Mismatch { .. }), _) if is_early => {
+            (Receipt::TooEarly, StatusCode::SERVICE_UNAVAILABLE)
+        }
         (Err(why), _) => (Receipt::Refused(why), StatusCode::UNAUTHORIZED),
         (Ok(_), Err(_)) => (Receipt::NotAnEvent, StatusCode::BAD_REQUEST),
         (Ok(key), Ok(event)) if lock(&receiver.seen).is_new(&event.id) => {

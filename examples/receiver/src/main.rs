@@ -22,7 +22,8 @@ struct Arguments {
     /// The folder that the WebhookEndpoint's Secret is mounted at
     #[arg(long, value_name = "FOLDER", env = "WEBHOOK_SECRET_DIR")]
     secret_dir: PathBuf,
-    /// The URL at which this receiver is reached; it is not ready until the Secret tells of this URL
+    /// The URL at which this receiver is reached, for when it moves: deliveries that are here before the new Secret is
+    /// are put off, and not refused
     #[arg(long)]
     url: Option<String>,
     /// For how many hours a secret is believed that is not in the folder any more

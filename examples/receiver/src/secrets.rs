@@ -13,7 +13,8 @@ use crate::Options;
 pub(crate) struct Secrets {
     options: Options,
     known: Vec<Known>,
-    is_ready: bool,
+    /// The URL that the Secret told of last.
+    url: Option<String>,
 }
 
 struct Known {
@@ -24,7 +25,7 @@ struct Known {
 
 impl Secrets {
     pub(crate) fn new(options: Options) -> Self {
-        Self { options, known: Vec::new(), is_ready: false }
+        Self { options, known: Vec::new(), url: None }
     }
 
     /// Reads the folder, as it is now. What can't be read leaves everything as it was.
@@ -32,9 +33,8 @@ impl Secrets {
         let now = Instant::now();
         for (key, value) in keys(&self.options.secret_dir).unwrap_or_default() {
             if key == "url" {
-                self.is_ready |= self.options.url.as_ref().is_some_and(|url| *url == value);
+                self.url = Some(value);
             } else {
-                self.is_ready |= self.options.url.is_none();
                 self.known.retain(|known| known.value.expose_secret() != value);
                 self.known.push(Known { key, value: value.into(), last_seen: now });
             }
@@ -43,9 +43,14 @@ impl Secrets {
         self
     }
 
-    /// Whether this receiver has the secret that signs for its URL, or had it once.
+    /// Whether there was a Secret yet.
     pub(crate) fn is_ready(&self) -> bool {
-        self.is_ready
+        !self.known.is_empty()
+    }
+
+    /// Whether the Secret tells of another URL than this receiver's.
+    pub(crate) fn are_of_another_url(&self) -> bool {
+        self.options.url.is_some() && self.options.url != self.url
     }
 
     /// The keys and values that are believed.
@@ -120,19 +125,18 @@ mod tests {
     }
 
     #[test]
-    fn at_another_url_it_is_ready_once_the_secret_tells_of_that_url() {
+    fn the_secret_tells_of_a_url() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            secret_dir: folder.path().to_owned(),
-            url: Some("https://b".to_owned()),
-            remember: Duration::from_hours(1),
-        };
-        let mut secrets = Secrets::new(options);
-        mount(folder.path(), "..1", &[("secret", "a"), ("url", "https://a")]);
-        assert!(!secrets.read().is_ready());
-        mount(folder.path(), "..2", &[("secret", "b"), ("previousSecret", "a"), ("url", "https://b")]);
-        assert!(secrets.read().is_ready());
-        mount(folder.path(), "..3", &[("secret", "c"), ("previousSecret", "b"), ("url", "https://c")]);
-        assert!(secrets.read().is_ready(), "deliveries to it are still tried again");
+        let options =
+            |url| Options { secret_dir: folder.path().to_owned(), url, remember: Duration::from_hours(1) };
+        let mut moved = Secrets::new(options(Some("https://b".to_owned())));
+        let mut careless = Secrets::new(options(None));
+        for (version, url, is_another) in
+            [("..1", "https://a", true), ("..2", "https://b", false), ("..3", "https://c", true)]
+        {
+            mount(folder.path(), version, &[("secret", version), ("url", url)]);
+            assert_eq!(moved.read().are_of_another_url(), is_another, "{url}");
+            assert!(!careless.read().are_of_another_url());
+        }
     }
 }

@@ -171,9 +171,16 @@ fn given(made_up: &mut Unstructured<'_>) -> Result<Given> {
     if made_up.ratio(1, 8)? {
         observed.fresh_list = FreshList::Requested(at(one(made_up, &MOMENTS)?));
     }
-    let kinds = [StepKind::Create, StepKind::Change, StepKind::Delete, StepKind::Look, StepKind::List];
     if made_up.ratio(1, 4)? {
-        observed.resting.push((one(made_up, &kinds)?, Duration::from_secs(one(made_up, &[0, 1, 300])?)));
+        let (one_of, id) = (made_up.int_in_range(0..=4)?, id(made_up)?);
+        let kind = match one_of {
+            0 => StepKind::Create,
+            1 => StepKind::Change(id),
+            2 => StepKind::Delete(id),
+            3 => StepKind::Look(id),
+            _ => StepKind::List,
+        };
+        observed.resting.push((kind, Duration::from_secs(one(made_up, &[0, 1, 300])?)));
     }
     observed.rival_posts = one(made_up, &[0, 1, u32::MAX])?;
     for _ in 0..made_up.int_in_range(0..=3)? {

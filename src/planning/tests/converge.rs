@@ -319,13 +319,13 @@ fn what_is_done_again_and_again_is_done_after_a_pause() {
     let rests = |given: Given, kind| given.with(|o| o.resting = vec![(kind, Duration::from_secs(7))]);
     let drifted = || ready().sees(inactive("wh_1"));
     check([
-        ("it is time", rests(drifted(), StepKind::Delete), "patch wh_1: active, reactivating"),
-        ("it is not", rests(drifted(), StepKind::Change), "Reconciling: BackOff until 107s"),
+        ("it is time", rests(drifted(), StepKind::Change("wh_2".into())), "patch wh_1: active, reactivating"),
+        ("it is not", rests(drifted(), StepKind::Change("wh_1".into())), "Reconciling: BackOff until 107s"),
         (
             "a create is not recorded before it may be sent",
             rests(new(), StepKind::Create),
             "Reconciling: BackOff until 107s",
         ),
-        ("nothing else waits for it", rests(ready(), StepKind::Change), AS_DECLARED),
+        ("nothing else waits for it", rests(ready(), StepKind::Change("wh_1".into())), AS_DECLARED),
     ]);
 }
