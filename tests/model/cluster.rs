@@ -69,6 +69,8 @@ pub struct Resource {
     /// Its deletion policy.
     pub policy: Removal,
     pub deleting: bool,
+    /// Whether everything is to stay as it is.
+    pub paused: bool,
     pub finalizer: bool,
     pub attempt: Option<Arc<Attempt>>,
     pub recorded: Option<Id>,
@@ -93,6 +95,7 @@ impl Resource {
             name: Name::First,
             policy: Removal::Delete,
             deleting: false,
+            paused: false,
             finalizer: false,
             attempt: None,
             recorded: None,

@@ -24,7 +24,9 @@ pub fn possible(world: &World, deed: Deed) -> bool {
         | Deed::ChangeUrlAgain(who)
         | Deed::ChangeEvents(who)
         | Deed::ChangeUrl(who)
+        | Deed::Pause(who)
         | Deed::MoveSecret(who) => resource(who).is_some_and(|resource| !resource.deleting),
+        Deed::Resume(who) => resource(who).is_some_and(|resource| resource.paused),
         Deed::DeleteEndpoint(who) => held(who).is_some_and(|id| world.api.get(id).is_some()),
         Deed::DeleteSecret(who) | Deed::StripSecret(who) => held(who).is_some(),
         Deed::ForeignSecret(who) | Deed::RestoreSecret(who) | Deed::RestoreOwnerless(who) => {
@@ -71,6 +73,8 @@ pub fn perform(world: &mut World, deed: Deed) {
                 world.places[who].write(Resource { asked, ..resource });
             }
         }
+        Deed::Pause(who) => change(world, who, |resource| resource.paused = true),
+        Deed::Resume(who) => change(world, who, |resource| resource.paused = false),
         Deed::MoveSecret(who) => change(world, who, |resource| resource.name = resource.name.other()),
         Deed::DeleteEndpoint(who) => {
             if let Some(id) = world.places[who].now.secrets.endpoint() {

@@ -69,6 +69,15 @@ impl Model for Exploration {
             Property::always("nothing is activated whose secret is not stored", |_, world: &World| {
                 !world.flaws.contains(&Flaw::ActivatedUnstored)
             }),
+            Property::always("nothing is activated before its time", |_, world: &World| {
+                !world.flaws.contains(&Flaw::ActivatedEarly)
+            }),
+            Property::always("nothing is deleted before its time", |_, world: &World| {
+                !world.flaws.contains(&Flaw::RetriesCut)
+            }),
+            Property::always("what is paused stays as it is", |_, world: &World| {
+                !world.flaws.contains(&Flaw::PauseIgnored)
+            }),
             Property::always("nothing outdated is brought back", |_, world: &World| {
                 !world.flaws.contains(&Flaw::OutdatedPatch)
             }),

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use webhook_operator::planning::{
-    Action, Answer, Attempt, DeleteCause, Finalizer, Holders, Intent, Leftover, Observed, Outcome, Presence,
-    Progress, Reach, Reason, Remainder, Removal, SecretState, Step, Timing, plan,
+    Action, Answer, Attempt, DeleteCause, Finalizer, Holders, Intent, Leftover, Observed, Outcome,
+    PatchCause, Presence, Progress, Reach, Reason, Remainder, Removal, Role, SecretState, Step, Timing, plan,
 };
-use webhook_operator::provider::{Endpoint, EndpointId};
+use webhook_operator::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus};
 
 use super::process::Process;
 use super::time::TIMING;
@@ -104,16 +104,45 @@ mutations! {
     OverwriteUnseen,
     /// Sends a create whose time was up while it waited.
     SendOverdue,
+    /// Activates an endpoint before its secret is stored.
+    ActivateUnstored,
+    /// Activates it as soon as its secret is stored.
+    ActivateAtOnce,
+    /// Sets the old endpoint inactive before the new one is active.
+    DeactivateFirst,
+    /// Deletes the old endpoint as soon as it is inactive.
+    RetireAtOnce,
+    /// Deletes the current endpoint instead of one whose place it took.
+    DeleteCurrent,
+    /// Stores a new secret without the one before.
+    DropPrevious,
+    /// Never takes a secret out of the Secret.
+    KeepPrevious,
+    /// Takes an old endpoint of the resource itself for what its create may have made.
+    ConfuseOwn,
+    /// Forgets that it was asked for a rotation that is done.
+    RotateForEver,
+    /// Has an endpoint that was made for another URL take over.
+    KeepSuperseded,
+    /// Lets a resource go before its old endpoints are deleted.
+    LeaveRetiring,
+    /// Goes on though everything is to stay as it is.
+    IgnorePause,
 }
 
 impl Mutation {
     /// The planner with this mistake in it.
     pub fn plan(self, intent: &Intent, observed: &mut Observed, now: Timestamp, process: &Process) -> Step {
-        if self == Self::IgnoreHolds {
+        if matches!(self, Self::IgnoreHolds | Self::ConfuseOwn) {
             observed.candidates = process.present().map(|(id, shown)| shown.endpoint(id)).collect();
         }
         self.distort(intent, observed, now);
-        let step = plan(intent, observed, now);
+        let step = match intent {
+            Intent::Pause(desired) if self == Self::IgnorePause => {
+                plan(&Intent::Converge(desired.clone()), observed, now)
+            }
+            _ => plan(intent, observed, now),
+        };
         self.replace(step, intent, observed)
     }
 
@@ -128,6 +157,15 @@ impl Mutation {
                 }
             }
             Self::TrustAnyList => observed.listed_at = observed.listed_at.map(|_| now + TIMING.settle * 9),
+            Self::ConfuseOwn => {
+                if let Some(attempt) = &mut observed.attempt {
+                    attempt.known.clear();
+                    observed.recorded.endpoints.retain(|_, role| !matches!(role, Role::Retiring { .. }));
+                    if let SecretState::Held(secret) = &mut observed.secret {
+                        secret.previous.clear();
+                    }
+                }
+            }
             Self::IgnoreKnown => {
                 if let Some(attempt) = &mut observed.attempt {
                     attempt.known.clear();
@@ -184,6 +222,20 @@ impl Mutation {
                     observed.candidates.retain(|found| found.url == desired.endpoint.url);
                 }
             }
+            Self::ActivateAtOnce => observed.recorded.next_since = Some(Timestamp::MIN),
+            Self::RetireAtOnce => {
+                for role in observed.recorded.endpoints.values_mut() {
+                    if let Role::Retiring { since } = role {
+                        *since = Timestamp::MIN;
+                    }
+                }
+            }
+            Self::RotateForEver => {
+                observed.recorded.handled_rotation = None;
+                if let Some(attempt) = &mut observed.attempt {
+                    attempt.request = None;
+                }
+            }
             Self::LeaveFormerSecret => {
                 if let SecretState::Held(_) = observed.secret {
                     observed.former_secrets.clear();
@@ -219,7 +271,8 @@ impl Mutation {
             (Self::ReadyBeforeStore, Step::Act(Action::StoreSecret { .. })) => {
                 Step::End(Outcome::ready("too early".to_owned()))
             }
-            (Self::NeverPatch, Step::Act(Action::Patch { .. })) => {
+            (Self::NeverPatch, Step::Act(Action::Patch { .. }))
+            | (Self::KeepPrevious, Step::Act(Action::RewriteSecret { .. })) => {
                 Step::End(Outcome::ready("never mind".to_owned()))
             }
             (Self::ReleaseFirst, Step::Act(Action::Delete { .. }))
@@ -234,12 +287,54 @@ impl Mutation {
                 let id = observed.candidates.last().map_or(id, |found| found.id.clone());
                 Step::Act(Action::Patch { id, patch, cause })
             }
+            (Self::ActivateUnstored, Step::Act(Action::StoreSecret { hand, .. }))
+                if observed.recorded.current().is_some() =>
+            {
+                set(&hand.id, EndpointStatus::Active, PatchCause::Activation)
+            }
+            (
+                Self::DeactivateFirst,
+                Step::Act(Action::Patch { id, patch, cause: PatchCause::Activation }),
+            ) => match observed.recorded.current() {
+                Some(current) if is_active(observed, current) => {
+                    set(current, EndpointStatus::Inactive, PatchCause::Retirement)
+                }
+                _ => Step::Act(Action::Patch { id, patch, cause: PatchCause::Activation }),
+            },
+            (Self::DeleteCurrent, Step::Act(Action::Delete { id, cause: DeleteCause::Retired })) => {
+                let id = observed.recorded.current().cloned().unwrap_or(id);
+                Step::Act(Action::Delete { id, cause: DeleteCause::Retired })
+            }
+            (Self::DropPrevious, Step::Act(Action::StoreSecret { hand, url, shape, .. })) => {
+                Step::Act(Action::StoreSecret { hand, url, shape, keep: Vec::new() })
+            }
+            (Self::KeepSuperseded, Step::Act(Action::Delete { id, cause: DeleteCause::Superseded })) => {
+                set(&id, EndpointStatus::Active, PatchCause::Activation)
+            }
+            (Self::LeaveRetiring, Step::Act(Action::Delete { id, .. }))
+                if matches!(intent, Intent::Finalize(_))
+                    && matches!(observed.recorded.endpoints.get(&id), Some(Role::Retiring { .. })) =>
+            {
+                Step::Act(Action::RemoveFinalizer(Leftover::Nothing))
+            }
             (Self::DropBeforeCopy, Step::Act(Action::CopySecret { from, .. })) => {
                 Step::Act(Action::DeleteSecret { name: from })
             }
             (_, step) => step,
         }
     }
+}
+
+fn is_active(observed: &Observed, id: &EndpointId) -> bool {
+    observed.remote.get(id).is_some_and(|remote| match &remote.presence {
+        Presence::Present(endpoint) => endpoint.status == EndpointStatus::Active,
+        _ => false,
+    })
+}
+
+fn set(id: &EndpointId, status: EndpointStatus, cause: PatchCause) -> Step {
+    let patch = EndpointPatch { enabled_events: None, status: Some(status) };
+    Step::Act(Action::Patch { id: id.clone(), patch, cause })
 }
 
 fn same_request(open: Option<&Attempt>, next: &Attempt) -> bool {

@@ -4,6 +4,7 @@
 //! create or a resolution, so nothing of the same URL happens in between in one process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use webhook_operator::planning::{
@@ -14,9 +15,9 @@ use webhook_operator::provider::{EndpointPatch, EndpointStatus};
 use super::api::{Events, Id, Lag, Maker, Request, concerns, endpoint_id, parse_id};
 use super::cluster::{Name, Resource, View};
 use super::mutation::Mutation;
-use super::planned::Planned;
+use super::planned::{Planned, ROTATION};
 use super::process::Sight;
-use super::time::Tick;
+use super::time::{Tick, second};
 use super::world::{Flaw, World};
 
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -67,6 +68,7 @@ impl World {
         if action.needs_present_view() && mutation != Some(Mutation::TrustOldView) && !self.is_present(act) {
             return;
         }
+        self.note_haste(act, action);
         match action {
             Action::ProveSecretWritable(_) => self.process.proven = !self.denied,
             Action::RecordAttempt(attempt) => self.record(act, attempt),
@@ -84,9 +86,6 @@ impl World {
             }
             Action::DeleteSecret { name } => self.delete_secret(act, Name::parse(name)),
             Action::Patch { id, patch, cause } => {
-                if *cause == PatchCause::Activation && !act.view.has_secret_of(parse_id(id)) {
-                    self.flaws.insert(Flaw::ActivatedUnstored);
-                }
                 self.patch(who, parse_id(id), patch, outcome);
                 if matches!(cause, PatchCause::Reactivation | PatchCause::Activation)
                     && outcome == Outcome::Done
@@ -248,6 +247,43 @@ impl World {
         if delivers(id) && !other && place.has_secret_of(id) {
             self.flaws.insert(Flaw::Gap);
         }
+    }
+
+    /// Notes what is done before its time.
+    fn note_haste(&mut self, act: Act<'_>, action: &Action) {
+        let Some(resource) = act.view.resource.as_deref() else { return };
+        let is_over = |since: Tick, time: Duration| {
+            second(since).saturating_add(time).is_ok_and(|end| end <= self.instant())
+        };
+        let flaw = match action {
+            Action::RecordAttempt(_)
+            | Action::Create { .. }
+            | Action::Patch { .. }
+            | Action::Delete { .. }
+                if resource.paused =>
+            {
+                Some(Flaw::PauseIgnored)
+            }
+            Action::Patch { id, cause: PatchCause::Activation, .. } => {
+                let id = parse_id(id);
+                let is_moved = resource.recorded_url.is_none_or(|(url, _)| url != resource.request.url);
+                let next = resource.next.filter(|(next, ..)| *next == id);
+                let is_due = next.is_some_and(|(.., since)| is_over(since, ROTATION.activate_after));
+                let is_stored = act.view.has_secret_of(id);
+                match (is_stored, is_moved || is_due) {
+                    (false, _) => Some(Flaw::ActivatedUnstored),
+                    (true, false) => Some(Flaw::ActivatedEarly),
+                    (true, true) => None,
+                }
+            }
+            Action::Delete { id, cause: DeleteCause::Retired } => {
+                let since = resource.retiring.get(&parse_id(id));
+                let is_due = since.is_some_and(|since| is_over(*since, ROTATION.retire_after));
+                (!is_due).then_some(Flaw::RetriesCut)
+            }
+            _ => None,
+        };
+        self.flaws.extend(flaw);
     }
 
     /// Notes a change of an endpoint that is not `who`'s to change.

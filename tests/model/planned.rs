@@ -31,7 +31,7 @@ use super::time::{TIMING, Tick, second};
 
 const NAMESPACE: &str = "model";
 /// Each of its times is one tick.
-const ROTATION: Rotation = Rotation {
+pub const ROTATION: Rotation = Rotation {
     interval: None,
     activate_after: Duration::from_secs(10),
     retire_after: Duration::from_secs(10),
@@ -214,6 +214,7 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
         name,
         policy,
         deleting,
+        paused,
         finalizer,
         attempt,
         recorded,
@@ -273,18 +274,23 @@ fn resource(who: usize, shown: &cluster::Resource) -> Resource {
             applied_generation: (*generation == Generation::Applied).then_some(now),
             ..WebhookEndpointStatus::default()
         },
-        intent: if *deleting {
-            Intent::Finalize(*policy)
-        } else {
-            Intent::Converge(Desired {
-                endpoint: desired,
-                secret: shape(name.text(who), *policy),
-                drift: Drift::Correct,
-                adopt: None,
-                rotation: ROTATION,
-                rotate: (*asked > 0).then(|| asked.to_string()),
-            })
-        },
+        intent: intent(*deleting, *paused, *policy, || Desired {
+            endpoint: desired,
+            secret: shape(name.text(who), *policy),
+            drift: Drift::Correct,
+            adopt: None,
+            rotation: ROTATION,
+            rotate: (*asked > 0).then(|| asked.to_string()),
+        }),
+    }
+}
+
+fn intent(deleting: bool, paused: bool, policy: Removal, desired: impl FnOnce() -> Desired) -> Intent {
+    match (deleting, paused) {
+        (false, false) => Intent::Converge(desired()),
+        (false, true) => Intent::Pause(desired()),
+        (true, false) => Intent::Finalize(policy),
+        (true, true) => Intent::PauseDeletion,
     }
 }
 

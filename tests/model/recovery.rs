@@ -9,10 +9,11 @@ use webhook_operator::planning::{self, Again, Step};
 
 use super::api::{Lag, Maker, Request};
 use super::cluster::{Condition, Secret};
+use super::deeds;
 use super::mutation::Mutation;
 use super::perform::Outcome;
 use super::properties;
-use super::world::{Budget, World};
+use super::world::{Budget, Deed, World};
 
 /// Follows states to where they come to rest, and keeps the ones that are known to end well.
 #[derive(Debug, Default)]
@@ -37,10 +38,7 @@ impl Recovery {
 
     /// Whether `world` ends well: each resource Ready, Stalled or let go, and everything in its place.
     pub fn ends_well(&self, world: &World, mutation: Option<Mutation>) -> Result<(), String> {
-        let mut world = world.clone();
-        world.budget = Budget::default();
-        world.denied = false;
-        world.api.away = false;
+        let mut world = calm(world);
         let mut path = Vec::new();
         for _ in 0..Self::PATIENCE {
             let fingerprint = fingerprint(&world);
@@ -69,10 +67,7 @@ impl Recovery {
 
 /// The first steps of a recovery, in words.
 pub fn narrate(world: &World, mutation: Option<Mutation>) -> Vec<String> {
-    let mut world = world.clone();
-    world.budget = Budget::default();
-    world.denied = false;
-    world.api.away = false;
+    let mut world = calm(world);
     let mut told = Vec::new();
     for _ in 0..20 {
         for who in world.everybody() {
@@ -87,6 +82,18 @@ pub fn narrate(world: &World, mutation: Option<Mutation>) -> Vec<String> {
     told
 }
 
+/// The same without faults, and with nothing that stays paused.
+fn calm(world: &World) -> World {
+    let mut world = World { budget: Budget::default(), denied: false, ..world.clone() };
+    world.api.away = false;
+    for who in world.everybody() {
+        if deeds::possible(&world, Deed::Resume(who)) {
+            deeds::perform(&mut world, Deed::Resume(who));
+        }
+    }
+    world
+}
+
 fn fingerprint(world: &World) -> u64 {
     let mut hasher = DefaultHasher::new();
     world.hash(&mut hasher);
@@ -94,7 +101,7 @@ fn fingerprint(world: &World) -> u64 {
 }
 
 /// Moves on by one step, without faults; false when nothing is left to do and nothing left to wait for.
-fn go_on(world: &mut World, mutation: Option<Mutation>) -> bool {
+pub fn go_on(world: &mut World, mutation: Option<Mutation>) -> bool {
     if let Some(who) = world.everybody().find(|who| !world.is_up_to_date(*who)) {
         world.catch_up(who);
         return true;
@@ -144,6 +151,9 @@ fn shows_otherwise(world: &World) -> bool {
 }
 
 fn verdict(world: &World) -> Result<(), String> {
+    if !world.flaws.is_empty() {
+        return Err(format!("on its way: {:?}", world.flaws));
+    }
     for (who, place) in world.places.iter().enumerate() {
         let Some(resource) = &place.now.resource else { continue };
         if !resource.finalizer && place.now.secrets.endpoint().is_some() {

@@ -14,6 +14,7 @@ use super::events::Event;
 use super::exploration::Scenario;
 use super::mutation::Mutation;
 use super::perform::Outcome;
+use super::replacing;
 use super::time::{UNSETTLED, second};
 use super::world::{Budget, Deed, World};
 
@@ -64,6 +65,18 @@ pub fn of(mutation: Mutation) -> Scenario {
         Mutation::DropBeforeCopy | Mutation::LeaveFormerSecret => moved_secret(),
         Mutation::LeaveOwnerless | Mutation::ClaimUnresolved => ownerless(),
         Mutation::TrustOldView | Mutation::SendOverdue => in_between(),
+        Mutation::ActivateUnstored
+        | Mutation::ActivateAtOnce
+        | Mutation::DeactivateFirst
+        | Mutation::RetireAtOnce
+        | Mutation::DeleteCurrent
+        | Mutation::DropPrevious
+        | Mutation::KeepPrevious
+        | Mutation::RotateForEver => replacing::rotated(),
+        Mutation::ConfuseOwn => replacing::rotated_again(),
+        Mutation::KeepSuperseded => replacing::url_and_back(),
+        Mutation::LeaveRetiring => replacing::rotated_and_let_go(),
+        Mutation::IgnorePause => replacing::paused(),
         Mutation::OverwriteUnseen
         | Mutation::OverwriteStored
         | Mutation::IgnoreContest

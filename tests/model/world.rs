@@ -56,6 +56,9 @@ pub enum Deed {
     Rotate(usize),
     /// And for another one.
     RotateAgain(usize),
+    /// `spec.paused` in a resource, and not any more.
+    Pause(usize),
+    Resume(usize),
     /// Another `secret.name` in a resource.
     MoveSecret(usize),
     /// Somebody deletes the endpoint that a resource holds.
@@ -111,6 +114,12 @@ pub enum Flaw {
     Gap,
     /// An endpoint was set active whose secret is not stored.
     ActivatedUnstored,
+    /// An endpoint was set active before those who use its secret had their time to load it.
+    ActivatedEarly,
+    /// An endpoint was deleted before it had its time to try its deliveries again.
+    RetriesCut,
+    /// The endpoints of a resource were changed though everything was to stay as it is.
+    PauseIgnored,
     /// An endpoint was changed to what was declared once, and is not any more.
     OutdatedPatch,
     /// A resource was let go with an attempt unresolved, though the network, or a Secret, could tell what became of it.
