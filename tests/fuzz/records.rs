@@ -11,7 +11,8 @@ use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkK
 use webhook_operator::planning::{Step, plan, report};
 use webhook_operator::provider::{Endpoint, EndpointStatus, EventType};
 use webhook_operator::resources::{
-    ATTEMPT_ANNOTATION, ENDPOINT_ID_ANNOTATION, FINALIZER, SECRET_ATTEMPT_ANNOTATION, WebhookEndpoint,
+    ATTEMPT_ANNOTATION, ENDPOINT_ID_ANNOTATION, FINALIZER, PREVIOUS_ENDPOINT_ID_ANNOTATION,
+    ROTATE_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, WebhookEndpoint,
 };
 
 use crate::json::garbled;
@@ -39,8 +40,14 @@ fn recorded() -> Value {
                 "enabledEvents": ["ocpp.message"], "createdAt": "2026-05-28T20:00:00Z",
             },
             "secret": { "name": "hook", "endpointId": "wh_1", "storedAt": "2026-05-28T20:00:00Z" },
-            "replacement": { "id": "wh_2" },
-            "retiring": [{ "id": "wh_3", "until": "2026-05-28T20:00:00Z" }],
+            "replacement": {
+                "id": "wh_2", "url": "https://hooks.example.com/b", "requestedUrl": "https://hooks.example.com/B",
+                "since": "2026-05-28T20:20:00Z", "takesOverAt": "2026-05-28T20:22:00Z",
+            },
+            "retiring": [
+                { "id": "wh_3", "since": "2026-05-28T20:00:00Z", "until": "2026-06-01T20:00:00Z" },
+            ],
+            "handledRotation": "first",
         },
     })
 }
@@ -49,7 +56,7 @@ fn attempt() -> Value {
     json!({
         "uid": "uid", "number": 4, "since": "2026-05-28T20:20:00Z", "startedAt": "2026-05-28T20:26:00Z",
         "posts": 2, "url": "https://hooks.example.com/a", "enabledEvents": ["ocpp.message"], "status": "active",
-        "known": ["wh_9"],
+        "known": ["wh_9"], "purpose": "Requested", "request": "second",
     })
 }
 
@@ -60,16 +67,25 @@ fn resource(made_up: &mut Unstructured<'_>) -> Result<Option<Resource>> {
     }
     object["apiVersion"] = json!("webhookoperator.dev/v1alpha1");
     object["kind"] = json!("WebhookEndpoint");
+    let adopt = json!({ "endpointId": "wh_4", "secretRef": { "name": "by-hand", "key": "secret" } });
     object["spec"] = json!({
-        "url": "https://hooks.example.com/a", "enabledEvents": ["ocpp.message"],
+        "url": made_up.choose(&["https://hooks.example.com/a", "https://hooks.example.com/b"])?,
+        "enabledEvents": ["ocpp.message"],
+        "rotation": garbled(made_up, &json!({
+            "interval": "2160h", "activateAfter": "2m", "retireAfter": "96h", "overlap": "None",
+        }))?,
+        "adopt": if made_up.ratio(1, 4)? { adopt } else { Value::Null },
+        "paused": made_up.ratio(1, 8)?,
         "driftPolicy": made_up.choose(&["Correct", "Report"])?,
         "deletionPolicy": made_up.choose(&["Delete", "Retain"])?,
     });
     if object["metadata"].is_object() {
         object["metadata"]["name"] = json!("hook");
         object["metadata"]["namespace"] = json!("billing");
-        object["metadata"]["annotations"] =
-            json!({ ATTEMPT_ANNOTATION: garbled(made_up, &attempt())?.to_string() });
+        object["metadata"]["annotations"] = json!({
+            ATTEMPT_ANNOTATION: garbled(made_up, &attempt())?.to_string(),
+            ROTATE_ANNOTATION: made_up.choose(&["first", "second"])?,
+        });
         if made_up.ratio(1, 4)? {
             object["metadata"]["deletionTimestamp"] = json!("2026-05-28T20:26:00Z");
         }
@@ -84,7 +100,10 @@ fn secret(made_up: &mut Unstructured<'_>) -> Result<Option<ObjectMeta>> {
     });
     let meta = json!({
         "namespace": "billing", "resourceVersion": "9", "uid": "secret", "ownerReferences": [owner],
-        "annotations": { ENDPOINT_ID_ANNOTATION: "wh_1", SECRET_ATTEMPT_ANNOTATION: "3" },
+        "annotations": {
+            ENDPOINT_ID_ANNOTATION: made_up.choose(&["wh_1", "wh_2"])?, SECRET_ATTEMPT_ANNOTATION: "3",
+            PREVIOUS_ENDPOINT_ID_ANNOTATION: made_up.choose(&["wh_1", "wh_3", "wh_1,wh_3"])?,
+        },
     });
     let mut meta = garbled(made_up, &meta)?;
     if meta.is_object() {

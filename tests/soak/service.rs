@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use testkit::{Mount, NETWORK, World, has_condition, patch};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use webhook_operator::resources::WebhookEndpoint;
+use webhook_operator::resources::{ROTATE_ANNOTATION, WebhookEndpoint};
 use webhook_receiver::{Options, serve};
 
 use crate::account::Account;
@@ -113,7 +113,7 @@ impl Service {
 
     /// Somebody asks for another secret.
     pub async fn rotate(&self, request: u32) {
-        let annotations = json!({ "webhookoperator.dev/rotate": request.to_string() });
+        let annotations = json!({ ROTATE_ANNOTATION: request.to_string() });
         let asked = json!({ "metadata": { "annotations": annotations } });
         patch(&self.resources, &self.name, asked).await;
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulator::{EndpointId, NewEndpoint, Operation};
 use testkit::{NETWORK, World, endpoint_id, message};
 
-use super::{ask, changes, kept, live, quick, until, until_replaced};
+use super::{ask, changes, kept, live, quick, slow, until, until_next, until_replaced};
 
 const URL: &str = "https://hooks.example.com/hook";
 
@@ -143,6 +143,28 @@ async fn what_can_not_be_taken_over_is_refused_with_its_own_reason() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     world.endpoint("younger", unknown).await;
     world.condition("younger", "Stalled", "True", "EndpointContested").await;
+    // And the younger one once the older is gone.
+    world.delete("older").await;
+    world.condition("younger", "Stalled", "True", "SecretUnknown").await;
+    assert!(world.simulator.endpoint(&id).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_resource_is_about_to_use_or_has_used_is_not_taken_over() {
+    let world = World::new("adopt-roles").await;
+    let retiring = endpoint_id(&world.ready_endpoint("hook", kept()).await);
+    ask(&world, "1").await;
+    until_replaced(&world, &retiring).await;
+    world.change("hook", json!({ "spec": slow() })).await;
+    ask(&world, "2").await;
+    let next = until_next(&world).await;
+    let sequence = world.simulator.ledger().last_sequence();
+    for (name, id) in [("of-retiring", &retiring), ("of-next", &next)] {
+        world.endpoint(name, adopts(id, &json!({ "name": "hook" }))).await;
+        world.condition(name, "Stalled", "True", "EndpointContested").await;
+        world.delete(name).await;
+    }
+    assert_eq!(changes(&world, sequence), [""; 0]);
 }
 
 /// A declared id is spoken for: it does not look like the trace of anybody's lost create.

@@ -121,3 +121,22 @@ async fn a_secret_that_is_deleted_half_way_leaves_nothing_over() {
     world.check_secret(&done, "hook").await;
     assert_eq!(live(&world).len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_without_its_value_or_with_a_former_one_has_its_endpoint_replaced() {
+    let world = world("secret-hollow", "1s").await;
+    let times = json!({ "rotation": { "activateAfter": "0s", "retireAfter": "1h" } });
+    let first = endpoint_id(&world.ready_endpoint("hook", times).await);
+    let backup = restored(&world.api::<Secret>().get("hook").await.unwrap());
+    patch(&world.api::<Secret>(), "hook", json!({ "data": { "secret": null } })).await;
+    let second = until_replaced(&world, &first).await;
+    holds(&world, "hook", "secret", &second).await;
+
+    // The backup is of the endpoint that retires; the secret of the one that delivers is lost with what it replaces.
+    testkit::delete(&world.api::<Secret>(), "hook").await;
+    world.create::<Secret>(backup).await;
+    let third = until_replaced(&world, &second).await;
+    holds(&world, "hook", "secret", &third).await;
+    let active = live(&world).into_iter().filter(|(_, status)| status == "active");
+    assert_eq!(active.collect::<Vec<_>>(), [(third, "active".into())]);
+}

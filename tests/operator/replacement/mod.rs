@@ -7,6 +7,7 @@ mod lost_secret;
 mod minds;
 mod overlap;
 mod phases;
+mod times;
 
 use serde_json::{Value, json};
 use simulator::{Effect, EndpointId, Operation};
