@@ -25,8 +25,12 @@ pub enum Deed {
     Deletion(&'static str),
     Drift(&'static str),
     Paused(bool),
-    /// The same URL in another spelling.
-    Spelling(Spelling),
+    /// One of its URLs, or that in another spelling.
+    Url(Address, Spelling),
+    /// How long receivers have to load a secret, and an old endpoint to try again.
+    Times(&'static str, &'static str),
+    /// Whether an old endpoint goes before the new one comes.
+    Overlap(&'static str),
     Delete,
     /// Somebody changes the remote endpoint.
     EditRemote(Vec<&'static str>),
@@ -49,6 +53,12 @@ pub enum SecretName {
     Own,
     Other(u8),
     Shared,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Address {
+    First,
+    Other(u8),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,8 +155,14 @@ impl Deed {
             44..49 => Self::Deletion(one_of(rng, ["Delete", "Delete", "Retain"])),
             49..53 => Self::Drift(one_of(rng, ["Correct", "Correct", "Report"])),
             53..58 => Self::Paused(rng.random_ratio(1, 3)),
-            58..60 => Self::Spelling(one_of(rng, [Spelling::Plain, Spelling::Odd])),
-            60..68 => Self::Delete,
+            58..62 => {
+                let address =
+                    one_of(rng, [Address::First, Address::First, Address::Other(0), Address::Other(1)]);
+                Self::Url(address, one_of(rng, [Spelling::Plain, Spelling::Odd]))
+            }
+            62..64 => Self::Times(one_of(rng, ["0s", "0s", "2s"]), one_of(rng, ["0s", "0s", "2s"])),
+            64 => Self::Overlap(one_of(rng, ["Full", "None"])),
+            65..68 => Self::Delete,
             68..74 => Self::EditRemote(events(rng)),
             74..76 => Self::Disable,
             76..80 => Self::DeleteRemote,

@@ -11,6 +11,7 @@ use simulator::{EndpointId, Handle, NewEndpoint};
 use testkit::{NETWORK, World};
 use webhook_operator::resources::WebhookEndpoint;
 
+use crate::change::Address;
 use crate::manifest::Manifest;
 use crate::witness::Witness;
 
@@ -130,11 +131,11 @@ impl Fleet {
         declared
     }
 
-    /// The endpoints that live and have the URL of a place, the newest last.
+    /// The endpoints that live and have a URL of a place, the newest last.
     pub fn endpoints_of(&self, place: &Place) -> Vec<EndpointId> {
-        let url = place.url();
         let strangers = self.strangers().clone();
-        let alike = self.simulator.endpoints(NETWORK).into_iter().filter(|endpoint| endpoint.url == url);
+        let endpoints = self.simulator.endpoints(NETWORK).into_iter();
+        let alike = endpoints.filter(|endpoint| place.delivers_to(&endpoint.url));
         alike.map(|endpoint| endpoint.id).filter(|id| !strangers.contains(id)).collect()
     }
 }
@@ -152,14 +153,28 @@ impl Place {
         }
     }
 
-    /// Its URL, as the API keeps it.
+    /// Its first URL, as the API keeps it.
     pub fn url(&self) -> String {
         let is_twin = self.number >= SIZE - TWINS && self.number % 2 == 1;
         format!("https://hooks.example.com/e{:02}", self.number - usize::from(is_twin))
     }
 
-    /// The same URL in another spelling.
-    pub fn odd_url(&self) -> String {
-        self.url().replace("hooks.example.com", "Hooks.Example.COM:443")
+    /// One of its URLs, as the API keeps it.
+    pub fn url_at(&self, address: Address) -> String {
+        match address {
+            Address::First => self.url(),
+            Address::Other(which) => format!("{}/{which}", self.url()),
+        }
     }
+
+    /// Whether a URL is one of its own, in whatever spelling.
+    pub fn delivers_to(&self, url: &str) -> bool {
+        let own = [Address::First, Address::Other(0), Address::Other(1)].map(|address| self.url_at(address));
+        own.iter().any(|own| own == url || oddly(own) == url)
+    }
+}
+
+/// The same URL in another spelling.
+pub fn oddly(url: &str) -> String {
+    url.replace("hooks.example.com", "Hooks.Example.COM:443")
 }

@@ -22,6 +22,9 @@ pub struct Manifest {
     pub deletion: &'static str,
     pub drift: &'static str,
     pub paused: bool,
+    pub activate_after: &'static str,
+    pub retire_after: &'static str,
+    pub overlap: &'static str,
 }
 
 impl Manifest {
@@ -37,12 +40,16 @@ impl Manifest {
             deletion: "Delete",
             drift: "Correct",
             paused: false,
+            activate_after: "0s",
+            retire_after: "0s",
+            overlap: "Full",
         }
     }
 
     /// As the `spec` of a resource.
     pub fn spec(&self, network: &str) -> Value {
-        let Self { url, events, status, secret, labels, annotations, deletion, drift, paused } = self;
+        let Self { url, events, status, secret, labels, annotations, deletion, drift, paused, .. } = self;
+        let Self { activate_after, retire_after, overlap, .. } = self;
         json!({
             "networkRef": { "name": network },
             "url": url,
@@ -52,7 +59,9 @@ impl Manifest {
             "deletionPolicy": deletion,
             "driftPolicy": drift,
             "paused": paused,
-            "rotation": { "activateAfter": "0s", "retireAfter": "0s" },
+            "rotation": {
+                "activateAfter": activate_after, "retireAfter": retire_after, "overlap": overlap,
+            },
         })
     }
 }

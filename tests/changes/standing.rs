@@ -187,8 +187,7 @@ async fn unexplained(world: &World, fleet: &Fleet, unheld: &[Endpoint]) -> Vec<L
     let mut lines = Vec::new();
     for number in 0..SIZE {
         let place = fleet.place(number).await;
-        let url = normal(&place.url());
-        let alike = unheld.iter().filter(|endpoint| normal(&endpoint.url) == url);
+        let alike = unheld.iter().filter(|endpoint| place.delivers_to(&endpoint.url));
         let alike = alike.filter(|endpoint| !fleet.strangers().contains(&endpoint.id));
         for endpoint in alike {
             let (released, lost) = {

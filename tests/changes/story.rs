@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::json;
+use simulator::Operation;
 use testkit::World;
 use testkit::audit::Mark;
 use tokio::sync::mpsc;
@@ -150,10 +151,12 @@ impl Story {
             let _ = writeln!(text, "{line}");
         });
         let ledger = self.world.simulator.ledger();
-        let ids = [place.url(), place.odd_url()].map(|url| ledger.created(&url)).concat();
+        let created = ledger.calls(Operation::Create);
+        let ids = created.filter(|entry| entry.url.as_deref().is_some_and(|url| place.delivers_to(url)));
+        let ids = ids.filter_map(|entry| entry.id.clone()).collect::<Vec<_>>();
         let _ = writeln!(text, "--- {name}: the ledger ---");
         let entries = ledger.entries().iter().filter(|entry| {
-            entry.url.as_deref().is_some_and(|url| url == place.url() || url == place.odd_url())
+            entry.url.as_deref().is_some_and(|url| place.delivers_to(url))
                 || entry.id.as_ref().is_some_and(|id| ids.contains(id))
         });
         let entries = entries.collect::<Vec<_>>();

@@ -10,7 +10,7 @@ use testkit::NETWORK;
 use webhook_operator::resources::ROTATE_ANNOTATION;
 
 use crate::change::{Deed, SecretName, Spelling};
-use crate::fleet::{Fleet, Place};
+use crate::fleet::{Fleet, Place, oddly};
 use crate::manifest::{KEYS, Manifest, Pairs};
 
 /// Whether a deed took place.
@@ -186,8 +186,12 @@ fn change(manifest: &mut Manifest, deed: &Deed, place: &Place) {
         Deed::Deletion(policy) => manifest.deletion = policy,
         Deed::Drift(policy) => manifest.drift = policy,
         Deed::Paused(paused) => manifest.paused = paused,
-        Deed::Spelling(Spelling::Plain) => manifest.url = place.url(),
-        Deed::Spelling(Spelling::Odd) => manifest.url = place.odd_url(),
+        Deed::Url(address, Spelling::Plain) => manifest.url = place.url_at(address),
+        Deed::Url(address, Spelling::Odd) => manifest.url = oddly(&place.url_at(address)),
+        Deed::Times(activate_after, retire_after) => {
+            (manifest.activate_after, manifest.retire_after) = (activate_after, retire_after);
+        }
+        Deed::Overlap(overlap) => manifest.overlap = overlap,
         Deed::Delete
         | Deed::EditRemote(_)
         | Deed::Disable
