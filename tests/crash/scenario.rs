@@ -3,6 +3,7 @@
 mod replacing;
 mod seldom;
 
+pub use replacing::{lose_secret, ready_to_be_replaced};
 pub use seldom::LAGGING;
 
 use futures::future::BoxFuture;

@@ -53,6 +53,7 @@ impl Scene {
         })
         .expect("an interposer");
         let kubeconfig = kube.kubeconfig(service_account()).expect("the token passes through");
+        world.options.arguments.extend(["--secret-recovery-grace", "1s"].map(str::to_owned));
         world.options.kubeconfig = Some(serde_yaml::from_str(&kubeconfig).expect("a kubeconfig"));
         let scene = Self { world, gate, kube, remote, trouble: OnceLock::new() };
         scene.add_network().await;

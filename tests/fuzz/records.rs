@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 use webhook_operator::index::{Access, Api, Claim, Clocks, Entry, Index, NetworkKey, Resource, Waits};
-use webhook_operator::planning::{Step, plan, report};
+use webhook_operator::planning::{Attempt, Step, plan, report};
 use webhook_operator::provider::{Endpoint, EndpointStatus, EventType};
 use webhook_operator::resources::{
     ATTEMPT_ANNOTATION, ENDPOINT_ID_ANNOTATION, FINALIZER, PREVIOUS_ENDPOINT_ID_ANNOTATION,
-    ROTATE_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, WebhookEndpoint,
+    ROTATE_ANNOTATION, SECRET_ATTEMPT_ANNOTATION, WebhookEndpoint, WebhookEndpointStatus,
 };
 
 use crate::json::garbled;
@@ -56,7 +56,7 @@ fn attempt() -> Value {
     json!({
         "uid": "uid", "number": 4, "since": "2026-05-28T20:20:00Z", "startedAt": "2026-05-28T20:26:00Z",
         "posts": 2, "url": "https://hooks.example.com/a", "enabledEvents": ["ocpp.message"], "status": "active",
-        "known": ["wh_9"], "purpose": "Requested", "request": "second",
+        "known": ["wh_9"], "purpose": "requested", "request": "second",
     })
 }
 
@@ -174,6 +174,10 @@ fn reconcile(made_up: &mut Unstructured<'_>) -> Result<()> {
 
 #[test]
 fn fuzz_what_is_on_record() {
+    let status = recorded()["status"].clone();
+    let read = serde_json::from_value::<WebhookEndpointStatus>(status.clone()).expect("the example is one");
+    assert_eq!(serde_json::to_value(read).unwrap(), status, "all of it is read");
+    serde_json::from_value::<Attempt>(attempt()).expect("the example is one");
     crate::fuzz(bolero::check!(), |made_up| {
         // What was made up may not suffice.
         let _ = reconcile(made_up);

@@ -101,7 +101,8 @@ fn fuzz_the_attempt_annotation() {
     let attempt = serde_json::json!({
         "uid": "uid", "number": 3, "since": "2026-05-01T10:00:00Z", "startedAt": "2026-05-01T10:00:00Z",
         "until": "2026-05-01T10:00:00Z", "posts": 2, "url": "https://hooks.example.com/a",
-        "enabledEvents": ["ocpp.message"], "status": "active", "known": ["wh_1"], "purpose": "replacement",
+        "enabledEvents": ["ocpp.message"], "status": "active", "known": ["wh_1"], "purpose": "url",
+        "request": "first",
     });
     assert!(serde_json::from_value::<Attempt>(attempt.clone()).is_ok(), "the example is one");
     crate::fuzz(bolero::check!(), |made_up| {

@@ -24,6 +24,8 @@ struct Arguments {
     #[arg(long)]
     create_settling_time: kube::core::Duration,
     #[arg(long)]
+    secret_recovery_grace: kube::core::Duration,
+    #[arg(long)]
     allow_address: IpAddr,
     #[arg(long)]
     selector: String,
@@ -36,7 +38,7 @@ struct Arguments {
 /// Has an operator started so that pauses pass so many times faster.
 pub fn hurry(options: &mut OperatorOptions, times: u16) {
     options.program = Some(std::env::current_exe().expect("this test has a path"));
-    options.arguments = vec![HURRY.to_owned(), times.to_string()];
+    options.arguments.extend([HURRY.to_owned(), times.to_string()]);
 }
 
 /// Whether this process is to be an operator.
@@ -54,7 +56,7 @@ pub async fn run() -> ExitCode {
     let config = kube::Config::infer().await.expect("a kubeconfig");
     let settings = Settings {
         settle: asked.create_settling_time.into(),
-        recovery_grace: std::time::Duration::from_mins(1),
+        recovery_grace: asked.secret_recovery_grace.into(),
         address_exceptions: vec![asked.allow_address.into()],
         concurrency: 16,
         selector: Some(asked.selector),

@@ -4,13 +4,13 @@ use k8s_openapi::api::core::v1::Secret;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use simulator::NewEndpoint;
-use testkit::NETWORK;
+use testkit::{NETWORK, delete};
 
 use super::{LIVE, ONE, READY, STORED, Scenario, Toll, ready_with};
 use crate::scene::Scene;
 
 /// All of them.
-pub const REPLACING: [Scenario; 4] = [ROTATION, ANOTHER_URL, NO_OVERLAP, ADOPTION];
+pub const REPLACING: [Scenario; 5] = [ROTATION, ANOTHER_URL, NO_OVERLAP, LOST_SECRET, ADOPTION];
 
 /// The resource is as declared, and its secret another one, as somebody asked.
 const ROTATED: &str = "resource hook: Ready=True/Available Synced=True/Available, a live endpoint, its secret in hook, \
@@ -19,7 +19,7 @@ const ROTATED: &str = "resource hook: Ready=True/Available Synced=True/Available
 /// Somebody asks for another secret.
 const ROTATION: Scenario = Scenario {
     name: "rotation",
-    prepare: |scene| Box::pin(ready_with(scene, quick("Full"))),
+    prepare: |scene| Box::pin(ready_to_be_replaced(scene)),
     act: |scene| Box::pin(ask(scene)),
     end: &[LIVE, ONE, ROTATED, STORED],
     creates: 1,
@@ -30,7 +30,7 @@ const ROTATION: Scenario = Scenario {
 /// Another URL is declared.
 const ANOTHER_URL: Scenario = Scenario {
     name: "another-url",
-    prepare: |scene| Box::pin(ready_with(scene, quick("Full"))),
+    prepare: |scene| Box::pin(ready_to_be_replaced(scene)),
     act: |scene| {
         Box::pin(async move {
             scene.world.change("hook", json!({ "spec": { "url": "https://hooks.example.com/new" } })).await;
@@ -48,6 +48,17 @@ const NO_OVERLAP: Scenario = Scenario {
     prepare: |scene| Box::pin(ready_with(scene, quick("None"))),
     act: |scene| Box::pin(ask(scene)),
     end: &[LIVE, ONE, ROTATED, STORED],
+    creates: 1,
+    deletes: 1,
+    toll: Toll::PerSecret,
+};
+
+/// Somebody deletes the Secret.
+const LOST_SECRET: Scenario = Scenario {
+    name: "lost-secret",
+    prepare: |scene| Box::pin(ready_to_be_replaced(scene)),
+    act: |scene| Box::pin(lose_secret(scene)),
+    end: &[LIVE, ONE, READY, STORED],
     creates: 1,
     deletes: 1,
     toll: Toll::PerSecret,
@@ -81,6 +92,16 @@ const ADOPTION: Scenario = Scenario {
     deletes: 0,
     toll: Toll::PerSecret,
 };
+
+/// Declares a resource whose endpoint is replaced at once when there is need, and waits until it is as declared.
+pub async fn ready_to_be_replaced(scene: &Scene) {
+    ready_with(scene, quick("Full")).await;
+}
+
+/// Deletes the Secret.
+pub async fn lose_secret(scene: &Scene) {
+    delete(&scene.world.api::<Secret>(), "hook").await;
+}
 
 /// A rotation that takes no time.
 fn quick(overlap: &str) -> Value {
