@@ -59,6 +59,15 @@ impl Memory {
         }
     }
 
+    /// An endpoint is about to be deleted. Whether it was may never be known, so its secret is not stored any more.
+    pub fn deleting(&mut self, cause: &DeleteCause) {
+        if let Some(hand) = self.in_hand.as_mut().filter(|_| *cause == DeleteCause::InHand)
+            && hand.answer == Answer::WithSecret
+        {
+            hand.answer = Answer::WithoutSecret;
+        }
+    }
+
     /// An endpoint was deleted, or was not there any more.
     pub fn deleted(&mut self, id: &EndpointId, cause: &DeleteCause) {
         match cause {

@@ -198,6 +198,7 @@ impl Activation<'_> {
             self.refuse_stored_endpoint(id, attempt).await?;
             self.refuse_endpoint_of_another(id, attempt, *rival_posts).await?;
         }
+        self.local(|local| local.memory.deleting(cause));
         if let Err(error) = remote.network.client.delete(id).await {
             if error.class() != ErrorClass::NotFound {
                 return Err(error.into());

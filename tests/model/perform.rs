@@ -317,7 +317,11 @@ impl World {
                         || self.live_rival_posts(who, attempt) <= *rival_posts)
             }
         };
-        if !cleared || outcome == Outcome::RequestLost {
+        if !cleared {
+            return;
+        }
+        self.process.memories[who].deleting(cause);
+        if outcome == Outcome::RequestLost {
             return;
         }
         self.touch(who, id);

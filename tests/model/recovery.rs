@@ -13,7 +13,7 @@ use super::deeds;
 use super::mutation::Mutation;
 use super::perform::Outcome;
 use super::properties;
-use super::world::{Budget, Deed, World};
+use super::world::{Budget, Deed, Flaw, World};
 
 /// Follows states to where they come to rest, and keeps the ones that are known to end well.
 #[derive(Debug, Default)]
@@ -151,8 +151,10 @@ fn shows_otherwise(world: &World) -> bool {
 }
 
 fn verdict(world: &World) -> Result<(), String> {
-    if !world.flaws.is_empty() {
-        return Err(format!("on its way: {:?}", world.flaws));
+    // What somebody did by hand may have come too late to be seen: the others are looked at in every state.
+    let excused = [Flaw::Gap, Flaw::ForeignEndpointTouched];
+    if let Some(flaw) = world.flaws.iter().find(|flaw| !excused.contains(flaw)) {
+        return Err(format!("on its way: {flaw:?}"));
     }
     for (who, place) in world.places.iter().enumerate() {
         let Some(resource) = &place.now.resource else { continue };
