@@ -14,6 +14,7 @@ mod cluster;
 mod deeds;
 mod events;
 mod exploration;
+mod mistakes;
 mod mutation;
 mod perform;
 mod planned;
@@ -81,7 +82,7 @@ fn nothing_leaks(scenario: Scenario, least: usize, total: &AtomicUsize) -> Resul
 }
 
 fn is_caught(mutation: Mutation) -> Result<(), Failed> {
-    let scenario = scenarios::of(mutation);
+    let scenario = mistakes::of(mutation);
     let (started, name) = (Instant::now(), scenario.name);
     let Some(found) = Found::of(&explore(deeper(scenario), Some(mutation))) else {
         return Err(format!("no property notices {mutation:?} of {name:?}").into());

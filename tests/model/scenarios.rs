@@ -12,9 +12,7 @@ use super::cluster::{Resource, Secret, Secrets, View};
 use super::deeds;
 use super::events::Event;
 use super::exploration::Scenario;
-use super::mutation::Mutation;
 use super::perform::Outcome;
-use super::replacing;
 use super::time::{UNSETTLED, second};
 use super::world::{Budget, Deed, World};
 
@@ -42,47 +40,6 @@ pub fn all() -> Vec<(Scenario, usize)> {
         (skewed(), 65_000),
         (in_between(), 38_000),
     ]
-}
-
-/// The scenario in which a mistake shows soonest.
-pub fn of(mutation: Mutation) -> Scenario {
-    match mutation {
-        Mutation::IgnoreRivals | Mutation::IgnoreHolds => two_unanswered(),
-        Mutation::TrustCachedRivals => two_outdated(),
-        Mutation::TrustCachedClaims
-        | Mutation::UnguardedRecord
-        | Mutation::ReleaseFirst
-        | Mutation::AbandonAttempt
-        | Mutation::AbandonInHand => one_to_the_end(),
-        Mutation::RetainAttempt | Mutation::RetainHastily | Mutation::ReleaseEvidence => retained(),
-        Mutation::IgnoreKnown | Mutation::DoubtfulAsOurs => by_hand(),
-        Mutation::StoreNothing | Mutation::SeizeSecret => secrets(),
-        Mutation::TrustFreshAbsence => hidden(),
-        Mutation::TrustGaps | Mutation::BelieveAtOnce | Mutation::PatchAnything | Mutation::NeverPatch => {
-            drift()
-        }
-        Mutation::ForgetOldUrl => two_urls(),
-        Mutation::DropBeforeCopy | Mutation::LeaveFormerSecret => moved_secret(),
-        Mutation::LeaveOwnerless | Mutation::ClaimUnresolved => ownerless(),
-        Mutation::TrustOldView | Mutation::SendOverdue => in_between(),
-        Mutation::ActivateUnstored
-        | Mutation::ActivateAtOnce
-        | Mutation::DeactivateFirst
-        | Mutation::RetireAtOnce
-        | Mutation::DeleteCurrent
-        | Mutation::DropPrevious
-        | Mutation::KeepPrevious
-        | Mutation::RotateForEver => replacing::rotated(),
-        Mutation::ConfuseOwn => replacing::rotated_again(),
-        Mutation::KeepSuperseded => replacing::url_and_back(),
-        Mutation::LeaveRetiring => replacing::rotated_and_let_go(),
-        Mutation::IgnorePause => replacing::paused(),
-        Mutation::OverwriteUnseen
-        | Mutation::OverwriteStored
-        | Mutation::IgnoreContest
-        | Mutation::LeaveUnguarded => restored(),
-        _ => one_create(),
-    }
 }
 
 /// Two resources with the same URL, from nothing.

@@ -1,9 +1,11 @@
 //! What the operator costs the API server and the remote API, counted.
 
+use k8s_openapi::api::events::v1::Event;
+use kube::api::ListParams;
 use serde_json::json;
 use simulator::Operation;
 use testkit::audit::Mark;
-use testkit::{World, texts};
+use testkit::{World, eventually, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_costs_three_writes_one_event_no_reads_and_one_post() {
@@ -46,6 +48,13 @@ async fn a_converged_fleet_costs_one_page_for_each_hundred_endpoints() {
     world.endpoints_named((0..FLEET).map(|number| format!("e{number:03}")), &json!({})).await;
     world.all_ready(FLEET).await;
     world.network_counts(250, 0, 0).await;
+    // Events are sent beside everything else.
+    let events = world.api::<Event>();
+    let all_told = async || {
+        let told = events.list_metadata(&ListParams::default()).await.expect("the Events can be listed");
+        (told.items.len() >= FLEET).then_some(())
+    };
+    eventually("an Event of each create", all_told).await;
     // What was seen may come before its line in the audit log.
     world.lists(1).await;
 

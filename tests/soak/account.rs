@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use simulator::{ACTIVE, DeliveryId, DeliveryState, EndpointId, NetworkId, Outcome, Simulator};
@@ -10,8 +10,19 @@ use testkit::NETWORK;
 use webhook_receiver::Receipt;
 
 use crate::scale;
-use crate::service::Service;
-use crate::users::Deed;
+
+/// What is done.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Deed {
+    /// Somebody asks for another secret.
+    Rotate,
+    /// Somebody declares another URL.
+    Move,
+    /// Somebody deletes the Secret.
+    LoseSecret,
+    /// The vendor sets the endpoint inactive.
+    Disable,
+}
 
 /// An event that a service is to hear of.
 #[derive(Default)]
@@ -80,17 +91,21 @@ impl Account {
         self.counts().left_over = (endpoints, secrets);
     }
 
-    /// An event happened, and these deliveries of it were signed.
-    pub fn signed(&self, simulator: &Simulator, deliveries: &[DeliveryId], services: &[Arc<Service>]) {
+    /// An event happened, and these deliveries of it were signed. Which of the services is at a URL is told by `at`.
+    pub fn signed<'a>(
+        &self,
+        simulator: &Simulator,
+        deliveries: &[DeliveryId],
+        services: &[&'a str],
+        at: impl Fn(&str) -> Option<&'a str>,
+    ) {
         let counts = &mut *self.counts();
         let heard = simulator.view(|view| {
             for endpoint in view.endpoints(&NetworkId::from(NETWORK)) {
-                let Some(owner) = services.iter().find(|service| service.receives_at(&endpoint.url)) else {
-                    continue;
-                };
-                counts.owners.insert(endpoint.id.clone(), owner.name().to_owned());
+                let Some(owner) = at(&endpoint.url) else { continue };
+                counts.owners.insert(endpoint.id.clone(), owner.to_owned());
                 if endpoint.status == ACTIVE {
-                    counts.disabled.remove(owner.name());
+                    counts.disabled.remove(owner);
                 }
             }
             let all = view.deliveries();
@@ -98,18 +113,17 @@ impl Account {
             latest.map(|delivery| (delivery.endpoint.clone(), delivery.event_id.clone())).collect::<Vec<_>>()
         });
         for service in services {
-            let of_it = |endpoint: &EndpointId| {
-                counts.owners.get(endpoint).is_some_and(|owner| owner == service.name())
-            };
+            let of_it =
+                |endpoint: &EndpointId| counts.owners.get(endpoint).is_some_and(|owner| owner == *service);
             let hearing = heard.iter().filter(|(endpoint, _)| of_it(endpoint)).collect::<Vec<_>>();
             match hearing.first() {
                 Some((_, event)) => {
-                    let key = (service.name().to_owned(), event.clone());
+                    let key = ((*service).to_owned(), event.clone());
                     let endpoints = hearing.len();
                     counts.events.insert(key, Heard { endpoints, taken: 0 });
                 }
-                None if counts.disabled.contains(service.name()) => counts.disabled_events += 1,
-                None => counts.gaps.push(service.name().to_owned()),
+                None if counts.disabled.contains(*service) => counts.disabled_events += 1,
+                None => counts.gaps.push((*service).to_owned()),
             }
         }
     }

@@ -117,7 +117,10 @@ async fn world() -> World {
 /// An event happens in the network; it is taken down who is to hear of it.
 fn happen(world: &World, services: &[Arc<Service>], account: &Account) {
     let deliveries = world.simulator.deliver(&Event::new(NETWORK, "ocpp.message", json!({})));
-    account.signed(&world.simulator, &deliveries, services);
+    let names = services.iter().map(|service| service.name()).collect::<Vec<_>>();
+    let at =
+        |url: &str| services.iter().find(|service| service.receives_at(url)).map(|service| service.name());
+    account.signed(&world.simulator, &deliveries, &names, at);
 }
 
 fn variable<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {

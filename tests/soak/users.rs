@@ -7,21 +7,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-use crate::account::Account;
+use crate::account::{Account, Deed};
 use crate::service::Service;
-
-/// What is done.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Deed {
-    /// Somebody asks for another secret.
-    Rotate,
-    /// Somebody declares another URL.
-    Move,
-    /// Somebody deletes the Secret.
-    LoseSecret,
-    /// The vendor sets the endpoint inactive.
-    Disable,
-}
 
 /// The more often it is here, the more often it is done.
 const DEEDS: [Deed; 8] = [

@@ -160,7 +160,7 @@ fn it_can_be_interrupted_at_any_moment() {
         ("$ KUBECONFIG=operator.kubeconfig", Signal::INT),
         ("kubectl apply -f endpoint.yaml", Signal::INT),
         ("5. Receive", Signal::HUP),
-        ("8. Delete", Signal::INT),
+        ("8. Rotate", Signal::INT),
     ] {
         let mut demo = Demo::start(&[]);
         demo.until(moment);

@@ -16,16 +16,13 @@ use tokio::time::timeout;
 use super::audit::Writes;
 use super::error::{DemoError, Problem};
 use super::operator::KUBECONFIG;
+use super::samples::{NAME, NAMESPACE};
 use super::screen::{Screen, masked};
 use super::stage::{NETWORK, Stage};
 use super::story::Check;
 
 /// How long a delivery may be under way.
 const SOON: Duration = Duration::from_secs(15);
-/// The namespace of the sample.
-pub(crate) const NAMESPACE: &str = "billing";
-/// The name of the sample, and of its Secret.
-pub(crate) const NAME: &str = "charge-events";
 /// What one create may write in Kubernetes: the attempt, the Secret, the status.
 const WRITES_OF_A_CREATE: usize = 3;
 /// The fact that a delivery proves.

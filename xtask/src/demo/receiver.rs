@@ -13,8 +13,8 @@ use testkit::Mount;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::checks::{NAME, NAMESPACE};
 use super::error::{DemoError, io};
+use super::samples::{NAME, NAMESPACE};
 
 /// How long it takes until a changed Secret is in the folder. A kubelet takes up to a minute or so.
 const LOOK: Duration = Duration::from_millis(100);

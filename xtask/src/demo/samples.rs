@@ -5,6 +5,11 @@ use std::path::Path;
 
 use super::error::{DemoError, io};
 
+/// The namespace of the sample.
+pub(crate) const NAMESPACE: &str = "billing";
+/// The name of the sample, and of its Secret.
+pub(crate) const NAME: &str = "charge-events";
+
 /// A manifest, and what is put in the place of what.
 struct Sample {
     file: &'static str,

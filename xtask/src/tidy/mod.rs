@@ -22,7 +22,7 @@ pub(crate) enum TidyError {
 }
 
 /// What the repository's top folder may hold.
-const ROOT: [&str; 27] = [
+const ROOT: [&str; 28] = [
     ".cargo",
     ".ci",
     ".dockerignore",
@@ -42,6 +42,7 @@ const ROOT: [&str; 27] = [
     "deny.toml",
     "deploy",
     "docs",
+    "examples",
     "interposer",
     "rustfmt.toml",
     "simulator",
