@@ -111,23 +111,52 @@ impl Mark {
     }
 }
 
+/// Reads the audit log as it grows.
+#[derive(Clone, Copy, Debug)]
+pub struct Tail(Mark);
+
+impl Tail {
+    /// From the present end of the log on.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self(Mark::now())
+    }
+
+    /// What was asked with one token since the last time, watches left out.
+    pub fn next(&mut self, credential: &str) -> Vec<Request> {
+        let log = control_plane().audit_log();
+        let (mut requests, end) =
+            read(log, self.0, By::Credential(credential)).expect("the audit log can be read");
+        self.0 = end;
+        requests.retain(|request| request.verb != "watch");
+        requests
+    }
+}
+
 /// What somebody asked about objects since, in the order of the answers.
 ///
 /// # Errors
 ///
 /// When the log can't be read, or is none.
 pub fn requests(log: &Path, since: Mark, by: By<'_>) -> io::Result<Vec<Request>> {
+    read(log, since, by).map(|(requests, _)| requests)
+}
+
+/// The same, with the place where the next ones will be.
+fn read(log: &Path, since: Mark, by: By<'_>) -> io::Result<(Vec<Request>, Mark)> {
     let mut file = File::open(log)?;
     file.seek(SeekFrom::Start(since.0))?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
     // The last line may be half written: it is about a request without an answer yet.
-    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    let complete = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let end = Mark(since.0 + complete.len() as u64);
     let (By::User(who) | By::Credential(who)) = by;
     // Most lines are somebody else's, and not worth taking apart.
     let lines = complete.lines().filter(|line| line.contains(who));
     let parsed = lines.map(|line| serde_json::from_str::<Line>(line).map_err(io::Error::from));
-    parsed.filter_map(|line| line.map(|line| line.request(by)).transpose()).collect()
+    let requests = parsed.filter_map(|line| line.map(|line| line.request(by)).transpose());
+    Ok((requests.collect::<io::Result<_>>()?, end))
 }
 
 impl Line {

@@ -56,6 +56,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// Resident memory now, in bytes.
     pub memory: u64,
+    /// The most resident memory there was, in bytes.
+    pub peak: u64,
 }
 
 /// The labels of what the operator of this name looks after.
@@ -115,7 +117,7 @@ impl Operator {
     }
 
     /// How the API server's audit log names its token.
-    pub(crate) fn credential(&self) -> &str {
+    pub fn credential(&self) -> &str {
         &self.credential
     }
 
@@ -129,9 +131,11 @@ impl Operator {
         // Linux tells processor time in hundredths of a second, whatever its own clock.
         let cpu = Duration::from_millis(10 * (ticks(11) + ticks(12)));
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the operator runs");
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
-        let kib = resident.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number of KiB");
-        Usage { cpu, memory: kib * 1024 }
+        let bytes = |field: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(field)).expect("its memory");
+            1024 * value.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number of KiB")
+        };
+        Usage { cpu, memory: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
     /// What the operator has logged.
