@@ -20,6 +20,7 @@ mod report;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use libtest_mimic::{Arguments, Trial};
@@ -27,6 +28,9 @@ use libtest_mimic::{Arguments, Trial};
 use measure::Figures;
 use options::Options;
 use phases::Fleet;
+
+/// How long the API is away.
+const OUTAGE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -77,7 +81,7 @@ async fn measured(options: &Options) -> Vec<Figures> {
         take(fleet.converged().await);
         take(fleet.restart().await);
         take(fleet.renewal().await);
-        take(fleet.outage().await);
+        take(fleet.outage(OUTAGE).await);
         take(fleet.rotation().await);
         take(fleet.deletion().await);
     }

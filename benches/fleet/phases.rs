@@ -158,15 +158,15 @@ impl<'a> Fleet<'a> {
         self.end_when_listed("credentials renewed", pages).await
     }
 
-    /// The API refuses connections for half a minute, in which it would have been listed six times.
-    pub async fn outage(&mut self) -> Figures {
+    /// The API refuses connections for so long; it would have been listed every five seconds.
+    pub async fn outage(&mut self, lasts: Duration) -> Figures {
         self.world.change_network(json!({ "resyncInterval": "5s" })).await;
         self.measure.begin(&self.world);
         self.world.simulator.suspend().await.expect("it runs");
-        tokio::time::sleep(Duration::from_secs(30)).await;
+        tokio::time::sleep(lasts).await;
         self.world.simulator.resume().await.expect("it runs");
         let pages = self.world.endpoints().len().div_ceil(100);
-        let figures = self.end_when_listed("API away for 30 s", pages).await;
+        let figures = self.end_when_listed("API away", pages).await;
         self.world.change_network(json!({ "resyncInterval": "24h" })).await;
         figures
     }

@@ -1,13 +1,12 @@
 //! The controller of `WebhookEndpoint`s.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
 use kube::Client;
 use kube::Resource as _;
 use kube::api::Api;
-use kube::runtime::reflector::Store;
-use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -16,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::dispatch;
 use super::pulses::Pulse;
-use super::relist::with_unseen_deletes;
 use super::streams::{selected, slim, steady};
 use crate::index::{Index, NetworkKey, Resource, ResourceKey, Seen};
 use crate::network::Network;
@@ -30,31 +28,34 @@ type Shown = Lenient<WebhookEndpoint>;
 /// Watches the resources: feeds what is known, and yields those to reconcile.
 pub(super) fn watch(
     client: &Client,
-    store: &Store<Shown>,
-    writer: Writer<Shown>,
     context: &Arc<Context>,
     wake_network: UnboundedSender<NetworkKey>,
 ) -> impl Stream<Item = watcher::Result<Shown>> + Send + use<> {
     let api = Api::<Shown>::all(client.clone());
     let context = Arc::clone(context);
     let events = steady("WebhookEndpoints", api, selected(&context.settings)).map(slim);
-    let events = with_unseen_deletes(store.clone(), events).map(Ok);
     // What is reconciled is looked up in the index, so that has to know it first.
-    let mut fresh = Vec::new();
-    let events =
-        events.inspect_ok(move |event| feed(&context, event, &mut fresh, &wake_network)).reflect(writer);
+    let mut listing = Listing::default();
+    let events = events.map(Ok).inspect_ok(move |event| feed(&context, event, &mut listing, &wake_network));
     events.touched_objects().predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),
     )
 }
 
-/// Takes in an event. Those that a list brings anew are `fresh` until it ends: only then can it be told of each how
-/// it stands to the others.
+/// What a list has shown so far.
+#[derive(Default)]
+struct Listing {
+    all: HashSet<ResourceKey>,
+    /// Those that it brings anew: only at its end can it be told of each how it stands to the others.
+    fresh: Vec<ResourceKey>,
+}
+
+/// Takes in an event.
 fn feed(
     context: &Context,
     event: &Event<Shown>,
-    fresh: &mut Vec<ResourceKey>,
+    listing: &mut Listing,
     wake_network: &UnboundedSender<NetworkKey>,
 ) {
     let lost = match event {
@@ -62,8 +63,9 @@ fn feed(
             let mut index = context.index();
             let key = ResourceKey::of(resource);
             if index.resource(&key).is_none() {
-                fresh.push(key);
+                listing.fresh.push(key.clone());
             }
+            listing.all.insert(key);
             see(&mut index, resource)
         }
         Event::Apply(resource) => see(&mut context.index(), resource),
@@ -72,16 +74,24 @@ fn feed(
             context.index().gone(&ResourceKey::of(resource), uid)
         }
         Event::InitDone => {
-            let networks = context.index().note_all_seen();
+            let Listing { all, fresh } = std::mem::take(listing);
+            let (lost, networks) = {
+                let mut index = context.index();
+                // What was deleted while nobody watched: kube's watcher says nothing of it.
+                let lost = index.keep(|key| all.contains(key));
+                (lost, index.note_all_seen())
+            };
+            lost.iter().for_each(warn_of_loss);
             for network in networks {
                 // The receiver ends with the controllers.
                 let _ = wake_network.send(network);
             }
-            context.wake(fresh.drain(..));
+            context.wake(fresh);
             None
         }
+        // A list that broke off begins anew.
         Event::Init => {
-            fresh.clear();
+            *listing = Listing::default();
             None
         }
     };

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Config;
-use kube::runtime::reflector;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +52,6 @@ impl Term {
         let (tasks, pulses) = (Tasks::default(), Pulses::default());
         let draining = CancellationToken::new();
 
-        let (store, writer) = reflector::store();
         let (wake, woken) = mpsc::unbounded_channel();
         let (wake_network, woken_networks) = mpsc::unbounded_channel();
         let (seen, mut secrets_seen) = watch::channel(false);
@@ -73,7 +71,7 @@ impl Term {
             pulses: pulses.clone(),
             fence: fence.clone(),
         };
-        let endpoints = endpoints::watch(&clients.watches, &store, writer, &context, wake_network);
+        let endpoints = endpoints::watch(&clients.watches, &context, wake_network);
         let secrets = secrets::watch(clients.watches.clone(), Arc::clone(&context), seen);
         tasks.spawn("the watch of Secrets", Life::Term, secrets);
         let namespaces = namespaces::watch(clients.watches, Arc::clone(&context));

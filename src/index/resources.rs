@@ -163,6 +163,14 @@ impl<N> Index<N> {
         self.drop_record(key)
     }
 
+    /// Takes in that all resources are gone but those that are `kept`. Names the endpoints whose secrets were in memory
+    /// and nowhere else: they are lost.
+    pub fn keep(&mut self, kept: impl Fn(&ResourceKey) -> bool) -> Vec<EndpointId> {
+        self.resources.let_go.retain(|key, _| kept(key));
+        let gone = self.resources.records.keys().filter(|key| !kept(key)).cloned().collect::<Vec<_>>();
+        gone.iter().filter_map(|key| self.drop_record(key)).collect()
+    }
+
     /// Forgets a resource that was let go. It stays away until its delete event: the answer to the write that
     /// let it go may have no newer resource version. Names its endpoint if the secret of that was in memory and
     /// nowhere else: it is lost.

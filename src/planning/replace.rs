@@ -19,11 +19,13 @@ use super::observed::{Observed, Presence, Repetition};
 use super::outcome::{Outcome, Reason};
 use super::roles::{self, At, Roles};
 use super::step::{Action, DeleteCause, PatchCause, Step};
-use super::timing::later;
+use super::timing::{floor, later};
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, EndpointStatus, NewEndpoint};
 
 /// How far an endpoint's `createdAt` may be from the time of its create, as we know it.
 const PLAUSIBLE: SignedDuration = SignedDuration::from_hours(1);
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Whether the current endpoint is to be replaced.
 pub(super) enum Need {
@@ -51,7 +53,10 @@ pub(super) fn need(
     }
     if !observed.has_secret_of(&current.id) {
         let patient = observed.recoveries.and_then(Repetition::patient_until);
-        let from = later(now, observed.grace).max(patient.unwrap_or(now));
+        // In whole seconds, so that it is the same whenever it is told.
+        let grace = observed.grace;
+        let end = if grace.is_zero() { now } else { later(floor(later(now, grace)), SECOND) };
+        let from = end.max(patient.unwrap_or(now));
         return if from <= now { Need::Now(Purpose::SecretLost) } else { Need::Later(from) };
     }
     match desired.rotation.interval.map(|interval| interval_ends(observed, current, interval, now)) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::run_bench;
 use crate::cargo::CargoError;
 use crate::codegen::{self, CodegenError, Mode};
 use crate::controlplane::{self, ControlPlaneError};
@@ -59,6 +60,12 @@ enum Chore {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Measure what a fleet costs, from its declaration to its deletion, by its size
+    Bench {
+        /// For the benchmark: `-- --help` tells
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
     /// Run the fuzz targets for longer than `test` does
     Fuzz {
         /// What a target's name begins with, such as `answers` [default: all]
@@ -112,6 +119,7 @@ pub(crate) fn run() -> Result<(), XtaskError> {
         Chore::Test { .. } => Ok(test::run(&raw_arguments_of("test"))?),
         Chore::CrashMatrix { scenarios } => Ok(crash_matrix::run(&scenarios)?),
         Chore::Soak { minutes, endpoints, seed } => Ok(soak::run(minutes, endpoints, seed)?),
+        Chore::Bench { arguments } => Ok(run_bench(&arguments)?),
         Chore::Fuzz { wanted, seconds } => Ok(fuzz::fuzz(&wanted, seconds)?),
         Chore::Codegen { check: true } => Ok(codegen::run(Mode::Check)?),
         Chore::Codegen { check: false } => Ok(codegen::run(Mode::Write)?),

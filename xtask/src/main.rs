@@ -1,5 +1,6 @@
 //! The repository's chores: `cargo xtask …`.
 
+mod bench;
 mod cargo;
 mod cli;
 mod codegen;

@@ -52,6 +52,16 @@ fn another_resource_of_the_same_name_ends_what_was_let_go() {
 }
 
 #[test]
+fn what_a_list_leaves_out_is_gone() {
+    let mut index = knowing([resource("a", 5), resource("b", 5), resource("c", 5)]);
+    take_in_hand(&mut index, "b");
+    assert_eq!(index.let_go(&key("c"), "c"), None);
+    assert_eq!(index.keep(|known| *known == key("a")), ["wh_1".into()], "its secret was in memory alone");
+    assert_eq!(index.keys().collect::<Vec<_>>(), [&key("a")]);
+    assert!(index.resources.let_go_is_empty());
+}
+
+#[test]
 fn what_is_let_go_after_its_delete_event_is_not_kept_in_mind() {
     let mut index = knowing([resource("a", 5)]);
     index.gone(&key("a"), "a");

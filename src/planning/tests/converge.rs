@@ -158,7 +158,7 @@ fn a_lost_secret_is_waited_for_and_then_its_endpoint_replaced() {
     let waited_for = |seconds| lost().with(|o| o.grace = Duration::from_secs(seconds));
     let repeated = |count| lost().with(|o| o.recoveries = Some(Repetition { count, at: at(90) }));
     check([
-        ("it may come back", waited_for(60), "Reconciling: SecretLost until 160s"),
+        ("it may come back", waited_for(60), "Reconciling: SecretLost until 161s"),
         ("it does not", lost(), "record attempt 2 (SecretLost), inactive"),
         ("it was lost before", repeated(1), "Reconciling: SecretLost until 150s"),
         ("again and again", repeated(3), "Reconciling: SecretLost until 1890s"),
