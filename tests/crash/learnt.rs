@@ -176,7 +176,7 @@ pub async fn matrices(
 
 /// Runs a scenario without a crash, checks how it ends, and learns its calls.
 async fn learn(scenario: Scenario) -> Result<Learnt, String> {
-    let mut scene = Scene::new(scenario.name).await;
+    let mut scene = Scene::new(scenario.name).await.without_grace();
     scene.start();
     let begin = begin(&scene, &scenario).await?;
     let network = network_line(&scene).await;
