@@ -143,7 +143,7 @@ impl Change {
 impl Deed {
     fn draw(rng: &mut StdRng) -> Self {
         match rng.random_range(0..100) {
-            0..15 => Self::Events(events(rng)),
+            0..10 => Self::Events(events(rng)),
             15..25 => Self::Status(one_of(rng, ["active", "active", "inactive"])),
             25..31 => Self::SecretName(match rng.random_range(0..20) {
                 0..8 => SecretName::Own,
@@ -162,7 +162,7 @@ impl Deed {
             }
             62..64 => Self::Times(one_of(rng, ["0s", "0s", "2s"]), one_of(rng, ["0s", "0s", "2s"])),
             64 => Self::Overlap(one_of(rng, ["Full", "None"])),
-            65..68 => Self::Delete,
+            10..15 | 65..68 => Self::Delete,
             68..74 => Self::EditRemote(events(rng)),
             74..76 => Self::Disable,
             76..80 => Self::DeleteRemote,

@@ -34,7 +34,9 @@ async fn a_term_leaves_nothing_behind_and_another_takes_up_where_it_was() {
     let process = Runtime::new().unwrap();
     for (term, name) in ["first", "second", "third"].into_iter().enumerate() {
         let running = process.spawn(begin(world.labels.clone())).await.unwrap();
-        world.ready_endpoint(name, json!({})).await;
+        world.endpoint(name, json!({})).await;
+        // With what was declared when nobody was at work.
+        world.all_ready(2 * term + 1).await;
         assert!(process.metrics().num_alive_tasks() > 0, "a term that is under way has tasks");
         process.spawn(running.end()).await.unwrap();
         // Connections have tasks of their own, which end once the clients are dropped.

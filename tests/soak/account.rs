@@ -1,6 +1,6 @@
 //! What is counted, and what must not be.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -31,6 +31,8 @@ struct Heard {
     endpoints: usize,
     /// How many of its deliveries were taken.
     taken: usize,
+    /// Whether one that was to deliver it did not, since the vendor had set it inactive.
+    lacking: bool,
 }
 
 /// What was counted.
@@ -42,8 +44,8 @@ struct Counts {
     events: HashMap<(String, String), Heard>,
     /// Whose endpoint is whose.
     owners: HashMap<EndpointId, String>,
-    /// Services whose endpoint the vendor set inactive, until one of theirs is active again.
-    disabled: HashSet<String>,
+    /// The endpoints of services that the vendor set inactive, until they are active again or gone.
+    disabled: HashMap<String, EndpointId>,
     /// Events that a service missed because the vendor had set its endpoint inactive.
     disabled_events: usize,
     /// Events for which a service had no live endpoint, for another reason.
@@ -77,8 +79,8 @@ impl Account {
     }
 
     /// The vendor is about to set an endpoint of this service inactive.
-    pub fn disabled(&self, service: &str) {
-        self.counts().disabled.insert(service.to_owned());
+    pub fn disabled(&self, service: &str, id: &EndpointId) {
+        self.counts().disabled.insert(service.to_owned(), id.clone());
     }
 
     /// At the end, a service's Secret does not hold its endpoint's secret.
@@ -104,10 +106,10 @@ impl Account {
             for endpoint in view.endpoints(&NetworkId::from(NETWORK)) {
                 let Some(owner) = at(&endpoint.url) else { continue };
                 counts.owners.insert(endpoint.id.clone(), owner.to_owned());
-                if endpoint.status == ACTIVE {
-                    counts.disabled.remove(owner);
-                }
             }
+            counts
+                .disabled
+                .retain(|_, id| view.endpoint(id).is_some_and(|endpoint| endpoint.status != ACTIVE));
             let all = view.deliveries();
             let latest = all[all.len() - deliveries.len()..].iter();
             latest.map(|delivery| (delivery.endpoint.clone(), delivery.event_id.clone())).collect::<Vec<_>>()
@@ -120,9 +122,10 @@ impl Account {
                 Some((_, event)) => {
                     let key = ((*service).to_owned(), event.clone());
                     let endpoints = hearing.len();
-                    counts.events.insert(key, Heard { endpoints, taken: 0 });
+                    let lacking = counts.disabled.contains_key(*service);
+                    counts.events.insert(key, Heard { endpoints, taken: 0, lacking });
                 }
-                None if counts.disabled.contains(*service) => counts.disabled_events += 1,
+                None if counts.disabled.contains_key(*service) => counts.disabled_events += 1,
                 None => counts.gaps.push((*service).to_owned()),
             }
         }
@@ -200,9 +203,15 @@ impl Account {
 }
 
 impl Counts {
-    /// Events that an endpoint delivered, and no receiver of the service took.
+    /// Events that an endpoint delivered, and no receiver of the service took. One that only an endpoint at a new URL
+    /// was to deliver is lost with it, when somebody sets the URL back before that was possible; the old one would have
+    /// delivered it, had the vendor not set it inactive.
     fn missed(&self) -> Vec<&(String, String)> {
-        self.events.iter().filter(|(_, heard)| heard.taken == 0).map(|(event, _)| event).collect()
+        self.events
+            .iter()
+            .filter(|(_, heard)| heard.taken == 0 && !heard.lacking)
+            .map(|(event, _)| event)
+            .collect()
     }
 
     /// How many endpoints of one service delivered one event at most.

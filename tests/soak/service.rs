@@ -118,13 +118,20 @@ impl Service {
         patch(&self.resources, &self.name, asked).await;
     }
 
-    /// Somebody declares another of its URLs.
-    pub async fn move_on(&self, any: usize) {
+    /// Somebody declares another of its URLs, unless a receiver has not seen yet what the Secret holds: one at a URL that
+    /// was left and is returned to within the kubelet's delay would not know that there was anything in between.
+    pub async fn move_on(&self, any: usize) -> bool {
+        let secret = self.secrets.get_opt(&self.name).await.expect("Secrets can be read");
+        let is_seen = |data| self.receivers.iter().all(|receiver| receiver.has(&data));
+        if !secret.and_then(|secret| secret.data).is_some_and(is_seen) {
+            return false;
+        }
         let resource = self.resources.get(&self.name).await.expect("the resource is there");
         let others = self.receivers.iter().filter(|receiver| receiver.url != resource.spec.url);
         let others = others.collect::<Vec<_>>();
         let url = &others[any % others.len()].url;
         patch(&self.resources, &self.name, json!({ "spec": { "url": url } })).await;
+        true
     }
 
     /// Somebody deletes the Secret, unless there is something in it that a receiver has not seen yet: nobody but the
@@ -153,7 +160,7 @@ impl Service {
         let Some(active) = active.filter(|_| !self.was_disabled.swap(true, Ordering::Relaxed)) else {
             return false;
         };
-        account.disabled(&self.name);
+        account.disabled(&self.name, &active.id);
         self.simulator.disable(&active.id)
     }
 

@@ -38,10 +38,7 @@ pub async fn change_minds(service: Arc<Service>, account: Arc<Account>, seed: u6
                 service.rotate(number).await;
                 true
             }
-            Deed::Move => {
-                service.move_on(rng.random_range(0..1_000)).await;
-                true
-            }
+            Deed::Move => service.move_on(rng.random_range(0..1_000)).await,
             Deed::LoseSecret => service.lose_secret().await,
             Deed::Disable => service.be_disabled(&account),
         };
