@@ -135,8 +135,14 @@ impl Service {
     }
 
     /// Somebody deletes the Secret, unless there is something in it that a receiver has not seen yet: nobody but the
-    /// receivers has it then.
+    /// receivers has it then. Nor while another URL is under way: the endpoint that is made anew for it delivers at once,
+    /// and its receiver can't tell that the Secret of that URL is not the one that it has.
     pub async fn lose_secret(&self) -> bool {
+        let resource = self.resources.get(&self.name).await.expect("the resource is there");
+        let current = resource.status.and_then(|status| status.endpoint);
+        if current.is_none_or(|current| current.url != resource.spec.url) {
+            return false;
+        }
         let Some(Secret { metadata, data: Some(data), .. }) =
             self.secrets.get_opt(&self.name).await.expect("Secrets can be read")
         else {
