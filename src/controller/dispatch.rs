@@ -7,31 +7,53 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::{DelayQueue, delay_queue};
 
+use super::lines::{Lines, Turn};
 use super::pulses::Pulse;
-use crate::index::ResourceKey;
+use crate::index::{NetworkKey, ResourceKey};
+use crate::reconcile::{Ended, Urgency};
 
 /// How often it shows that it goes on, though nothing happens.
 const TURN: Duration = Duration::from_secs(10);
 /// When it counts as standing still.
 const STANDSTILL: Duration = Duration::from_mins(2);
 
+/// How the dispatcher does its work.
+pub(super) struct Work<N, F> {
+    /// How many resources of a network are reconciled at once.
+    pub(super) concurrency: u16,
+    /// Which network a resource belongs to; none when it is gone.
+    pub(super) network_of: N,
+    /// Reconciles a resource, which may have been given what it waited for.
+    pub(super) reconcile: F,
+}
+
 /// Reconciles each resource that `due` names, and again after as long as `reconcile` says, until `stop`; waits then
 /// for those that are under way.
-pub(super) async fn dispatch<R>(
-    due: impl Stream<Item = ResourceKey>,
-    reconcile: impl Fn(ResourceKey) -> R,
+pub(super) async fn dispatch<T, N, F, R>(
+    due: impl Stream<Item = (ResourceKey, Urgency)>,
+    work: Work<N, F>,
     pulse: Pulse,
     stop: CancellationToken,
 ) where
-    R: Future<Output = Option<Duration>> + Send + 'static,
+    T: Send + 'static,
+    N: Fn(&ResourceKey) -> Option<NetworkKey>,
+    F: Fn(ResourceKey, Option<T>) -> R,
+    R: Future<Output = Ended<T>> + Send + 'static,
 {
     let mut due = std::pin::pin!(due);
-    let mut work =
-        Work { reconcile, running: HashMap::new(), tasks: JoinSet::new(), later: Later::default() };
+    let lines = Lines::new(work.concurrency);
+    let mut dispatcher = Dispatcher {
+        work,
+        lines,
+        under_way: HashMap::new(),
+        running: JoinSet::new(),
+        waiting: JoinSet::new(),
+        later: Later::default(),
+    };
     let mut turn = tokio::time::interval(TURN);
     loop {
         pulse.beat(STANDSTILL);
@@ -39,82 +61,125 @@ pub(super) async fn dispatch<R>(
             // Nothing is begun once it is to stop, whatever else there is to do.
             biased;
             () = stop.cancelled() => break,
-            Some(done) = work.tasks.join_next_with_id() => work.end(done),
-            Some(key) = due.next() => work.begin(key),
-            Some(expired) = work.later.queue.next() => {
-                let key = expired.into_inner();
-                work.later.keys.remove(&key);
-                work.begin(key);
-            }
+            Some(done) = dispatcher.running.join_next() => dispatcher.end(done),
+            Some((key, urgency)) = due.next() => dispatcher.add(key, urgency),
+            Some(got) = dispatcher.waiting.join_next() => dispatcher.resume(got),
+            Some((key, urgency)) = dispatcher.later.next() => dispatcher.add(key, urgency),
             _ = turn.tick() => {}
         }
     }
-    while let Some(done) = work.tasks.join_next().await {
+    let Dispatcher { mut running, .. } = dispatcher;
+    while let Some(done) = running.join_next().await {
         pulse.beat(STANDSTILL);
-        done.unwrap_or_else(|error| resume(error));
+        unwrap(done);
     }
 }
 
-struct Work<F> {
-    reconcile: F,
-    /// By its task.
-    running: HashMap<Id, ResourceKey>,
-    tasks: JoinSet<Option<Duration>>,
+struct Dispatcher<T, N, F> {
+    work: Work<N, F>,
+    lines: Lines<T>,
+    /// Those that are reconciled, or wait for what they need to go on, and how urgent what has happened to them since
+    /// is.
+    under_way: HashMap<ResourceKey, Option<Urgency>>,
+    /// Those that are reconciled.
+    running: JoinSet<(Turn<T>, Ended<T>)>,
+    /// Those that wait for what they need to go on.
+    waiting: JoinSet<Turn<T>>,
     later: Later,
 }
 
-/// Those that are reconciled after a while, or once more as soon as they are done.
-#[derive(Default)]
-struct Later {
-    queue: DelayQueue<ResourceKey>,
-    keys: HashMap<ResourceKey, delay_queue::Key>,
-    /// Those that are under way, and whether something has happened to them since.
-    under_way: HashMap<ResourceKey, Since>,
-}
-
-/// Whether something has happened to a resource since it was begun with.
-#[derive(Clone, Copy, PartialEq)]
-enum Since {
-    Nothing,
-    Something,
-}
-
-impl<F, R> Work<F>
+impl<T, N, F, R> Dispatcher<T, N, F>
 where
-    F: Fn(ResourceKey) -> R,
-    R: Future<Output = Option<Duration>> + Send + 'static,
+    T: Send + 'static,
+    N: Fn(&ResourceKey) -> Option<NetworkKey>,
+    F: Fn(ResourceKey, Option<T>) -> R,
+    R: Future<Output = Ended<T>> + Send + 'static,
 {
-    fn begin(&mut self, key: ResourceKey) {
-        if let Some(since) = self.later.under_way.get_mut(&key) {
-            *since = Since::Something;
+    /// Has a resource wait for its turn.
+    fn add(&mut self, key: ResourceKey, urgency: Urgency) {
+        if let Some(since) = self.under_way.get_mut(&key) {
+            *since = Some(since.map_or(urgency, |since| since.min(urgency)));
             return;
         }
-        if let Some(queued) = self.later.keys.remove(&key) {
-            self.later.queue.remove(&queued);
+        self.later.remove(&key);
+        if let Some(network) = (self.work.network_of)(&key) {
+            self.lines.join(key, network.clone(), urgency, None);
+            self.call(&network);
         }
-        let task = self.tasks.spawn((self.reconcile)(key.clone()));
-        self.running.insert(task.id(), key.clone());
-        self.later.under_way.insert(key, Since::Nothing);
     }
 
-    fn end(&mut self, done: Result<(Id, Option<Duration>), JoinError>) {
-        let (id, again) = done.unwrap_or_else(|error| resume(error));
-        let Some(key) = self.running.remove(&id) else { return };
-        if self.later.under_way.remove(&key) == Some(Since::Something) {
-            self.begin(key);
-        } else if let Some(again) = again {
-            let queued = self.later.queue.insert(key.clone(), again);
-            self.later.keys.insert(key, queued);
+    /// Has a resource wait for its turn once more, which has got what it waited for.
+    fn resume(&mut self, got: Result<Turn<T>, JoinError>) {
+        let Turn { key, network, urgency, brings } = unwrap(got);
+        self.lines.join(key, network.clone(), urgency, brings);
+        self.call(&network);
+    }
+
+    /// Calls those of a network whose turn it is.
+    fn call(&mut self, network: &NetworkKey) {
+        while let Some(mut turn) = self.lines.call(network) {
+            self.under_way.entry(turn.key.clone()).or_default();
+            let reconcile = (self.work.reconcile)(turn.key.clone(), turn.brings.take());
+            self.running.spawn(async move {
+                let ended = reconcile.await;
+                (turn, ended)
+            });
         }
+    }
+
+    fn end(&mut self, done: Result<(Turn<T>, Ended<T>), JoinError>) {
+        let (mut turn, ended) = unwrap(done);
+        let network = turn.network.clone();
+        self.lines.end_turn(&network);
+        match ended {
+            Ended::Done(again) => match (self.under_way.remove(&turn.key).flatten(), again) {
+                (Some(urgency), _) => self.add(turn.key, urgency),
+                (None, Some((after, urgency))) => self.later.add(turn.key, after, urgency),
+                (None, None) => {}
+            },
+            Ended::Needs(what) => {
+                self.waiting.spawn(async move {
+                    turn.brings = Some(what.await);
+                    turn
+                });
+            }
+        }
+        self.call(&network);
+    }
+}
+
+/// Those that are reconciled again after a while, unless something happens before.
+#[derive(Default)]
+struct Later {
+    queue: DelayQueue<(ResourceKey, Urgency)>,
+    keys: HashMap<ResourceKey, delay_queue::Key>,
+}
+
+impl Later {
+    fn add(&mut self, key: ResourceKey, after: Duration, urgency: Urgency) {
+        let queued = self.queue.insert((key.clone(), urgency), after);
+        self.keys.insert(key, queued);
+    }
+
+    fn remove(&mut self, key: &ResourceKey) {
+        if let Some(queued) = self.keys.remove(key) {
+            self.queue.remove(&queued);
+        }
+    }
+
+    async fn next(&mut self) -> Option<(ResourceKey, Urgency)> {
+        let (key, urgency) = self.queue.next().await?.into_inner();
+        self.keys.remove(&key);
+        Some((key, urgency))
     }
 }
 
 /// A reconciliation that panicked is a defect, and takes the dispatcher with it.
-fn resume(error: JoinError) -> ! {
-    match error.try_into_panic() {
+fn unwrap<T>(done: Result<T, JoinError>) -> T {
+    done.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(cancelled) => unreachable!("nobody cancels a reconciliation: {cancelled}"),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -129,10 +194,18 @@ mod tests {
     use super::*;
 
     /// A reconciliation that has begun, and how it is ended.
-    type Begun = (String, oneshot::Sender<Option<Duration>>);
+    type Begun = (String, oneshot::Sender<Ended<()>>);
+
+    fn end(begun: oneshot::Sender<Ended<()>>, how: Ended<()>) {
+        begun.send(how).unwrap_or_else(|_| panic!("nobody waits for its end"));
+    }
+
+    fn after(pause: Duration) -> Ended<()> {
+        Ended::Done(Some((pause, Urgency::Drift)))
+    }
 
     struct Stage {
-        due: UnboundedSender<ResourceKey>,
+        due: UnboundedSender<(ResourceKey, Urgency)>,
         begun: UnboundedReceiver<Begun>,
         stop: CancellationToken,
         dispatcher: tokio::task::JoinHandle<()>,
@@ -143,22 +216,27 @@ mod tests {
         let pulse = Pulses::default().of("the dispatcher".to_owned(), STANDSTILL);
         let stop = CancellationToken::new();
         let tell = Arc::new(Mutex::new(tell));
-        let reconcile = move |key: ResourceKey| {
-            let (end, ended) = oneshot::channel();
-            tell.lock().unwrap().send((key.name, end)).unwrap();
-            async move { ended.await.unwrap() }
+        let work = Work {
+            concurrency: 2,
+            network_of: |_: &ResourceKey| Some(NetworkKey::Cluster { name: "main".to_owned() }),
+            reconcile: move |key: ResourceKey, _: Option<()>| {
+                let (end, ended) = oneshot::channel();
+                tell.lock().unwrap().send((key.name, end)).unwrap();
+                async move { ended.await.unwrap() }
+            },
         };
         let dispatcher =
-            tokio::spawn(dispatch(UnboundedReceiverStream::new(keys), reconcile, pulse, stop.clone()));
+            tokio::spawn(dispatch(UnboundedReceiverStream::new(keys), work, pulse, stop.clone()));
         Stage { due, begun, stop, dispatcher }
     }
 
     impl Stage {
         fn happens(&self, name: &str) {
-            self.due.send(ResourceKey { namespace: "billing".to_owned(), name: name.to_owned() }).unwrap();
+            let key = ResourceKey { namespace: "billing".to_owned(), name: name.to_owned() };
+            self.due.send((key, Urgency::Change)).unwrap();
         }
 
-        async fn begins(&mut self, name: &str) -> oneshot::Sender<Option<Duration>> {
+        async fn begins(&mut self, name: &str) -> oneshot::Sender<Ended<()>> {
             let (begun, end) = self.begun.recv().await.unwrap();
             assert_eq!(begun, name);
             end
@@ -173,12 +251,12 @@ mod tests {
         (0..3).for_each(|_| stage.happens("a"));
         stage.happens("b");
         let b = stage.begins("b").await;
-        first.send(Some(Duration::from_hours(1))).unwrap();
+        end(first, after(Duration::from_hours(1)));
         let second = stage.begins("a").await;
-        second.send(None).unwrap();
-        b.send(None).unwrap();
+        end(second, Ended::Done(None));
+        end(b, Ended::Done(None));
         stage.happens("c");
-        stage.begins("c").await.send(None).unwrap();
+        end(stage.begins("c").await, Ended::Done(None));
     }
 
     #[tokio::test(start_paused = true)]
@@ -190,17 +268,41 @@ mod tests {
             stage.happens(name);
         }
         let (late, early) = (stage.begins("late").await, stage.begins("early").await);
-        late.send(Some(2 * hour)).unwrap();
-        early.send(Some(hour)).unwrap();
-        stage.begins("early").await.send(None).unwrap();
+        end(late, after(2 * hour));
+        end(early, after(hour));
+        end(stage.begins("early").await, Ended::Done(None));
         assert!(start.elapsed() >= hour);
         stage.happens("late");
-        stage.begins("late").await.send(None).unwrap();
+        end(stage.begins("late").await, Ended::Done(None));
         assert!(start.elapsed() < 2 * hour, "something happened before its time");
         stage.happens("end");
         let _end = stage.begins("end").await;
         tokio::time::sleep(3 * hour).await;
         assert!(stage.begun.try_recv().is_err(), "its time is over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_waits_for_something_leaves_its_turn_to_others() {
+        let mut stage = stage();
+        for name in ["a", "b", "c"] {
+            stage.happens(name);
+        }
+        let (a, b) = (stage.begins("a").await, stage.begins("b").await);
+        let (give, given) = oneshot::channel();
+        let needs = Ended::Needs(Box::pin(async move { given.await.unwrap() }));
+        end(a, needs);
+        let c = stage.begins("c").await;
+        stage.happens("a");
+        stage.happens("d");
+        give.send(()).unwrap();
+        // It has joined the line before anybody's turn is over.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        end(b, Ended::Done(None));
+        let again = stage.begins("a").await;
+        end(c, Ended::Done(None));
+        end(stage.begins("d").await, Ended::Done(None));
+        end(again, Ended::Done(None));
+        end(stage.begins("a").await, Ended::Done(None));
     }
 
     #[tokio::test(start_paused = true)]
@@ -212,7 +314,7 @@ mod tests {
         stage.happens("b");
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(!stage.dispatcher.is_finished());
-        a.send(Some(Duration::ZERO)).unwrap();
+        end(a, after(Duration::ZERO));
         stage.dispatcher.await.unwrap();
         assert!(stage.begun.recv().await.is_none());
     }

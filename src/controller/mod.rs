@@ -3,6 +3,7 @@
 mod dispatch;
 mod endpoints;
 mod health;
+mod lines;
 mod namespaces;
 mod networks;
 mod pulses;

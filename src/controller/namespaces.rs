@@ -10,7 +10,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt as _};
 
 use super::streams::steady;
-use crate::reconcile::Context;
+use crate::reconcile::{Context, Urgency};
 
 /// Feeds the labels of namespaces, and wakes the resources in those whose labels change.
 pub(super) async fn watch(client: Client, context: Arc<Context>) {
@@ -40,5 +40,5 @@ fn see(context: &Context, namespace: &PartialObjectMeta<Namespace>) {
         }
         index.in_namespace(&name).cloned().collect::<Vec<_>>()
     };
-    context.wake(concerned);
+    context.wake(concerned, Urgency::Resync);
 }

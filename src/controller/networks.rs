@@ -36,7 +36,7 @@ use crate::network::{
 };
 use crate::planning::{Openness, Reason, Unavailable};
 use crate::provider::Fence;
-use crate::reconcile::Context;
+use crate::reconcile::{Context, Urgency};
 use crate::resources::{ClusterWebhookNetwork, Lenient, WebhookNetwork};
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
@@ -65,13 +65,13 @@ pub(super) struct Parts {
 impl Parts {
     fn wake_resources(&self, network: &NetworkKey) {
         let keys = self.context.index().of_network(network).cloned().collect::<Vec<_>>();
-        self.context.wake(keys);
+        self.context.wake(keys, Urgency::Resync);
     }
 
     /// Wakes all resources.
     fn wake_all(&self) {
         let keys = self.context.index().keys().cloned().collect::<Vec<_>>();
-        self.context.wake(keys);
+        self.context.wake(keys, Urgency::Resync);
     }
 }
 
@@ -368,7 +368,7 @@ impl Shared {
                     Ok(listing) => listed.index().end_list(&of_network, token, listing),
                     Err(failure) => listed.index().list_failed(&of_network, token, failure),
                 };
-                listed.wake(concerned);
+                listed.wake(concerned, Urgency::Drift);
                 // The receiver ends with the controllers; after that no status is written.
                 let _ = wake.send(of_network.clone());
             },

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use tokio::sync::watch::Sender;
 
 use super::streams::steady;
-use crate::reconcile::Context;
+use crate::reconcile::{Context, Urgency};
 use crate::resources::SECRET_TYPE;
 
 /// Feeds the index, and wakes the owner of each Secret that changes; tells when all were seen once.
@@ -23,7 +23,7 @@ pub(super) async fn watch(client: Client, context: Arc<Context>, seen: Sender<bo
             let mut index = context.index();
             (index.apply_secrets(&event), index.secrets_complete())
         };
-        context.wake(concerned);
+        context.wake(concerned, Urgency::Change);
         if complete {
             seen.send_replace(true);
         }

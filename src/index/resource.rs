@@ -119,6 +119,30 @@ impl Resource {
         }
     }
 
+    /// Whether another version of this resource asks for the same: only its status may differ.
+    pub(super) fn asks_as(&self, other: &Self) -> bool {
+        let Self {
+            key,
+            uid,
+            resource_version: _,
+            generation,
+            created_at,
+            finalizers,
+            network,
+            intent,
+            url,
+            secret_name,
+            attempt,
+            list_request,
+            status: _,
+        } = self;
+        (key, uid, generation, created_at) == (&other.key, &other.uid, &other.generation, &other.created_at)
+            && (finalizers, network, intent, url)
+                == (&other.finalizers, &other.network, &other.intent, &other.url)
+            && (secret_name, attempt, list_request)
+                == (&other.secret_name, &other.attempt, &other.list_request)
+    }
+
     /// Whether our finalizer is set.
     #[must_use]
     pub fn finalizer(&self) -> Finalizer {

@@ -64,6 +64,8 @@ pub(super) struct ListRequest {
 pub enum Seen {
     /// It was taken in.
     Taken,
+    /// It was taken in, and asks for nothing that was not known: a status, or a write of our own.
+    Known,
     /// It was not: something newer is known, or it was let go.
     Outdated,
     /// It was taken in, and an earlier one of its name is gone. The secret of the earlier one's endpoint was in
@@ -103,8 +105,9 @@ impl<N> Index<N> {
             return Seen::Outdated;
         }
         if known.is_some_and(|known| known.resource.uid == resource.uid) {
+            let asks = known.is_some_and(|known| known.resource.asks_as(&resource));
             self.replace(resource);
-            return Seen::Taken;
+            return if asks { Seen::Known } else { Seen::Taken };
         }
         let lost = self.drop_record(&key);
         self.resources.let_go.remove(&key);

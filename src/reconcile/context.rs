@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::events::Events;
 use super::locks::Locks;
-use super::slots::Slots;
+use super::urgency::Urgency;
 use crate::index::{Api, Index, ResourceKey};
 use crate::network::Network;
 use crate::provider::{Clock, EndpointUrl};
@@ -43,11 +43,10 @@ pub struct Context {
     /// What is known.
     index: Mutex<Index<Arc<Network>>>,
     /// Where resources go that something happened to.
-    queue: UnboundedSender<ResourceKey>,
+    queue: UnboundedSender<(ResourceKey, Urgency)>,
     /// By the API too: one that does not answer holds up nobody else's creates.
     pub(super) urls: Locks<(Api, EndpointUrl)>,
     pub(super) namespaces: Locks<String>,
-    pub(super) slots: Slots,
 }
 
 impl Context {
@@ -58,7 +57,7 @@ impl Context {
         clock: Arc<Clock>,
         events: Events,
         settings: Settings,
-        queue: UnboundedSender<ResourceKey>,
+        queue: UnboundedSender<(ResourceKey, Urgency)>,
     ) -> Self {
         Self {
             events,
@@ -67,7 +66,6 @@ impl Context {
             queue,
             urls: Locks::default(),
             namespaces: Locks::default(),
-            slots: Slots::new(settings.concurrency),
             client,
             settings,
         }
@@ -85,16 +83,11 @@ impl Context {
     }
 
     /// Has resources reconciled that something happened to.
-    pub fn wake(&self, keys: impl IntoIterator<Item = ResourceKey>) {
+    pub fn wake(&self, keys: impl IntoIterator<Item = ResourceKey>, urgency: Urgency) {
         let mut index = self.index();
         for key in keys.into_iter().filter(|key| index.wake(key)) {
             // The receiver lives as long as the controller; after it nothing needs waking.
-            let _ = self.queue.send(key);
+            let _ = self.queue.send((key, urgency));
         }
-    }
-
-    /// Begins no more activations: those that wait for a slot are not needed any more.
-    pub fn stop(&self) {
-        self.slots.close();
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -19,6 +20,8 @@ use crate::provider::Clock;
 
 /// How many may wait to be published; what comes beyond is in the log only.
 const WAITING: usize = 1024;
+/// How many are published at a time, so that each create of a large fleet has its own.
+const AT_A_TIME: usize = 4;
 /// How much of an object's name an Event's own begins with. The API server appends five characters, and would cut
 /// a longer beginning anywhere.
 const LONGEST_BEGINNING: usize = 57;
@@ -28,7 +31,9 @@ const CONTROLLER: &str = "webhookoperator.dev/webhook-operator";
 /// Where Events are handed in.
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
-    queue: Sender<Told>,
+    /// The cluster's.
+    clock: Arc<Clock>,
+    queue: Sender<(Told, Timestamp)>,
     /// How many did not fit in the queue since it was last said.
     dropped: Arc<AtomicU64>,
 }
@@ -36,9 +41,7 @@ pub(crate) struct Events {
 /// Publishes what is handed in.
 pub(crate) struct Publisher {
     client: Client,
-    /// The cluster's.
-    clock: Arc<Clock>,
-    queue: Receiver<Told>,
+    queue: Receiver<(Told, Timestamp)>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -61,8 +64,8 @@ pub(crate) struct Told {
 pub(crate) fn events(client: Client, clock: Arc<Clock>) -> (Events, Publisher) {
     let (sender, queue) = channel(WAITING);
     let dropped = Arc::<AtomicU64>::default();
-    let events = Events { queue: sender, dropped: Arc::clone(&dropped) };
-    (events, Publisher { client, clock, queue, dropped })
+    let events = Events { clock, queue: sender, dropped: Arc::clone(&dropped) };
+    (events, Publisher { client, queue, dropped })
 }
 
 impl Events {
@@ -73,7 +76,7 @@ impl Events {
             EventType::Normal => info!(reason, "{note}"),
             EventType::Warning => warn!(reason, "{note}"),
         }
-        if self.queue.try_send(told).is_err() {
+        if self.queue.try_send((told, self.clock.now())).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -81,32 +84,37 @@ impl Events {
 
 impl Publisher {
     /// Publishes until `end`, and then what is waiting.
-    pub(crate) async fn run(mut self, end: CancellationToken) {
-        loop {
-            tokio::select! {
+    pub(crate) async fn run(self, end: CancellationToken) {
+        let Self { client, queue, dropped } = self;
+        let told = stream::unfold((queue, end), async |(mut queue, end)| {
+            let told = tokio::select! {
                 biased;
-                Some(told) = self.queue.recv() => self.publish(told).await,
-                () = end.cancelled() => return,
+                Some(told) = queue.recv() => Some(told),
+                () = end.cancelled() => None,
+            };
+            told.map(|told| (told, (queue, end)))
+        });
+        let publish = async |(told, at)| {
+            publish(&client, event(told, at)).await;
+            let dropped = dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0 {
+                warn!(dropped, "more Events came than the API server takes: these are in the log only");
             }
-        }
+        };
+        told.for_each_concurrent(AT_A_TIME, publish).await;
     }
+}
 
-    async fn publish(&self, told: Told) {
-        let event = event(told, self.clock.now());
-        let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
-        let events = Api::<Event>::namespaced(self.client.clone(), namespace);
-        if let Err(error) = events.create(&PostParams::default(), &event).await {
-            debug!(namespace, name = event.metadata.generate_name, "can't publish an Event: {error}");
-        }
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        if dropped > 0 {
-            warn!(dropped, "more Events came than the API server takes: these are in the log only");
-        }
+async fn publish(client: &Client, event: Event) {
+    let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+    let events = Api::<Event>::namespaced(client.clone(), namespace);
+    if let Err(error) = events.create(&PostParams::default(), &event).await {
+        debug!(namespace, name = event.metadata.generate_name, "can't publish an Event: {error}");
     }
 }
 
 /// An Event of its own each time: one that stood for several would show the first one's note.
-fn event(told: Told, now: Timestamp) -> Event {
+fn event(told: Told, at: Timestamp) -> Event {
     let Told { kind, regarding, reason, action, note } = told;
     let instance = std::env::var("POD_NAME").unwrap_or_else(|_| CONTROLLER.to_owned());
     Event {
@@ -117,7 +125,7 @@ fn event(told: Told, now: Timestamp) -> Event {
             ..ObjectMeta::default()
         },
         action: Some(action.to_owned()),
-        event_time: Some(MicroTime(now)),
+        event_time: Some(MicroTime(at)),
         note: Some(shorten(&note)),
         reason: Some(reason),
         regarding: Some(regarding),
@@ -167,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn case_16_what_does_not_fit_holds_nothing_up() {
         let (sender, queue) = channel(1);
-        let events = Events { queue: sender, dropped: Arc::default() };
+        let events = Events { clock: Arc::new(Clock::local()), queue: sender, dropped: Arc::default() };
         (0..3).for_each(|number| events.tell(told("hook", &number.to_string())));
         assert_eq!(events.dropped.load(Ordering::Relaxed), 2);
         drop(queue);

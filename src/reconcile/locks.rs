@@ -14,7 +14,7 @@ pub(super) struct Locks<T: Eq + Hash> {
 
 /// The locks of some things, held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held<T: Eq + Hash> {
+pub struct Held<T: Eq + Hash> {
     things: BTreeSet<T>,
     guards: Vec<OwnedMutexGuard<()>>,
     locks: Arc<Mutex<HashMap<T, Arc<tokio::sync::Mutex<()>>>>>,
@@ -29,13 +29,15 @@ impl<T: Eq + Hash> Default for Locks<T> {
 impl<T: Clone + Eq + Hash + Ord> Locks<T> {
     /// Waits for the locks of several things, one after the other in their order, so that nobody waits in a
     /// circle.
-    pub(super) async fn lock(&self, things: BTreeSet<T>) -> Held<T> {
+    pub(super) fn lock(&self, things: BTreeSet<T>) -> impl Future<Output = Held<T>> + use<T> {
         let mut held = self.none_of(things);
-        for thing in &held.things {
-            let lock = held.entry(thing);
-            held.guards.push(lock.lock_owned().await);
+        async move {
+            for thing in &held.things {
+                let lock = held.entry(thing);
+                held.guards.push(lock.lock_owned().await);
+            }
+            held
         }
-        held
     }
 
     /// The locks of several things, if nobody holds one of them.

@@ -14,19 +14,22 @@ mod remote;
 mod secret_object;
 mod secret_values;
 mod secrets;
-mod slots;
 mod status;
+mod urgency;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tracing::{Instrument as _, debug, info_span, warn};
 
 pub use context::{Context, Settings};
 pub(crate) use events::events;
 pub use remote::warn_of_loss;
+pub use urgency::Urgency;
 
 use crate::index::{Api, Clocks, Incarnation, LocalState, Resource, ResourceKey, StoredMeta, Waits};
 use crate::network::Network;
@@ -43,49 +46,28 @@ const STEPS: usize = 32;
 /// An endpoint's URL at its API: creates with it go one at a time.
 type RemoteUrl = (Api, EndpointUrl);
 
-/// How a part of an activation ended.
-enum Ended {
-    /// There is nothing to do before this time has passed, or something changes.
-    Done(Option<Duration>),
-    /// It can go on once it has the locks of these.
-    NeedsLocks(BTreeSet<RemoteUrl>),
+/// The locks that an activation needs to go on.
+pub type UrlLocks = Held<RemoteUrl>;
+
+/// How an activation ended, or a part of one.
+pub enum Ended<T> {
+    /// There is nothing to do before this time has passed, or something changes; then it is this urgent.
+    Done(Option<(Duration, Urgency)>),
+    /// It can go on with what this gives.
+    Needs(BoxFuture<'static, T>),
 }
 
 /// Reconciles one resource; says when to do so again, if nothing happens before. What goes wrong is reported on the
 /// resource and tried again in its own time.
 ///
-/// Nobody holds a slot while waiting for a lock: it is given up meanwhile.
-pub async fn reconcile(key: &ResourceKey, context: &Context) -> Option<Duration> {
-    let mut held = None;
-    loop {
-        let network = context.index().resource(key)?.network.clone();
-        let slot = context.slots.enter(&network).await?;
-        // It may have waited long: what counts is what is known now.
-        let resource = context.index().resource(key)?;
-        if held.is_none()
-            && let Some(pause) = pause_left(context, &resource)
-        {
-            return Some(pause);
-        }
-        // Thousands may be waiting above; only those that are in have the size of an activation.
-        let ended = Box::pin(in_slot(context, resource, held.take())).await;
-        drop(slot);
-        match ended {
-            Ended::Done(again) => return again,
-            Ended::NeedsLocks(urls) => held = Some(context.urls.lock(urls).await),
-        }
+/// Nobody takes up another's turn while waiting for a lock: it is given up meanwhile.
+pub async fn reconcile(key: &ResourceKey, locks: Option<UrlLocks>, context: &Context) -> Ended<UrlLocks> {
+    let Some(resource) = context.index().resource(key) else { return Ended::Done(None) };
+    if locks.is_none()
+        && let Some(pause) = pause_left(context, &resource)
+    {
+        return Ended::Done(Some((pause, Urgency::Retry)));
     }
-}
-
-/// What is left of a pause after a failure, if nothing has happened since.
-fn pause_left(context: &Context, resource: &Resource) -> Option<Duration> {
-    let mut index = context.index();
-    let woken = index.take_woken(&resource.key);
-    let local = index.local(&resource.key, &resource.uid)?;
-    local.pause_left(resource.resource_version.as_deref(), Instant::now()).filter(|_| !woken)
-}
-
-async fn in_slot(context: &Context, resource: Arc<Resource>, locks: Option<Held<RemoteUrl>>) -> Ended {
     let key = resource.key.clone();
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let version = resource.resource_version.clone();
@@ -96,8 +78,16 @@ async fn in_slot(context: &Context, resource: Arc<Resource>, locks: Option<Held<
     let done = tokio::time::timeout(LIMIT, activation.run().instrument(span)).await;
     done.unwrap_or_else(|_| {
         warn!(resource = %activation.key, "not done within {LIMIT:?}: begins anew");
-        Ended::Done(activation.next_pause())
+        Ended::Done(activation.next_pause().map(|pause| (pause, Urgency::Retry)))
     })
+}
+
+/// What is left of a pause after a failure, if nothing has happened since.
+fn pause_left(context: &Context, resource: &Resource) -> Option<Duration> {
+    let mut index = context.index();
+    let woken = index.take_woken(&resource.key);
+    let local = index.local(&resource.key, &resource.uid)?;
+    local.pause_left(resource.resource_version.as_deref(), Instant::now()).filter(|_| !woken)
 }
 
 /// What an activation works with.
@@ -114,7 +104,7 @@ struct Activation<'a> {
     /// Its network, if it could be asked when the resource was observed last.
     network: Option<Reached>,
     /// The locks of the URLs that it creates endpoints with.
-    locks: Option<Held<RemoteUrl>>,
+    locks: Option<UrlLocks>,
     /// What was tried last, and failed.
     failed: Option<Action>,
 }
@@ -128,14 +118,18 @@ struct Reached {
 }
 
 impl Activation<'_> {
-    async fn run(&mut self) -> Ended {
-        match self.converge().await {
-            Ok(Progress::Ended(outcome)) => Ended::Done(self.finish(Ok(outcome)).await),
-            Ok(Progress::NeedsLocks(urls)) => Ended::NeedsLocks(urls),
+    async fn run(&mut self) -> Ended<UrlLocks> {
+        let outcome = match self.converge().await {
+            Ok(Progress::Ended(outcome)) => Ok(outcome),
+            Ok(Progress::NeedsLocks(urls)) => return Ended::Needs(self.context.urls.lock(urls).boxed()),
             // The watch tells what has come in its place.
-            Ok(Progress::Gone) => Ended::Done(None),
-            Err(failure) => Ended::Done(self.finish(Err(failure)).await),
-        }
+            Ok(Progress::Gone) => return Ended::Done(None),
+            Err(failure) => Err(failure),
+        };
+        // A view that was outdated is nothing that failed.
+        let failed = outcome.as_ref().is_err_and(|failure| !matches!(failure, Failure::Outdated));
+        let urgency = if failed { Urgency::Retry } else { Urgency::Drift };
+        Ended::Done(self.finish(outcome).await.map(|pause| (pause, urgency)))
     }
 
     async fn converge(&mut self) -> Result<Progress, Failure> {

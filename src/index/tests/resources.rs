@@ -20,9 +20,10 @@ fn the_newest_of_a_resource_counts_whoever_shows_it() {
     assert_eq!(index.wrote(resource("a", 7)), Seen::Taken);
     assert_eq!(index.see(resource("a", 6)), Seen::Outdated, "the watch is late");
     assert_eq!(version_of(&index, "a").as_deref(), Some("7"));
-    assert_eq!(index.see(resource("a", 7)), Seen::Taken);
+    assert_eq!(index.see(resource("a", 7)), Seen::Known, "the watch shows what the answer did");
     assert_eq!(index.wrote(resource("a", 6)), Seen::Outdated, "the answer is late");
-    assert_eq!(index.see(resource("a", 8)), Seen::Taken);
+    let moved = Resource { secret_name: "other".to_owned(), ..resource("a", 8) };
+    assert_eq!(index.see(moved), Seen::Taken);
     assert_eq!(version_of(&index, "a").as_deref(), Some("8"));
 }
 
