@@ -65,7 +65,7 @@ fn now() -> Timestamp {
 }
 
 fn network() -> NetworkKey {
-    NetworkKey::Cluster { name: "default".to_owned() }
+    NetworkKey::cluster("default")
 }
 
 fn entry() -> Entry<()> {
@@ -80,7 +80,7 @@ fn entry() -> Entry<()> {
 }
 
 fn key(at: usize) -> ResourceKey {
-    ResourceKey { namespace: format!("team-{}", at / NEIGHBOURS), name: format!("endpoint-{at}") }
+    ResourceKey::new(format!("team-{}", at / NEIGHBOURS), format!("endpoint-{at}"))
 }
 
 fn url(at: usize) -> String {

@@ -4,26 +4,43 @@ use std::time::Duration;
 
 use rand::Rng as _;
 
-/// Pauses that double from a first one up to a cap, each with jitter.
+/// Pauses that double from a first one up to a longest, each with jitter.
+#[derive(Clone, Copy, Debug)]
+pub struct Pauses {
+    /// The first one.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
+impl Pauses {
+    /// The pause after so many others.
+    #[must_use]
+    pub fn pause(self, others: u32) -> Duration {
+        let factor = 1_u32.checked_shl(others).unwrap_or(u32::MAX);
+        jittered(self.first.saturating_mul(factor).min(self.longest))
+    }
+}
+
+/// Growing pauses between tries.
 #[derive(Clone, Debug)]
 pub struct Backoff {
-    first: Duration,
-    cap: Duration,
+    pauses: Pauses,
     failures: u32,
 }
 
 impl Backoff {
-    /// Pauses from `first` up to `cap`.
+    /// Pauses from `first` up to `longest`.
     #[must_use]
-    pub fn new(first: Duration, cap: Duration) -> Self {
-        Self { first, cap, failures: 0 }
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        Self { pauses: Pauses { first, longest }, failures: 0 }
     }
 
     /// The pause before the next try.
     pub fn pause(&mut self) -> Duration {
-        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        let pause = self.pauses.pause(self.failures);
         self.failures = self.failures.saturating_add(1);
-        jittered(self.first.saturating_mul(factor).min(self.cap))
+        pause
     }
 
     /// Starts over, after a success.

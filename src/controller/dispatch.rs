@@ -218,10 +218,10 @@ mod tests {
         let tell = Arc::new(Mutex::new(tell));
         let work = Work {
             concurrency: 2,
-            network_of: |_: &ResourceKey| Some(NetworkKey::Cluster { name: "main".to_owned() }),
+            network_of: |_: &ResourceKey| Some(NetworkKey::cluster("main")),
             reconcile: move |key: ResourceKey, _: Option<()>| {
                 let (end, ended) = oneshot::channel();
-                tell.lock().unwrap().send((key.name, end)).unwrap();
+                tell.lock().unwrap().send((key.name.to_string(), end)).unwrap();
                 async move { ended.await.unwrap() }
             },
         };
@@ -232,7 +232,7 @@ mod tests {
 
     impl Stage {
         fn happens(&self, name: &str) {
-            let key = ResourceKey { namespace: "billing".to_owned(), name: name.to_owned() };
+            let key = ResourceKey::new("billing", name);
             self.due.send((key, Urgency::Change)).unwrap();
         }
 

@@ -128,11 +128,11 @@ mod tests {
     use super::*;
 
     fn network(name: &str) -> NetworkKey {
-        NetworkKey::Cluster { name: name.to_owned() }
+        NetworkKey::cluster(name)
     }
 
     fn key(name: &str) -> ResourceKey {
-        ResourceKey { namespace: "billing".to_owned(), name: name.to_owned() }
+        ResourceKey::new("billing", name)
     }
 
     impl Lines<()> {
@@ -144,7 +144,7 @@ mod tests {
         fn all(&mut self) -> Vec<String> {
             let mut called = Vec::new();
             while let Some(turn) = self.call(&network("a")) {
-                called.push(turn.key.name);
+                called.push(turn.key.name.to_string());
                 self.end_turn(&turn.network);
             }
             assert!(self.of_networks.is_empty() && self.waiting.is_empty(), "nobody is left");

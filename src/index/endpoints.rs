@@ -120,8 +120,8 @@ impl<N> Index<N> {
         ids.sort_unstable();
         ids.dedup();
         let Resource { key: ResourceKey { namespace, name }, secret_name, .. } = resource;
-        let secret = (secret_name != name)
-            .then(|| ResourceKey { namespace: namespace.clone(), name: secret_name.clone() });
+        let secret =
+            (**secret_name != **name).then(|| ResourceKey::new(namespace.clone(), secret_name.as_str()));
         let url = open.map(|attempt| attempt.url.clone());
         let claim = resource.adopts().filter(|_| ids.is_empty()).cloned();
         Holding { api: Some(self.api(&resource.network)), ids, claim, url, secret }
@@ -129,7 +129,7 @@ impl<N> Index<N> {
 
     /// The resources that declare a Secret of this name.
     pub(super) fn wanting(&self, secret: &ResourceKey) -> impl Iterator<Item = &ResourceKey> {
-        let own = self.record(secret).filter(|record| record.resource.secret_name == secret.name);
+        let own = self.record(secret).filter(|record| *record.resource.secret_name == *secret.name);
         let own = own.map(|record| &record.resource.key);
         self.holdings.secret_names.of(secret.clone()).chain(own)
     }

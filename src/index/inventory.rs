@@ -1,6 +1,7 @@
 //! The remote endpoints of one network as last seen, by list or by our own calls.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -25,7 +26,7 @@ pub struct Inventory {
     /// What that list had and could not be read.
     unread: Unread,
     entries: HashMap<EndpointId, Entry>,
-    by_url: HashMap<EndpointUrl, BTreeSet<EndpointId>>,
+    by_url: BTreeSet<(EndpointUrl, EndpointId)>,
 }
 
 #[derive(Debug)]
@@ -102,13 +103,13 @@ impl Inventory {
         let Listing { endpoints, unreadable, nameless } = listing.into();
         let mut news = BTreeSet::new();
         let mut listed = BTreeSet::new();
-        for endpoint in endpoints {
+        for endpoint in endpoints.into_iter().map(Arc::new) {
             listed.insert(endpoint.id.clone());
             if self.entries.get(&endpoint.id).is_some_and(|entry| entry.seen > token.sequence) {
                 continue;
             }
-            if self.set(Presence::Present(endpoint.clone()), &endpoint.id, token.sequence) {
-                news.insert(endpoint.id);
+            if self.set(Presence::Present(Arc::clone(&endpoint)), &endpoint.id, token.sequence) {
+                news.insert(endpoint.id.clone());
             }
         }
         // One that was there may be an item that could not be read: then it is as it was last seen.
@@ -166,7 +167,7 @@ impl Inventory {
     pub(super) fn saw(&mut self, endpoint: Endpoint) {
         self.sequence += 1;
         let id = endpoint.id.clone();
-        self.set(Presence::Present(endpoint), &id, self.sequence);
+        self.set(endpoint.into(), &id, self.sequence);
     }
 
     /// Takes in that an endpoint was not found by its id at `now`, by the API's clock. It is gone when that was so
@@ -194,7 +195,7 @@ impl Inventory {
         if changed {
             self.drop_entry(id);
             if let Presence::Present(endpoint) = &presence {
-                self.by_url.entry(endpoint.url.clone()).or_default().insert(id.clone());
+                self.by_url.insert((endpoint.url.clone(), id.clone()));
             }
         }
         let before = self.entries.get(id).filter(|_| !changed);
@@ -204,13 +205,8 @@ impl Inventory {
     }
 
     fn drop_entry(&mut self, id: &EndpointId) {
-        if let Some(Entry { presence: Presence::Present(endpoint), .. }) = self.entries.remove(id)
-            && let Some(ids) = self.by_url.get_mut(&endpoint.url)
-        {
-            ids.remove(id);
-            if ids.is_empty() {
-                self.by_url.remove(&endpoint.url);
-            }
+        if let Some(Entry { presence: Presence::Present(endpoint), .. }) = self.entries.remove(id) {
+            self.by_url.remove(&(endpoint.url.clone(), id.clone()));
         }
     }
 
@@ -245,8 +241,10 @@ impl Inventory {
     }
 
     /// The endpoints that deliver to `url`, however it is spelt.
-    pub fn with_url(&self, url: &EndpointUrl) -> impl Iterator<Item = &Endpoint> {
-        self.by_url.get(url).into_iter().flatten().filter_map(|id| self.present(id))
+    pub fn with_url<'a>(&'a self, url: &'a EndpointUrl) -> impl Iterator<Item = &'a Endpoint> {
+        let first = (url.clone(), EndpointId::from(""));
+        let ids = self.by_url.range(first..).take_while(move |(other, _)| other == url).map(|(_, id)| id);
+        ids.filter_map(|id| self.present(id))
     }
 
     /// An endpoint, if it was there.
@@ -261,7 +259,7 @@ impl Inventory {
     /// The endpoints that were there.
     pub fn all_present(&self) -> impl Iterator<Item = &Endpoint> {
         self.entries.values().filter_map(|entry| match &entry.presence {
-            Presence::Present(endpoint) => Some(endpoint),
+            Presence::Present(endpoint) => Some(&**endpoint),
             Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
         })
     }

@@ -1,6 +1,7 @@
 //! Names of the things that state is kept for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kube::ResourceExt as _;
 
@@ -10,16 +11,22 @@ use crate::resources::{NetworkKind, NetworkReference};
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ResourceKey {
     /// Its namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl ResourceKey {
+    /// A resource of this namespace and name.
+    #[must_use]
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+
     /// The name of a resource.
     #[must_use]
     pub fn of(resource: &impl kube::Resource) -> Self {
-        Self { namespace: resource.namespace().unwrap_or_default(), name: resource.name_any() }
+        Self::new(resource.namespace().unwrap_or_default(), resource.name_any())
     }
 }
 
@@ -35,25 +42,31 @@ pub enum NetworkKey {
     /// A `ClusterWebhookNetwork`.
     Cluster {
         /// Its name.
-        name: String,
+        name: Arc<str>,
     },
     /// A `WebhookNetwork`.
     Namespaced {
         /// Its namespace.
-        namespace: String,
+        namespace: Arc<str>,
         /// Its name.
-        name: String,
+        name: Arc<str>,
     },
 }
 
 impl NetworkKey {
+    /// The `ClusterWebhookNetwork` of this name.
+    #[must_use]
+    pub fn cluster(name: impl Into<Arc<str>>) -> Self {
+        Self::Cluster { name: name.into() }
+    }
+
     /// The network that an endpoint in `namespace` refers to.
     #[must_use]
     pub fn referred(reference: &NetworkReference, namespace: &str) -> Self {
-        let name = reference.name.clone();
+        let name = Arc::from(reference.name.as_str());
         match reference.kind {
             NetworkKind::ClusterWebhookNetwork => Self::Cluster { name },
-            NetworkKind::WebhookNetwork => Self::Namespaced { namespace: namespace.to_owned(), name },
+            NetworkKind::WebhookNetwork => Self::Namespaced { namespace: namespace.into(), name },
         }
     }
 }

@@ -170,7 +170,7 @@ impl<N> Index<N> {
         let is_recorded = |meta: &StoredMeta| meta.endpoint.as_ref().map(EndpointId::as_str) == recorded;
         let declared = match self.secret(&key.namespace, secret_name) {
             Some(meta) => match &meta.owner {
-                Some((_, owner)) if owner == uid => SecretState::Held(held(secret_name, meta)),
+                Some((_, owner)) if **owner == **uid => SecretState::Held(held(secret_name, meta)),
                 Some((owner, _)) if *owner == key.name => {
                     SecretState::OfFormerResource(held(secret_name, meta))
                 }
@@ -188,7 +188,7 @@ impl<N> Index<N> {
 
     /// Whether another Secret that belongs to nobody claims to hold the same: it can't be told which one counts.
     fn has_copies(&self, key: &ResourceKey, name: &str, meta: &StoredMeta) -> bool {
-        let own = ResourceKey { namespace: key.namespace.clone(), name: name.to_owned() };
+        let own = ResourceKey::new(key.namespace.clone(), name);
         meta.endpoint.as_ref().is_some_and(|id| self.released_in(id).any(|other| *other != own))
     }
 

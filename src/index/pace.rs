@@ -4,11 +4,10 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use super::inventory::Incarnation;
-use crate::backoff::Backoff;
+use crate::backoff::Pauses;
 use crate::planning::StepKind;
 
-/// The first pause, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(5));
+const PAUSES: Pauses = Pauses { first: Duration::from_millis(500), longest: Duration::from_mins(5) };
 /// How long after its pause what was done is forgotten.
 const FORGOTTEN: Duration = Duration::from_mins(10);
 
@@ -28,7 +27,8 @@ struct Done {
     kind: StepKind,
     /// How often.
     count: u32,
-    backoff: Backoff,
+    /// How often it has paused.
+    pauses: u32,
     /// Until when it is not done again.
     until: Instant,
 }
@@ -51,16 +51,18 @@ impl Pace {
             Some(done) if now < done.until + hurried(FORGOTTEN) => {
                 done.count = done.count.saturating_add(1);
                 let pauses = done.count > round && done.count.is_multiple_of(round);
-                done.until = if pauses { now + hurried(done.backoff.pause()) } else { now };
+                done.until = if pauses { now + hurried(PAUSES.pause(done.pauses)) } else { now };
+                done.pauses = if pauses { done.pauses.saturating_add(1) } else { done.pauses };
             }
             Some(done) => {
                 done.count = 1;
-                done.backoff.reset();
+                done.pauses = 0;
                 done.until = now;
             }
             None => {
-                let (first, longest) = PAUSES;
-                self.done.push(Done { kind, count: 1, backoff: Backoff::new(first, longest), until: now });
+                // Few things are done for most resources, and there are many resources.
+                self.done.reserve_exact(1);
+                self.done.push(Done { kind, count: 1, pauses: 0, until: now });
             }
         }
     }

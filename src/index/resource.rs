@@ -1,6 +1,6 @@
 //! A `WebhookEndpoint`, read into what the operator goes by.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -15,7 +15,7 @@ use crate::planning::{
     Adoption, Attempt, Desired, Drift, Finalizer, Intent, Overlap, Ownership, Recorded, RecordedEndpoint,
     Removal, Role, Rotation, SecretShape, SecretSource,
 };
-use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
+use crate::provider::{EndpointId, EndpointStatus, EndpointUrl, EventType, EventTypes, NewEndpoint};
 use crate::resources::{
     self, ATTEMPT_ANNOTATION, DeletionPolicy, DriftPolicy, EndpointState, EventName, FINALIZER, Lenient,
     NetworkReference, RECONCILE_ANNOTATION, ROTATE_ANNOTATION, RemoteEndpoint, Replacement, SecretTemplate,
@@ -101,10 +101,10 @@ impl Resource {
     {
         let Parts { network_ref, intent, url, secret_name } = parts;
         let namespace = resource.namespace().unwrap_or_default();
+        let key = ResourceKey::of(resource);
         let attempt = resource.annotations().get(ATTEMPT_ANNOTATION);
         Self {
             network: NetworkKey::referred(network_ref, &namespace),
-            key: ResourceKey::of(resource),
             uid: resource.uid().unwrap_or_default(),
             resource_version: resource.resource_version(),
             generation: resource.meta().generation,
@@ -112,7 +112,8 @@ impl Resource {
             finalizers: resource.finalizers().to_vec(),
             intent,
             url: url.into(),
-            secret_name: secret_name.map_or_else(|| resource.name_any(), str::to_owned),
+            secret_name: secret_name.unwrap_or(&key.name).to_owned(),
+            key,
             attempt: attempt.and_then(|text| serde_json::from_str(text).ok()),
             list_request: resource.annotations().get(RECONCILE_ANNOTATION).cloned(),
             status: resource.status().cloned().unwrap_or_default(),
@@ -257,7 +258,7 @@ fn next_seen(next: &Replacement) -> RecordedEndpoint {
     RecordedEndpoint {
         url: next.url.as_str().into(),
         requested_url: next.requested_url.as_deref().map(Into::into),
-        enabled_events: BTreeSet::new(),
+        enabled_events: EventTypes::default(),
         created_at: None,
     }
 }

@@ -20,7 +20,7 @@ use crate::provider::EndpointId;
 /// The records of the resources.
 #[derive(Debug, Default)]
 pub(super) struct Resources {
-    records: BTreeMap<ResourceKey, Record>,
+    records: BTreeMap<ResourceKey, Box<Record>>,
     /// The uids of resources that were let go, while the watch may still show them.
     let_go: HashMap<ResourceKey, String>,
     by_network: Lookup<NetworkKey>,
@@ -84,7 +84,7 @@ pub enum Mark {
 
 impl Resources {
     pub(super) fn get_mut(&mut self, key: &ResourceKey) -> Option<&mut Record> {
-        self.records.get_mut(key)
+        self.records.get_mut(key).map(|record| &mut **record)
     }
 
     #[cfg(test)]
@@ -120,7 +120,7 @@ impl<N> Index<N> {
             woken: false,
             list_requested: None,
         };
-        self.resources.records.insert(key.clone(), record);
+        self.resources.records.insert(key.clone(), Box::new(record));
         self.refresh(&key);
         lost.map_or(Seen::Taken, Seen::Lost)
     }
@@ -201,11 +201,11 @@ impl<N> Index<N> {
     }
 
     pub(super) fn record(&self, key: &ResourceKey) -> Option<&Record> {
-        self.resources.records.get(key)
+        self.resources.records.get(key).map(|record| &**record)
     }
 
     pub(super) fn record_mut(&mut self, key: &ResourceKey) -> Option<&mut Record> {
-        self.resources.records.get_mut(key)
+        self.resources.records.get_mut(key).map(|record| &mut **record)
     }
 
     pub(super) fn record_of(&mut self, key: &ResourceKey, uid: &str) -> Option<&mut Record> {
@@ -224,9 +224,9 @@ impl<N> Index<N> {
 
     /// The resources of a namespace.
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ResourceKey> {
-        let first = ResourceKey { namespace: namespace.to_owned(), name: String::new() };
+        let first = ResourceKey::new(namespace, "");
         let records = self.resources.records.range((Bound::Included(first), Bound::Unbounded));
-        records.map(|(key, _)| key).take_while(move |key| key.namespace == namespace)
+        records.map(|(key, _)| key).take_while(move |key| *key.namespace == *namespace)
     }
 
     /// The resources of a network.

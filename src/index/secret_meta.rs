@@ -1,6 +1,7 @@
 //! What the metadata of a Secret says. Its values are never kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use serde_json::Value;
@@ -16,7 +17,7 @@ use crate::resources::{
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoredMeta {
     /// The name and uid of the `WebhookEndpoint` that owns it.
-    pub owner: Option<(String, String)>,
+    pub owner: Option<(Arc<str>, Arc<str>)>,
     /// How it shows that.
     pub ownership: Ownership,
     /// Who wrote its values.
@@ -88,13 +89,13 @@ impl StoredMeta {
             owner.kind == "WebhookEndpoint" && owner.api_version.split('/').next() == Some(GROUP)
         });
         let noted = annotation(OWNER_ANNOTATION).and_then(|text| text.split_once('/'));
-        let noted = noted.map(|(name, uid)| (name.to_owned(), uid.to_owned()));
+        let noted = noted.map(|(name, uid)| (Arc::from(name), Arc::from(uid)));
         let ownership =
             if reference.is_none() && noted.is_some() { Ownership::Note } else { Ownership::Reference };
         let written = meta.managed_fields.as_deref().unwrap_or_default();
         let Overruled { labels: overruled_labels, annotations: overruled_annotations } = keys.overruled;
         Self {
-            owner: reference.map(|owner| (owner.name.clone(), owner.uid.clone())).or(noted),
+            owner: reference.map(|owner| (owner.name.as_str().into(), owner.uid.as_str().into())).or(noted),
             ownership,
             data: data(written),
             mutability: mutability(written),
@@ -113,7 +114,7 @@ impl StoredMeta {
     /// Whether it belongs to the resource with this uid.
     #[must_use]
     pub fn is_of(&self, uid: &str) -> bool {
-        self.owner.as_ref().is_some_and(|(_, owner)| owner == uid)
+        self.owner.as_ref().is_some_and(|(_, owner)| **owner == *uid)
     }
 
     /// The endpoints whose secrets it holds.
@@ -309,7 +310,7 @@ mod tests {
         let reference = json!({
             "apiVersion": "webhookoperator.dev/v1alpha1", "kind": "WebhookEndpoint", "name": "e", "uid": "1",
         });
-        let owner = |uid: &str| Some(("e".to_owned(), uid.to_owned()));
+        let owner = |uid: &str| Some((Arc::from("e"), Arc::from(uid)));
         let note = json!({ OWNER_ANNOTATION: "e/2" });
         assert_eq!(of(json!({ "annotations": note })), (owner("2"), Ownership::Note));
         let both = json!({ "annotations": note, "ownerReferences": [reference] });

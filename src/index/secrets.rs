@@ -1,6 +1,7 @@
 //! The Secrets that the operator wrote, as a watch of their metadata and the answers to our writes show them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -15,11 +16,11 @@ use crate::provider::EndpointId;
 /// All Secrets of ours, by namespace and name, and by owner.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
-    known: HashMap<ResourceKey, (StoredMeta, u64)>,
+    known: HashMap<ResourceKey, (Box<StoredMeta>, u64)>,
     /// By the owner's namespace and uid. Owners are in the namespace of what they own
     /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/>): whoever writes
     /// the uid of another namespace's resource on a Secret gains nothing.
-    owned: HashMap<(String, String), BTreeSet<String>>,
+    owned: Lookup<(Arc<str>, Arc<str>)>,
     /// Those without an owner, by the endpoints whose secrets they hold: they were released with them.
     released: Lookup<EndpointId>,
     round: u64,
@@ -53,7 +54,7 @@ impl<N> Index<N> {
 
     /// Drops a Secret that an answer showed to be gone.
     pub fn drop_secret(&mut self, namespace: &str, name: &str) {
-        let key = ResourceKey { namespace: namespace.to_owned(), name: name.to_owned() };
+        let key = ResourceKey::new(namespace, name);
         let owners = self.secrets.drop_entry(&key).into_iter().collect();
         self.refreshed(vec![Changed { secret: key, owners }]);
     }
@@ -139,8 +140,7 @@ impl Secrets {
         }
         let before = self.drop_entry(&key);
         let owner = stored.owner.as_ref().map(|(name, uid)| {
-            let owned = self.owned.entry((key.namespace.clone(), uid.clone())).or_default();
-            owned.insert(key.name.clone());
+            self.owned.insert((key.namespace.clone(), uid.clone()), &key);
             ResourceKey { namespace: key.namespace.clone(), name: name.clone() }
         });
         if owner.is_none() {
@@ -148,7 +148,7 @@ impl Secrets {
         }
         let mut owners = before.into_iter().chain(owner).collect::<Vec<_>>();
         owners.dedup();
-        self.known.insert(key.clone(), (stored, self.round));
+        self.known.insert(key.clone(), (Box::new(stored), self.round));
         Some(Changed { secret: key, owners })
     }
 
@@ -173,20 +173,13 @@ impl Secrets {
             stored.endpoints().for_each(|id| self.released.remove(id.clone(), key));
             return None;
         };
-        let owner = (key.namespace.clone(), uid);
-        if let Some(owned) = self.owned.get_mut(&owner) {
-            owned.remove(&key.name);
-            if owned.is_empty() {
-                self.owned.remove(&owner);
-            }
-        }
+        self.owned.remove((key.namespace.clone(), uid), key);
         Some(ResourceKey { namespace: key.namespace.clone(), name })
     }
 
     /// The Secret of this namespace and name.
     fn get(&self, namespace: &str, name: &str) -> Option<&StoredMeta> {
-        let key = ResourceKey { namespace: namespace.to_owned(), name: name.to_owned() };
-        self.known.get(&key).map(|(stored, _)| stored)
+        self.known.get(&ResourceKey::new(namespace, name)).map(|(stored, _)| &**stored)
     }
 
     /// Whether the secret of an endpoint is in a Secret that was released: somebody goes on using both.
@@ -196,20 +189,13 @@ impl Secrets {
 
     /// The Secrets of a namespace that the resource with this uid owns, by name.
     fn owned_by(&self, namespace: &str, uid: &str) -> impl Iterator<Item = (&str, &StoredMeta)> {
-        let owner = (namespace.to_owned(), uid.to_owned());
-        self.owned.get(&owner).into_iter().flatten().filter_map(move |name| {
-            let key = ResourceKey { namespace: owner.0.clone(), name: name.clone() };
-            let (stored, _) = self.known.get(&key)?;
-            Some((name.as_str(), stored))
-        })
+        let owned = self.owned.of((namespace.into(), uid.into()));
+        owned.filter_map(|key| Some((&*key.name, &*self.known.get(key)?.0)))
     }
 }
 
 fn key_of(meta: &ObjectMeta) -> ResourceKey {
-    ResourceKey {
-        namespace: meta.namespace.clone().unwrap_or_default(),
-        name: meta.name.clone().unwrap_or_default(),
-    }
+    ResourceKey::new(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
 }
 
 #[cfg(test)]

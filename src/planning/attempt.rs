@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::provider::{Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
+use crate::provider::{Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventTypes, NewEndpoint};
 
 /// A create that was about to be sent when this was written, kept on the resource.
 ///
@@ -32,7 +32,7 @@ pub struct Attempt {
     /// The URL that is sent.
     pub url: EndpointUrl,
     /// The events that are sent.
-    pub enabled_events: BTreeSet<EventType>,
+    pub enabled_events: EventTypes,
     /// The status that is sent.
     pub status: EndpointStatus,
     /// Endpoints with this URL that nobody held before.

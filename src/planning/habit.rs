@@ -1,10 +1,8 @@
 //! What the API shows otherwise than it was sent, from the first answer on: that is its habit, and no drift.
 
-use std::collections::BTreeSet;
-
 use super::observed::{Observed, RecordedEndpoint};
 use super::step::Action;
-use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventType};
+use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventTypes};
 
 /// The URL that an endpoint was created with, as far as it is on record.
 pub(super) fn requested_url<'a>(observed: &'a Observed, id: &EndpointId) -> Option<&'a EndpointUrl> {
@@ -24,7 +22,7 @@ pub(super) fn is_spelling_of(observed: &Observed, endpoint: &Endpoint, requested
 
 /// Whether an endpoint subscribes to these events, and to none beside them that the API does not add by itself:
 /// it does so where the endpoint had them from the first answer on.
-pub(super) fn subscribes_to(observed: &Observed, endpoint: &Endpoint, wanted: &BTreeSet<EventType>) -> bool {
+pub(super) fn subscribes_to(observed: &Observed, endpoint: &Endpoint, wanted: &EventTypes) -> bool {
     let first = !observed.is_applied()
         || matches!(&observed.previous, Some(Action::Patch { id, .. }) if *id == endpoint.id);
     let earlier = seen(observed, &endpoint.id).map(|seen| &seen.enabled_events);

@@ -1,6 +1,7 @@
 //! What is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,7 @@ use super::network::{Identity, NetworkState};
 use super::secret::{HeldSecret, SecretState, SecretWrites};
 use super::step::{Action, StepKind};
 use super::timing::{Timing, later};
-use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventType};
+use crate::provider::{Endpoint, EndpointId, EndpointUrl, EventTypes};
 
 /// All that is known of one resource when a step is planned.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -108,7 +109,7 @@ pub struct RecordedEndpoint {
     /// The URL that was asked for, where the API showed it as another one.
     pub requested_url: Option<EndpointUrl>,
     /// The events that the API showed.
-    pub enabled_events: BTreeSet<EventType>,
+    pub enabled_events: EventTypes,
     /// When it was created, by the API's clock.
     pub created_at: Option<Timestamp>,
 }
@@ -188,7 +189,7 @@ pub struct Remote {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Presence {
     /// It was there.
-    Present(Endpoint),
+    Present(Arc<Endpoint>),
     /// A list that should have shown it did not.
     Unlisted,
     /// Asked for by its id, it was not there at this time, by the API's clock.
@@ -198,6 +199,12 @@ pub enum Presence {
     },
     /// It was neither listed nor found by its id, and neither again a moment later; or we deleted it.
     Gone,
+}
+
+impl From<Endpoint> for Presence {
+    fn from(endpoint: Endpoint) -> Self {
+        Self::Present(Arc::new(endpoint))
+    }
 }
 
 /// Endpoints that are there and could not be read.

@@ -11,51 +11,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint_url::EndpointUrl;
+use super::event_types::{EventType, EventTypes};
 use super::ids::{EndpointId, NetworkId};
-
-/// The type of an event that an endpoint can subscribe to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub enum EventType {
-    /// `ocpp.message`
-    OcppMessage,
-    /// `asset.connectivity`
-    AssetConnectivity,
-    /// A type that the API knows and this version does not.
-    Other(String),
-}
-
-impl EventType {
-    /// The type as the API spells it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::OcppMessage => "ocpp.message",
-            Self::AssetConnectivity => "asset.connectivity",
-            Self::Other(name) => name,
-        }
-    }
-}
-
-impl From<String> for EventType {
-    fn from(name: String) -> Self {
-        let known = [Self::OcppMessage, Self::AssetConnectivity];
-        let known = known.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(&name));
-        known.unwrap_or(Self::Other(name))
-    }
-}
-
-impl From<EventType> for String {
-    fn from(event: EventType) -> Self {
-        event.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Whether the API delivers events to an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,7 +68,7 @@ pub struct Endpoint {
     /// Where events are delivered.
     pub url: EndpointUrl,
     /// The events that it subscribes to.
-    pub enabled_events: BTreeSet<EventType>,
+    pub enabled_events: EventTypes,
     /// Whether events are delivered.
     pub status: EndpointStatus,
     /// When it was created, by the API's clock.
@@ -121,7 +78,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether it subscribes to these events, and beside them to none that this version knows.
     #[must_use]
-    pub fn subscribes_to(&self, events: &BTreeSet<EventType>) -> bool {
+    pub fn subscribes_to(&self, events: &EventTypes) -> bool {
         let mut others = self.enabled_events.difference(events);
         events.is_subset(&self.enabled_events) && others.all(|event| matches!(event, EventType::Other(_)))
     }
@@ -134,7 +91,7 @@ pub struct NewEndpoint {
     /// Where events are to be delivered.
     pub url: EndpointUrl,
     /// The events to subscribe to.
-    pub enabled_events: BTreeSet<EventType>,
+    pub enabled_events: EventTypes,
     /// Whether to deliver events from the start.
     pub status: EndpointStatus,
 }
@@ -154,7 +111,7 @@ pub struct CreatedEndpoint {
 pub struct EndpointPatch {
     /// The events to subscribe to from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled_events: Option<BTreeSet<EventType>>,
+    pub enabled_events: Option<EventTypes>,
     /// Whether to deliver events from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<EndpointStatus>,

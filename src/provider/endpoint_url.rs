@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -34,9 +35,9 @@ const NOT_ALLOWED: &AsciiSet = &CONTROLS
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(from = "String", into = "String")]
 pub struct EndpointUrl {
-    text: String,
+    text: Arc<str>,
     /// What all spellings have in common, where that differs from `text`; worked out once, when it is taken in.
-    key: Option<Box<str>>,
+    key: Option<Arc<str>>,
 }
 
 impl EndpointUrl {
@@ -67,7 +68,7 @@ impl EndpointUrl {
 impl From<String> for EndpointUrl {
     fn from(text: String) -> Self {
         let key = Url::parse(&text).ok().map(key_of).filter(|key| *key != text);
-        Self { key: key.map(String::into_boxed_str), text }
+        Self { key: key.map(Arc::from), text: text.into() }
     }
 }
 
@@ -117,7 +118,7 @@ impl From<&str> for EndpointUrl {
 
 impl From<EndpointUrl> for String {
     fn from(url: EndpointUrl) -> Self {
-        url.text
+        url.text.as_ref().to_owned()
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::config::Priority;
-use super::endpoint::{Endpoint, EventType, Listing, Page};
+use super::endpoint::{Endpoint, Listing, Page};
 use super::error::{Error, ErrorClass, Failure, invalid};
+use super::event_types::EventType;
 use super::ids::EndpointId;
 use super::operation::Operation;
 use crate::backoff::Backoff;
@@ -135,21 +136,20 @@ fn bytes(endpoint: &Endpoint) -> usize {
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
-    use std::collections::BTreeSet;
 
     use http::StatusCode;
 
     use super::*;
-    use crate::provider::EndpointStatus;
     use crate::provider::config::Limits;
     use crate::provider::limiter::{Limiter, Outcome};
+    use crate::provider::{EndpointStatus, EventTypes};
 
     fn endpoint(id: &str) -> Endpoint {
         Endpoint {
             id: id.into(),
             network_id: None,
             url: "https://example.com/webhook".into(),
-            enabled_events: BTreeSet::new(),
+            enabled_events: EventTypes::default(),
             status: EndpointStatus::Active,
             created_at: None,
         }

@@ -14,6 +14,7 @@ mod config;
 mod endpoint;
 mod endpoint_url;
 mod error;
+mod event_types;
 mod excerpt;
 mod exchange;
 mod fence;
@@ -35,9 +36,10 @@ pub use self::client::Client;
 pub(crate) use self::clock::Clock;
 pub use self::config::{ClientConfig, ConfigError, Field, Limits, Priority};
 pub use self::endpoint::{
-    CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, EventType, Listing, NewEndpoint, Page,
+    CreatedEndpoint, Endpoint, EndpointPatch, EndpointStatus, Listing, NewEndpoint, Page,
 };
 pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};
+pub use self::event_types::{EventType, EventTypes};
 pub use self::fence::Fence;
 pub use self::ids::{EndpointId, NetworkId};

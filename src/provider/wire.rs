@@ -3,14 +3,13 @@
 //! It is read without a tree of values in between: what costs memory is what is kept, whatever an API sends. Each
 //! field is read by itself, so that an odd one spoils no other, nor an odd item its page.
 
-use std::collections::BTreeSet;
-
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::endpoint::{CreatedEndpoint, Endpoint, EventType, NewEndpoint, Page};
+use super::endpoint::{CreatedEndpoint, Endpoint, NewEndpoint, Page};
 use super::error::{Failure, invalid};
+use super::event_types::EventType;
 use super::ids::EndpointId;
 use super::json::{AtMost, data, optional, required};
 use super::message;
@@ -24,7 +23,7 @@ const MAX_EVENTS: usize = 100;
 /// The longest id that is believed, in bytes.
 const MAX_ID_BYTES: usize = 512;
 
-type Events = AtMost<MAX_EVENTS, BTreeSet<EventType>>;
+type Events = AtMost<MAX_EVENTS, Vec<EventType>>;
 
 /// An endpoint as the API may send it.
 #[derive(Deserialize)]
@@ -60,7 +59,7 @@ impl Fields<'_> {
             id,
             network_id: optional(self.network_id),
             url: required(self.url, "url")?,
-            enabled_events: required::<Events>(self.enabled_events, "enabledEvents")?.0,
+            enabled_events: required::<Events>(self.enabled_events, "enabledEvents")?.0.into(),
             status: required(self.status, "status")?,
             created_at: optional(self.created_at),
         })
@@ -131,7 +130,7 @@ pub(super) fn created(body: &[u8], requested: &NewEndpoint) -> Result<CreatedEnd
     let Some(secret) = optional::<String>(fields.secret).filter(|secret| !secret.is_empty()) else {
         return Err(Failure::CreatedWithoutSecret { id });
     };
-    let events = optional::<Events>(fields.enabled_events).map(|events| events.0);
+    let events = optional::<Events>(fields.enabled_events).map(|events| events.0.into());
     let endpoint = Endpoint {
         id,
         network_id: optional(fields.network_id),

@@ -46,7 +46,7 @@ pub struct Context {
     queue: UnboundedSender<(ResourceKey, Urgency)>,
     /// By the API too: one that does not answer holds up nobody else's creates.
     pub(super) urls: Locks<(Api, EndpointUrl)>,
-    pub(super) namespaces: Locks<String>,
+    pub(super) namespaces: Locks<Arc<str>>,
 }
 
 impl Context {

@@ -69,7 +69,7 @@ pub async fn reconcile(key: &ResourceKey, locks: Option<UrlLocks>, context: &Con
         return Ended::Done(Some((pause, Urgency::Retry)));
     }
     let key = resource.key.clone();
-    let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
+    let span = info_span!("reconcile", namespace = &*key.namespace, name = &*key.name);
     let version = resource.resource_version.clone();
     let seen = BTreeMap::new();
     let mut activation =

@@ -49,8 +49,8 @@ impl Activation<'_> {
         let regarding = ObjectReference {
             api_version: Some(WebhookEndpoint::api_version(&()).into_owned()),
             kind: Some(WebhookEndpoint::kind(&()).into_owned()),
-            namespace: Some(self.key.namespace.clone()),
-            name: Some(self.key.name.clone()),
+            namespace: Some(self.key.namespace.to_string()),
+            name: Some(self.key.name.to_string()),
             uid: Some(self.resource.uid.clone()),
             ..ObjectReference::default()
         };

@@ -134,7 +134,7 @@ pub(super) fn metadata(owner: &Resource, shape: &SecretShape, content: &Content)
         Ownership::Reference => Some(OwnerReference {
             api_version: WebhookEndpoint::api_version(&()).into_owned(),
             kind: WebhookEndpoint::kind(&()).into_owned(),
-            name: owner.key.name.clone(),
+            name: owner.key.name.to_string(),
             uid: owner.uid.clone(),
             controller: Some(true),
             block_owner_deletion: None,
@@ -146,7 +146,7 @@ pub(super) fn metadata(owner: &Resource, shape: &SecretShape, content: &Content)
     };
     ObjectMeta {
         name: Some(shape.name.clone()),
-        namespace: Some(owner.key.namespace.clone()),
+        namespace: Some(owner.key.namespace.to_string()),
         labels: Some(labels),
         annotations: Some(annotations),
         owner_references: reference.map(|reference| vec![reference]),

@@ -143,7 +143,7 @@ fn network() -> Entry<()> {
 fn reconcile(made_up: &mut Unstructured<'_>) -> Result<()> {
     let Some(resource) = resource(made_up)? else { return Ok(()) };
     let mut index = Index::<()>::default();
-    let (key, networked) = (resource.key.clone(), NetworkKey::Cluster { name: "default".to_owned() });
+    let (key, networked) = (resource.key.clone(), NetworkKey::cluster("default"));
     let _ = index.see(resource);
     index.put_network(&networked, network());
     for _ in 0..2 {

@@ -1,12 +1,13 @@
 //! A model of the remote API: it can lose a request or its answer, let a create take effect late, and
 //! show a fresh endpoint late. It never makes an endpoint without a POST.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use webhook_operator::planning::Attempt;
-use webhook_operator::provider::{Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventType, NewEndpoint};
+use webhook_operator::provider::{
+    Endpoint, EndpointId, EndpointStatus, EndpointUrl, EventType, EventTypes, NewEndpoint,
+};
 
 use super::time::{Tick, UNSETTLED, second};
 
@@ -87,7 +88,7 @@ impl Events {
         }
     }
 
-    pub fn set(self) -> BTreeSet<EventType> {
+    pub fn set(self) -> EventTypes {
         match self {
             Self::Ocpp => [EventType::OcppMessage].into(),
             Self::Connectivity => [EventType::AssetConnectivity].into(),
@@ -95,7 +96,7 @@ impl Events {
         }
     }
 
-    pub fn of(set: &BTreeSet<EventType>) -> Self {
+    pub fn of(set: &EventTypes) -> Self {
         let all = [Self::Ocpp, Self::Connectivity, Self::Both];
         all.into_iter().find(|events| events.set() == *set).expect("the model sends no other events")
     }

@@ -201,11 +201,11 @@ fn index(process: &Process) -> Index<()> {
 }
 
 fn network() -> NetworkKey {
-    NetworkKey::Cluster { name: "default".to_owned() }
+    NetworkKey::cluster("default")
 }
 
 fn key(who: usize) -> ResourceKey {
-    ResourceKey { namespace: NAMESPACE.to_owned(), name: format!("resource-{who}") }
+    ResourceKey::new(NAMESPACE, format!("resource-{who}"))
 }
 
 fn resource(who: usize, shown: &cluster::Resource) -> Resource {
@@ -312,7 +312,7 @@ fn meta(who: usize, name: cluster::Name, secret: &Secret, policy: Removal) -> Op
     let owner = OwnerReference {
         api_version: format!("{GROUP}/v1alpha1"),
         kind: "WebhookEndpoint".to_owned(),
-        name: key(who).name,
+        name: key(who).name.to_string(),
         uid: uid(who),
         ..OwnerReference::default()
     };

@@ -121,7 +121,7 @@ async fn the_lister_probes_in_an_outage_that_only_changes_have_met() {
     let is_down = Arc::new(AtomicBool::new(false));
     let api = failing(&is_down).await;
     let client = client(&api);
-    let network_key = NetworkKey::Cluster { name: "net".to_owned() };
+    let network_key = NetworkKey::cluster("net");
     let network = Arc::new(Network::new(
         network_key.clone(),
         client.clone(),

@@ -44,7 +44,7 @@ impl Kind for Lenient<ClusterWebhookNetwork> {
     const PLURAL: &'static str = "ClusterWebhookNetworks";
 
     fn key(&self) -> NetworkKey {
-        NetworkKey::Cluster { name: self.name_any() }
+        NetworkKey::Cluster { name: self.name_any().into() }
     }
 
     fn declared(&self) -> Result<Declared, String> {
@@ -67,7 +67,10 @@ impl Kind for Lenient<WebhookNetwork> {
     const PLURAL: &'static str = "WebhookNetworks";
 
     fn key(&self) -> NetworkKey {
-        NetworkKey::Namespaced { namespace: self.namespace().unwrap_or_default(), name: self.name_any() }
+        NetworkKey::Namespaced {
+            namespace: self.namespace().unwrap_or_default().into(),
+            name: self.name_any().into(),
+        }
     }
 
     fn declared(&self) -> Result<Declared, String> {

@@ -20,11 +20,11 @@ use crate::resources::{
 pub(super) const URL: &str = "https://example.com/charging";
 
 pub(super) fn key(name: &str) -> ResourceKey {
-    ResourceKey { namespace: "billing".to_owned(), name: name.to_owned() }
+    ResourceKey::new("billing", name)
 }
 
 pub(super) fn network(name: &str) -> NetworkKey {
-    NetworkKey::Cluster { name: name.to_owned() }
+    NetworkKey::cluster(name)
 }
 
 /// A resource of network `a` with this name, and the same for a uid.
@@ -145,5 +145,5 @@ pub(super) fn begin_list(index: &mut Index<()>, now: Timestamp) -> Option<ListTo
 pub(super) fn list(index: &mut Index<()>, second: i64, ids: &[&str]) -> Vec<String> {
     let token = begin_list(index, at(second)).unwrap();
     let woken = index.end_list(&network("a"), token, ids.iter().map(|id| endpoint(id)).collect::<Vec<_>>());
-    woken.into_iter().map(|key| key.name).collect()
+    woken.into_iter().map(|key| key.name.to_string()).collect()
 }

@@ -91,7 +91,7 @@ fn what_an_earlier_client_showed_says_nothing_of_a_later_one() {
 
     let later = index.incarnation(&network("a")).unwrap();
     index.saw(&network("a"), later, endpoint("wh_1"));
-    assert_eq!(presence(&index), Some(Presence::Present(endpoint("wh_1"))));
+    assert_eq!(presence(&index), Some(endpoint("wh_1").into()));
     index.saw_gone(&network("a"), later, &"wh_1".into());
     assert_eq!(presence(&index), Some(Presence::Gone));
     index.remove_network(&network("a"));

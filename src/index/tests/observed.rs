@@ -53,8 +53,8 @@ fn every_endpoint_of_a_resource_is_looked_up_whatever_its_role() {
     let seen = |holders, presence| Remote { presence, holders };
     let expected = [
         ("recorded".into(), seen(Holders::Sole, Presence::Unlisted)),
-        ("stored".into(), seen(Holders::Several, Presence::Present(endpoint("stored")))),
-        ("in hand".into(), seen(Holders::Sole, Presence::Present(endpoint("in hand")))),
+        ("stored".into(), seen(Holders::Several, endpoint("stored").into())),
+        ("in hand".into(), seen(Holders::Sole, endpoint("in hand").into())),
     ];
     let observed = observe(&mut index, "a");
     assert_eq!(observed.remote, expected.into());
@@ -196,7 +196,7 @@ fn a_secret_concerns_all_that_want_its_name() {
         resource("c", 1),
     ]);
     let names = |keys: Vec<crate::index::ResourceKey>| {
-        let mut names = keys.into_iter().map(|key| key.name).collect::<Vec<_>>();
+        let mut names = keys.into_iter().map(|key| key.name.to_string()).collect::<Vec<_>>();
         names.sort_unstable();
         names
     };

@@ -119,7 +119,7 @@ fn resources_are_found_by_namespace_and_by_network() {
     let mut index = knowing([resource("a", 1), resource("b", 1)]);
     let moved = |name: &str, namespace: &str| {
         let mut resource = resource(name, 1);
-        resource.key.namespace = namespace.to_owned();
+        resource.key.namespace = namespace.into();
         resource
     };
     let _ = index.see(moved("a", "billing-2"));

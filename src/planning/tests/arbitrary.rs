@@ -190,10 +190,8 @@ fn given(made_up: &mut Unstructured<'_>) -> Result<Given> {
         let present = seen(made_up)?;
         let (id, holders) = (present.id.clone(), one(made_up, &[Holders::Sole, Holders::Several])?);
         let since = at(one(made_up, &MOMENTS)?);
-        let presence = one(
-            made_up,
-            &[Presence::Present(present), Presence::Unlisted, Presence::Missing { since }, Presence::Gone],
-        )?;
+        let presence =
+            one(made_up, &[present.into(), Presence::Unlisted, Presence::Missing { since }, Presence::Gone])?;
         observed.remote.insert(id, Remote { presence, holders });
     }
     Ok(given)

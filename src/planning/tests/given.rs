@@ -11,7 +11,7 @@ use crate::planning::{
     Presence, Progress, Purpose, Reach, Remote, Removal, Repetition, Role, Rotation, SecretShape,
     SecretState, Timing, plan,
 };
-use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, NewEndpoint};
+use crate::provider::{Endpoint, EndpointId, EndpointStatus, EventType, EventTypes, NewEndpoint};
 
 pub(super) const URL: &str = "https://hooks.example.com/charging";
 /// [`URL`] as an API might write it.
@@ -33,11 +33,11 @@ pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::constant(1_700_000_000, 0) + SignedDuration::from_secs(seconds)
 }
 
-pub(super) fn ocpp() -> BTreeSet<EventType> {
+pub(super) fn ocpp() -> EventTypes {
     [EventType::OcppMessage].into()
 }
 
-pub(super) fn both() -> BTreeSet<EventType> {
+pub(super) fn both() -> EventTypes {
     [EventType::OcppMessage, EventType::AssetConnectivity].into()
 }
 
@@ -211,7 +211,7 @@ impl Given {
     /// An endpoint that the resource may hold is there.
     pub(super) fn sees(self, endpoint: Endpoint) -> Self {
         let id = endpoint.id.clone();
-        self.presence(&id, Presence::Present(endpoint))
+        self.presence(&id, endpoint.into())
     }
 
     pub(super) fn misses(self, id: &str, presence: Presence) -> Self {

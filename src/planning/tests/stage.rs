@@ -46,7 +46,7 @@ impl Stage {
     /// A stage on which `given` plays, in a network that has what it sees.
     pub(super) fn new(given: Given) -> Self {
         let seen = given.observed.remote.values().filter_map(|remote| match &remote.presence {
-            Presence::Present(endpoint) => Some(endpoint.clone()),
+            Presence::Present(endpoint) => Some(Endpoint::clone(endpoint)),
             Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
         });
         let network = seen.chain(given.observed.candidates.clone()).collect();
@@ -305,7 +305,7 @@ impl Stage {
         let found = self.network.iter().find(|endpoint| endpoint.id == *id).cloned();
         let since = self.given.now;
         let missing = if self.missed.remove(id) { Presence::Gone } else { Presence::Missing { since } };
-        self.note(id, found.map_or(missing, Presence::Present));
+        self.note(id, found.map_or(missing, Presence::from));
     }
 
     fn note(&mut self, id: &EndpointId, presence: Presence) {
@@ -331,7 +331,7 @@ impl Stage {
                 Some(known @ (Presence::Gone | Presence::Missing { .. })) => known.clone(),
                 Some(Presence::Present(_) | Presence::Unlisted) | None => Presence::Unlisted,
             };
-            let presence = found.map_or(missing, Presence::Present);
+            let presence = found.map_or(missing, Presence::from);
             observed.remote.insert(id, Remote { presence, holders: Holders::Sole });
         }
         self.pass(1);
