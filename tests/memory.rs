@@ -11,7 +11,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use peak_alloc::PeakAlloc;
 use tokio::net::TcpListener;
-use webhook_operator::provider::{AddressPolicy, Auth, Client, ClientConfig, Fence, Limits, Priority};
+use webhook_operator::provider::{
+    AddressPolicy, Auth, Client, ClientConfig, Fence, Limits, Listing, Priority,
+};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -109,7 +111,7 @@ async fn no_page_costs_more_than_a_small_factor_of_its_bytes_and_no_list_fills_t
         },
     );
     let client = client(app).await;
-    let (list, peak) = peak_of(client.list(Priority::Resync, || {})).await;
+    let (list, peak) = peak_of(client.list(Priority::Resync, || {}, Listing::unshared)).await;
     let error = list.expect_err("it does not end").to_string();
     assert!(error.contains("larger than 64 MiB"), "{error}");
     println!("a list without an end: {peak} bytes");

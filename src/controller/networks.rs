@@ -358,10 +358,12 @@ impl Shared {
         let ended = begun.clone();
         let (context, key) = (Arc::clone(&self.parts.context), network.key.clone());
         let (listed, of_network) = (Arc::clone(&self.parts.context), network.key.clone());
+        let (shared, shared_network) = (Arc::clone(&self.parts.context), network.key.clone());
         let wake = self.parts.wake.clone();
         network.keep_listing(
             move |now| context.index().begin_list(&key, incarnation, now),
             move || begun.beat(LONGEST_PAGE),
+            move |endpoints| shared.index().shared(&shared_network, endpoints),
             move |token, outcome, pause| {
                 ended.beat(pause + LONGEST_PAGE);
                 let concerned = match outcome {

@@ -1,5 +1,7 @@
 //! What lists and answers show of which network it is, and what is known of that.
 
+use std::sync::Arc;
+
 use super::identity::{Claim, Evidence, Shown};
 use super::key::NetworkKey;
 use super::networks::Known;
@@ -11,7 +13,7 @@ use crate::resources::NetworkConfirmation;
 
 impl<N> Index<N> {
     /// Takes in what the endpoints of a network show of which one it is.
-    pub(super) fn identify(&mut self, network: &NetworkKey, endpoints: &[Endpoint]) {
+    pub(super) fn identify(&mut self, network: &NetworkKey, endpoints: &[Arc<Endpoint>]) {
         let Some(standing) = self.networks.get(network).map(Known::standing) else { return };
         let known = standing.known();
         let named = || endpoints.iter().filter_map(|endpoint| endpoint.network_id.as_ref());

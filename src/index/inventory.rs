@@ -102,9 +102,7 @@ impl Inventory {
     ) -> BTreeSet<EndpointId> {
         let Listing { endpoints, unreadable, nameless } = listing.into();
         let mut news = BTreeSet::new();
-        let mut listed = BTreeSet::new();
-        for endpoint in endpoints.into_iter().map(Arc::new) {
-            listed.insert(endpoint.id.clone());
+        for endpoint in endpoints {
             if self.entries.get(&endpoint.id).is_some_and(|entry| entry.seen > token.sequence) {
                 continue;
             }
@@ -120,9 +118,8 @@ impl Inventory {
         let missed = self
             .entries
             .iter()
-            .filter(|(id, entry)| {
-                entry.seen <= token.sequence && !listed.contains(*id) && !may_be_there(id, entry)
-            })
+            // Those that it lists were seen at its own place in the sequence, which nothing else has.
+            .filter(|(id, entry)| entry.seen < token.sequence && !may_be_there(id, entry))
             .map(|(id, _)| id.clone())
             .collect::<Vec<_>>();
         for id in missed {
@@ -240,6 +237,17 @@ impl Inventory {
         }
     }
 
+    /// The same endpoint as it is kept, to the letter.
+    pub(super) fn same(&self, endpoint: &Endpoint) -> Option<&Arc<Endpoint>> {
+        match &self.entries.get(&endpoint.id)?.presence {
+            Presence::Present(known) => Some(known).filter(|known| {
+                // Other spellings of its URL are equal.
+                ***known == *endpoint && known.url.as_str() == endpoint.url.as_str()
+            }),
+            Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
+        }
+    }
+
     /// The endpoints that deliver to `url`, however it is spelt.
     pub fn with_url<'a>(&'a self, url: &'a EndpointUrl) -> impl Iterator<Item = &'a Endpoint> {
         let first = (url.clone(), EndpointId::from(""));
@@ -257,9 +265,9 @@ impl Inventory {
     }
 
     /// The endpoints that were there.
-    pub fn all_present(&self) -> impl Iterator<Item = &Endpoint> {
+    pub fn all_present(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.entries.values().filter_map(|entry| match &entry.presence {
-            Presence::Present(endpoint) => Some(&**endpoint),
+            Presence::Present(endpoint) => Some(endpoint),
             Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
         })
     }

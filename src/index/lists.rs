@@ -1,6 +1,7 @@
 //! What the lists of a network, and our own calls, show of its endpoints.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -8,7 +9,10 @@ use super::Index;
 use super::inventory::{Incarnation, Inventory, ListToken};
 use super::key::{NetworkKey, ResourceKey};
 use crate::provider::{Endpoint, EndpointId, Error, ErrorClass, Listing};
-use crate::resources::EndpointCounts;
+use crate::resources::{EndpointCounts, UnmanagedEndpoint};
+
+/// How many endpoints that nobody holds are named.
+const FEW: usize = 10;
 
 /// How the lists of one network went.
 #[derive(Debug, Default)]
@@ -25,6 +29,15 @@ enum Succeeded {
     Never,
     Once,
     Again,
+}
+
+/// What there is in a network.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Census {
+    /// How many endpoints.
+    pub counts: EndpointCounts,
+    /// The first of those that nobody holds, by their ids.
+    pub unmanaged: Vec<UnmanagedEndpoint>,
 }
 
 impl Lists {
@@ -70,6 +83,17 @@ impl<N> Index<N> {
         now: Timestamp,
     ) -> Option<ListToken> {
         self.networks.asked(network, through).map(|inventory| inventory.begin_list(now))
+    }
+
+    /// These endpoints, those of them that are known already and the same as they are kept.
+    #[must_use]
+    pub fn shared(&self, network: &NetworkKey, endpoints: Vec<Endpoint>) -> Vec<Arc<Endpoint>> {
+        let inventory = self.inventory(network);
+        let shared = |endpoint: Endpoint| {
+            let known = inventory.and_then(|inventory| inventory.same(&endpoint));
+            known.map_or_else(|| Arc::new(endpoint), Arc::clone)
+        };
+        endpoints.into_iter().map(shared).collect()
     }
 
     /// Takes in a complete list. Names the resources to wake: the holders of what it showed something new of,
@@ -173,17 +197,30 @@ impl<N> Index<N> {
         self.networks.get(network).is_some_and(|known| known.lists.succeeded == Succeeded::Again)
     }
 
-    /// How many endpoints of a network there are, as last listed; `None` before every resource was seen.
+    /// What there is in a network, as last listed; `None` before every resource was seen.
     ///
-    /// It looks at each of them, as a list does: ask once for each list.
+    /// It looks at each endpoint, as a list does: ask once for each list.
     #[must_use]
-    pub fn counts(&self, network: &NetworkKey) -> Option<EndpointCounts> {
+    pub fn census(&self, network: &NetworkKey) -> Option<Census> {
         let known = self.networks.get(network).filter(|_| self.all_seen())?;
-        let (mut managed, mut unmanaged) = (0, 0);
-        for endpoint in known.inventory.all_present() {
-            if self.is_held(network, &endpoint.id) { managed += 1 } else { unmanaged += 1 }
-        }
         let drifted = i64::try_from(self.drifted(network)).unwrap_or(i64::MAX);
-        Some(EndpointCounts { managed, drifted, unmanaged })
+        let mut counts = EndpointCounts { drifted, ..EndpointCounts::default() };
+        let mut first = BTreeMap::new();
+        for endpoint in known.inventory.all_present() {
+            if self.is_held(network, &endpoint.id) {
+                counts.managed += 1;
+                continue;
+            }
+            counts.unmanaged += 1;
+            first.insert(&endpoint.id, endpoint);
+            if first.len() > FEW {
+                first.pop_last();
+            }
+        }
+        let shown = |endpoint: &Arc<Endpoint>| {
+            let (id, url) = (endpoint.id.to_string(), endpoint.url.redacted());
+            UnmanagedEndpoint { id, url }
+        };
+        Some(Census { counts, unmanaged: first.into_values().map(shown).collect() })
     }
 }

@@ -36,6 +36,7 @@ pub use access::Access;
 pub use identity::{Claim, Origin};
 pub use inventory::{Incarnation, Inventory, ListToken};
 pub use key::{NetworkKey, ResourceKey};
+pub use lists::Census;
 pub use local::{LocalState, Pause, SecretWrite};
 pub use networks::{Api, Entry, Kept, NetworkUse, Replaced};
 pub use observe::{Clocks, Waits};

@@ -120,8 +120,9 @@ impl Resource {
         }
     }
 
-    /// Whether another version of this resource asks for the same: only its status may differ.
-    pub(super) fn asks_as(&self, other: &Self) -> bool {
+    /// Whether a later version of this resource asks for nothing else: only its status may differ, and what the write
+    /// that records `recording` does, if that is under way.
+    pub(super) fn asks_as(&self, later: &Self, recording: Option<&Attempt>) -> bool {
         let Self {
             key,
             uid,
@@ -137,11 +138,11 @@ impl Resource {
             list_request,
             status: _,
         } = self;
-        (key, uid, generation, created_at) == (&other.key, &other.uid, &other.generation, &other.created_at)
-            && (finalizers, network, intent, url)
-                == (&other.finalizers, &other.network, &other.intent, &other.url)
-            && (secret_name, attempt, list_request)
-                == (&other.secret_name, &other.attempt, &other.list_request)
+        let is_recorded = recording.is_some() && later.attempt.as_ref() == recording;
+        (key, uid, generation, created_at) == (&later.key, &later.uid, &later.generation, &later.created_at)
+            && (network, intent, url) == (&later.network, &later.intent, &later.url)
+            && (secret_name, list_request) == (&later.secret_name, &later.list_request)
+            && (is_recorded || (attempt, finalizers) == (&later.attempt, &later.finalizers))
     }
 
     /// Whether our finalizer is set.

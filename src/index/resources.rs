@@ -105,7 +105,8 @@ impl<N> Index<N> {
             return Seen::Outdated;
         }
         if known.is_some_and(|known| known.resource.uid == resource.uid) {
-            let asks = known.is_some_and(|known| known.resource.asks_as(&resource));
+            let asks =
+                known.is_some_and(|known| known.resource.asks_as(&resource, known.local.memory.recorded()));
             self.replace(resource);
             return if asks { Seen::Known } else { Seen::Taken };
         }

@@ -132,11 +132,12 @@ impl Secrets {
     fn put(&mut self, meta: &ObjectMeta) -> Option<Changed> {
         let key = key_of(meta);
         let stored = StoredMeta::of(meta);
-        if self.is_newer_than(&key, meta) {
-            if let Some((_, seen)) = self.known.get_mut(&key) {
+        if let Some((known, seen)) = self.known.get_mut(&key) {
+            let known = version(known.resource_version.as_deref());
+            if known.is_some() && known >= version(meta.resource_version.as_deref()) {
                 *seen = self.round;
+                return None;
             }
-            return None;
         }
         let before = self.drop_entry(&key);
         let owner = stored.owner.as_ref().map(|(name, uid)| {

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 
 use crate::backoff::{Backoff, jittered};
 use crate::index::{ListToken, NetworkKey};
-use crate::provider::{Client, EndpointId, Error, ErrorClass, Listing, Priority};
+use crate::provider::{Client, Endpoint, EndpointId, Error, ErrorClass, Listing, Priority};
 
 /// The longest pause between lists while they fail for reasons that may pass by themselves.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -88,11 +88,12 @@ impl Network {
     }
 
     /// Lists until the network ends. `begin` is told when a list begins, by the API's clock, `page` before each page
-    /// of it, and `end` how it ended and how long it is at most to the next one.
+    /// of it, and `end` how it ended and how long it is at most to the next one; for `share` see [`Client::list`].
     pub async fn keep_listing(
         self: Arc<Self>,
         begin: impl Fn(Timestamp) -> Option<ListToken> + Send,
         page: impl Fn() + Send + Sync,
+        share: impl Fn(Vec<Endpoint>) -> Vec<Arc<Endpoint>> + Send + Sync,
         end: impl Fn(ListToken, Result<Listing, Error>, Duration) + Send,
     ) {
         let mut backoff = Backoff::new(Duration::from_millis(500), self.interval);
@@ -116,7 +117,7 @@ impl Network {
             let Some(token) = begin(self.client.now()) else { return };
             let priority = if asked { Priority::Change } else { Priority::Resync };
             let Some((token, outcome)) =
-                self.ended.run_until_cancelled(self.list(priority, token, &page)).await
+                self.ended.run_until_cancelled(self.list(priority, token, &page, &share)).await
             else {
                 return;
             };
@@ -142,9 +143,10 @@ impl Network {
         priority: Priority,
         token: ListToken,
         page: impl Fn(),
+        share: impl Fn(Vec<Endpoint>) -> Vec<Arc<Endpoint>>,
     ) -> (ListToken, Result<Listing, Error>) {
         let begun = Instant::now();
-        let listing = self.client.list(priority, page).await;
+        let listing = self.client.list(priority, page, share).await;
         if let Ok(Listing { endpoints, unreadable, nameless }) = &listing {
             debug!(network = %self.key, endpoints = endpoints.len(), "listed");
             if !unreadable.is_empty() || *nameless > 0 {

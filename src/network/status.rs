@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::conditions::{Type, Wanted, merge};
+use crate::index::Census;
 use crate::planning::Reason;
-use crate::resources::{EndpointCounts, NetworkConfirmation, WebhookNetworkStatus};
+use crate::resources::{NetworkConfirmation, WebhookNetworkStatus};
 
 /// How a network stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +17,7 @@ pub enum Verdict {
         /// How it was when that was last certain.
         confirmation: Option<NetworkConfirmation>,
         /// What the latest list showed, once it is known which resources there are.
-        counts: Option<EndpointCounts>,
+        census: Option<Census>,
         /// Whether it was listed once only: how the resources stand is still being found out.
         is_first: bool,
     },
@@ -52,13 +53,15 @@ pub fn report(
     }
     let mut network_id = before.network_id.clone();
     let mut confirmed = before.confirmation.clone();
-    let mut endpoints = before.endpoints;
+    let mut census =
+        before.endpoints.map(|counts| Census { counts, unmanaged: before.unmanaged_endpoints.clone() });
     let in_use;
     let wanted = match verdict {
-        Verdict::Ready { network_id: seen, confirmation, counts, is_first } => {
+        Verdict::Ready { network_id: seen, confirmation, census: latest, is_first } => {
             network_id = seen.clone().or(network_id);
             confirmed = confirmation.clone().or(confirmed);
-            endpoints = if *is_first { endpoints.or(*counts) } else { counts.or(endpoints) };
+            let latest = latest.clone();
+            census = if *is_first { census.or(latest) } else { latest.or(census) };
             let message = "credentials are accepted and the endpoints are listed";
             vec![Wanted {
                 kind: Type::Ready,
@@ -99,29 +102,32 @@ pub fn report(
         conditions: merge(&before.conditions, &wanted, generation, now),
         network_id,
         confirmation: confirmed,
-        endpoints,
+        endpoints: census.as_ref().map(|census| census.counts),
+        unmanaged_endpoints: census.map(|census| census.unmanaged).unwrap_or_default(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::EndpointCounts;
 
     fn counts(managed: i64) -> EndpointCounts {
         EndpointCounts { managed, ..EndpointCounts::default() }
     }
 
-    fn ready(counts: Option<EndpointCounts>, is_first: bool) -> Verdict {
-        Verdict::Ready { network_id: None, confirmation: None, counts, is_first }
+    fn ready(managed: Option<i64>, is_first: bool) -> Verdict {
+        let census = managed.map(|managed| Census { counts: counts(managed), unmanaged: Vec::new() });
+        Verdict::Ready { network_id: None, confirmation: None, census, is_first }
     }
 
     #[test]
     fn the_first_list_after_a_start_counts_only_what_was_never_counted() {
         let now = Timestamp::UNIX_EPOCH;
-        let new = report(&WebhookNetworkStatus::default(), &ready(Some(counts(1)), true), Some(1), now);
+        let new = report(&WebhookNetworkStatus::default(), &ready(Some(1), true), Some(1), now);
         assert_eq!(new.endpoints, Some(counts(1)));
         for (verdict, expected) in
-            [(ready(Some(counts(0)), true), 1), (ready(None, false), 1), (ready(Some(counts(0)), false), 0)]
+            [(ready(Some(0), true), 1), (ready(None, false), 1), (ready(Some(0), false), 0)]
         {
             assert_eq!(report(&new, &verdict, Some(1), now).endpoints, Some(counts(expected)), "{verdict:?}");
         }

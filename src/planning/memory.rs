@@ -104,6 +104,12 @@ impl Memory {
         if self.attempt.as_deref().is_some_and(same) { self.progress } else { Progress::Unknown }
     }
 
+    /// The latest attempt that was written to the resource, or is about to be.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Attempt> {
+        self.attempt.as_deref()
+    }
+
     /// The attempt that this process sent, and whose outcome it does not know.
     #[must_use]
     pub fn unanswered_attempt(&self) -> Option<&Attempt> {

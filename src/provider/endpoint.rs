@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -134,15 +135,23 @@ pub struct Page {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The endpoints that could be read, each once.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<Arc<Endpoint>>,
     /// Those that are there and could not be read.
     pub unreadable: BTreeSet<EndpointId>,
     /// How many items did not even show an id: each may be any endpoint.
     pub nameless: usize,
 }
 
+impl Listing {
+    /// The endpoints of a list, when none of them is known.
+    #[must_use]
+    pub fn unshared(endpoints: Vec<Endpoint>) -> Vec<Arc<Endpoint>> {
+        endpoints.into_iter().map(Arc::new).collect()
+    }
+}
+
 impl From<Vec<Endpoint>> for Listing {
     fn from(endpoints: Vec<Endpoint>) -> Self {
-        Self { endpoints, ..Self::default() }
+        Self { endpoints: Self::unshared(endpoints), ..Self::default() }
     }
 }

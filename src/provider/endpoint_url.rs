@@ -9,6 +9,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::excerpt::excerpt;
+
 /// What RFC 3986 allows neither in a path nor in a query: some write it as it is, others encode it
 /// (<https://www.rfc-editor.org/rfc/rfc3986#section-3.3>).
 const NOT_ALLOWED: &AsciiSet = &CONTROLS
@@ -24,6 +26,9 @@ const NOT_ALLOWED: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// How many characters of a URL are shown to everybody.
+const LONGEST_REDACTED: usize = 200;
 
 /// Where an endpoint delivers to: a URL as somebody spelt it.
 ///
@@ -52,6 +57,21 @@ impl EndpointUrl {
     pub fn is_same_url(&self, other: &Self) -> bool {
         self.text == other.text
             || self == other && Url::parse(&self.text).is_ok_and(|url| Url::parse(&other.text) == Ok(url))
+    }
+
+    /// The URL as anybody may read it: user, query and fragment are often secrets, and so are long parts of a path.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        let Ok(mut url) = Url::parse(&self.text) else { return excerpt(&self.text, &[]) };
+        let more = if url.query().is_some() { "?…" } else { "" };
+        url.set_query(None);
+        url.set_fragment(None);
+        // Those that can't have a user have none.
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        let (whole, path) = (url.as_str(), url.path());
+        let origin = whole.strip_suffix(path).unwrap_or(whole);
+        let path = path.split('/').map(|part| excerpt(part, &[])).collect::<Vec<_>>().join("/");
+        format!("{origin}{path}{more}").chars().take(LONGEST_REDACTED).collect()
     }
 
     /// How much memory its texts take, in bytes.
@@ -159,6 +179,23 @@ mod tests {
     use std::hash::{BuildHasher as _, RandomState};
 
     use super::*;
+
+    #[test]
+    fn anybody_may_read_it_without_its_secrets() {
+        for (url, shown) in [
+            ("https://hooks.example.com/charging/1", "https://hooks.example.com/charging/1"),
+            ("https://me:pw@hooks.example.com:8443/a?key=1#b", "https://hooks.example.com:8443/a?…"),
+            (
+                "https://hooks.example.com/services/T0/4f9a8b7c6d5e4f3a2b1c0d",
+                "https://hooks.example.com/services/T0/[redacted]",
+            ),
+            ("no URL, token=abc", "no URL, token=[redacted]"),
+        ] {
+            assert_eq!(EndpointUrl::from(url).redacted(), shown);
+        }
+        let long = format!("https://hooks.example.com/{}", "a/".repeat(1000));
+        assert_eq!(EndpointUrl::from(long).redacted().chars().count(), LONGEST_REDACTED);
+    }
 
     #[test]
     fn spellings_of_one_url_are_equal_in_every_way() {

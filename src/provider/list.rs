@@ -1,6 +1,7 @@
 //! The whole list, page by page, that ends whatever the API answers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
@@ -29,22 +30,31 @@ const MOST_PATIENCE: Duration = Duration::from_mins(5);
 
 impl Client {
     /// Reads the list to its end. A page that fails is asked for again where the list stands, but for the first:
-    /// whoever lists begins again anyway. `page` is told before each page is asked for.
+    /// whoever lists begins again anyway. `begin` is told before each page is asked for, and `share` gives for the
+    /// endpoints of one those that are known already and the same, so that a list takes no second room for them.
     ///
     /// # Errors
     ///
     /// When the first page fails, another one fails too often in a row or for a reason that does not pass, or the
     /// list does not end. A list that was not read to its end tells nothing about what is missing.
-    pub async fn list(&self, priority: Priority, page: impl Fn()) -> Result<Listing, Error> {
-        read(|after| {
-            page();
+    pub async fn list(
+        &self,
+        priority: Priority,
+        begin: impl Fn(),
+        share: impl Fn(Vec<Endpoint>) -> Vec<Arc<Endpoint>>,
+    ) -> Result<Listing, Error> {
+        let page = |after: Option<EndpointId>| {
+            begin();
             async move { self.list_page(after.as_ref(), priority).await }
-        })
-        .await
+        };
+        read(page, share).await
     }
 }
 
-async fn read<F>(page_after: impl Fn(Option<EndpointId>) -> F) -> Result<Listing, Error>
+async fn read<F>(
+    page_after: impl Fn(Option<EndpointId>) -> F,
+    share: impl Fn(Vec<Endpoint>) -> Vec<Arc<Endpoint>>,
+) -> Result<Listing, Error>
 where
     F: Future<Output = Result<Page, Error>>,
 {
@@ -68,7 +78,7 @@ where
         };
         backoff.reset();
         tries = 0;
-        cursor = list.add(page).map_err(|failure| Error::new(Operation::List, failure))?;
+        cursor = list.add(page, &share).map_err(|failure| Error::new(Operation::List, failure))?;
         if cursor.is_none() {
             return Ok(list.listing);
         }
@@ -89,10 +99,14 @@ struct Progress {
 
 impl Progress {
     /// Adds a page. Gives the cursor of the next one, or none when it was the last.
-    fn add(&mut self, page: Page) -> Result<Option<EndpointId>, Failure> {
+    fn add(
+        &mut self,
+        page: Page,
+        share: impl Fn(Vec<Endpoint>) -> Vec<Arc<Endpoint>>,
+    ) -> Result<Option<EndpointId>, Failure> {
         let Page { endpoints, unreadable, nameless, next } = page;
         let before = self.places.len();
-        for endpoint in endpoints {
+        for endpoint in share(endpoints) {
             self.bytes += bytes(&endpoint);
             if let Some(Some(at)) = self.places.get(&endpoint.id) {
                 self.listing.endpoints[*at] = endpoint;
@@ -168,12 +182,12 @@ mod tests {
     async fn read_all(pages: Vec<Result<Page, Error>>) -> (Result<Listing, Error>, Vec<Option<String>>) {
         let pages = RefCell::new(pages.into_iter());
         let asked = RefCell::new(Vec::new());
-        let listing = read(|after| {
+        let page_after = |after: Option<EndpointId>| {
             asked.borrow_mut().push(after.map(|id| id.to_string()));
             let page = pages.borrow_mut().next().expect("no more pages are asked for");
             async { page }
-        })
-        .await;
+        };
+        let listing = read(page_after, Listing::unshared).await;
         (listing, asked.into_inner())
     }
 
@@ -186,7 +200,7 @@ mod tests {
         const ENDPOINTS: usize = 10_000;
         let limiter = Limiter::new(Limits { requests_per_second: 1.0, burst: 1, in_flight: 1 });
         let calls = Cell::new(0);
-        let listing = read(async |after| {
+        let page_after = async |after: Option<EndpointId>| {
             let permit = limiter.acquire(Operation::List, Priority::Resync, LONGEST_PAUSE).await;
             let permit = permit.map_err(|refusal| Error::new(Operation::List, refusal))?;
             calls.set(calls.get() + 1);
@@ -207,8 +221,8 @@ mod tests {
             let names = (first..last).map(|number| number.to_string()).collect::<Vec<_>>();
             let names = names.iter().map(String::as_str).collect::<Vec<_>>();
             Ok(page(&names, (last < ENDPOINTS).then(|| names[names.len() - 1])))
-        })
-        .await;
+        };
+        let listing = read(page_after, Listing::unshared).await;
         assert_eq!(listing.unwrap().endpoints.len(), ENDPOINTS);
         assert_eq!(calls.get(), 105, "no page was asked for twice but those that failed");
     }

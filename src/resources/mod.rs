@@ -24,7 +24,8 @@ pub use lenient::{Lenient, Unreadable};
 pub use network::{
     AllowedNamespaces, Auth, BearerToken, ClientAuthentication, ClusterWebhookNetwork,
     ClusterWebhookNetworkSpec, EndpointCounts, Limits, NetworkConfirmation, NetworkSettings,
-    OAuth2ClientCredentials, RequestFormat, WebhookNetwork, WebhookNetworkSpec, WebhookNetworkStatus,
+    OAuth2ClientCredentials, RequestFormat, UnmanagedEndpoint, WebhookNetwork, WebhookNetworkSpec,
+    WebhookNetworkStatus,
 };
 pub use secret_reference::{AdoptedSecretKey, LocalSecretKey, SecretKey, SecretSource};
 

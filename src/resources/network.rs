@@ -333,6 +333,21 @@ pub struct WebhookNetworkStatus {
     /// How many remote endpoints there are, as last listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<EndpointCounts>,
+    /// The first of those that nobody here holds, by their ids.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".to_owned()]))]
+    pub unmanaged_endpoints: Vec<UnmanagedEndpoint>,
+}
+
+/// A remote endpoint that no resource holds.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnmanagedEndpoint {
+    /// The API's id.
+    pub id: String,
+    /// Where it delivers to, without what may be secret: user, query, and long parts of the path.
+    pub url: String,
 }
 
 /// How a network was when it was last certain which one it is.

@@ -5,7 +5,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use simulator::{NewEndpoint, Operation};
 use testkit::{NETWORK, World, endpoint_id, has_condition, message};
-use webhook_operator::resources::WebhookEndpoint;
+use webhook_operator::resources::{ClusterWebhookNetwork, UnmanagedEndpoint, WebhookEndpoint};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_was_deleted_remotely_is_created_again() {
@@ -133,6 +133,11 @@ async fn an_endpoint_that_nobody_declared_is_counted_and_not_touched() {
     let id = world.simulator.insert(NETWORK, NewEndpoint::new("https://hooks.example.com/charge-events"));
     let theirs = world.simulator.endpoint(&id);
     world.network_counts(0, 0, 1).await;
+    let network =
+        world.cluster_api::<ClusterWebhookNetwork>().get(&world.namespace).await.expect("it is there");
+    let named = network.status.expect("it was listed").unmanaged_endpoints;
+    let url = "https://hooks.example.com/charge-events".to_owned();
+    assert_eq!(named, [UnmanagedEndpoint { id: id.to_string(), url }]);
 
     // Not even where it looks like the one to be made.
     let own = endpoint_id(&world.ready_endpoint("charge-events", json!({})).await);

@@ -27,6 +27,7 @@ mod delete;
 mod drift;
 mod events;
 mod extremes;
+mod fairness;
 mod habits;
 mod health;
 mod leaving;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use webhook_operator::provider::{
-    Client, ClientConfig, EndpointId, EndpointPatch, EndpointStatus, Error, ErrorClass, Page, Priority,
+    Client, ClientConfig, EndpointId, EndpointPatch, EndpointStatus, Error, ErrorClass, Listing, Page,
+    Priority,
 };
 
 use crate::server::{self, ANY_TIME, Server, answer, answer_with, client, new_endpoint};
@@ -242,7 +243,7 @@ async fn lists_page_by_page_to_the_end() {
     })
     .await;
 
-    let listing = client(&api).list(Priority::Resync, || {}).await.unwrap();
+    let listing = client(&api).list(Priority::Resync, || {}, Listing::unshared).await.unwrap();
 
     let ids: Vec<_> = listing.endpoints.iter().map(|item| item.id.to_string()).collect();
     assert_eq!(ids, (0..203).map(|number| format!("wh_{number}")).collect::<Vec<_>>());
@@ -253,7 +254,7 @@ async fn lists_page_by_page_to_the_end() {
 async fn a_list_that_makes_no_progress_or_loses_its_place_ends_with_an_error() {
     // The same page for ever.
     let api = Server::answering(|_| answer(200, page(0, 2, true))).await;
-    let error = client(&api).list(Priority::Resync, || {}).await.unwrap_err();
+    let error = client(&api).list(Priority::Resync, || {}, Listing::unshared).await.unwrap_err();
     assert_eq!((error.reason(), api.asked().len()), ("InvalidResponse", 2), "{error}");
 
     // A cursor whose endpoint is gone means to begin again, not that the request is wrong.
@@ -266,7 +267,7 @@ async fn a_list_that_makes_no_progress_or_loses_its_place_ends_with_an_error() {
             }
         })
         .await;
-        let error = client(&api).list(Priority::Resync, || {}).await.unwrap_err();
+        let error = client(&api).list(Priority::Resync, || {}, Listing::unshared).await.unwrap_err();
         assert_eq!((error.reason(), error.class()), ("CursorRefused", ErrorClass::Retry), "{status}");
         assert_eq!(api.asked().len(), 2, "{status}");
     }
@@ -302,7 +303,8 @@ async fn case_17_a_page_that_fails_is_asked_for_again_where_the_list_stands() {
         })
         .await;
         let config = ClientConfig { timeout: Duration::from_millis(500), ..server::config(api.url()) };
-        let listing = Client::new(config).unwrap().list(Priority::Resync, || {}).await.unwrap();
+        let listing =
+            Client::new(config).unwrap().list(Priority::Resync, || {}, Listing::unshared).await.unwrap();
 
         assert_eq!(listing.endpoints.len(), 5, "{why}");
         let cursors =

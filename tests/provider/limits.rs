@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use webhook_operator::index::{Index, NetworkKey};
 use webhook_operator::network::Network;
-use webhook_operator::provider::{Client, ClientConfig, Error, ErrorClass, Limits, Priority};
+use webhook_operator::provider::{Client, ClientConfig, Error, ErrorClass, Limits, Listing, Priority};
 
 use crate::server::{ANY_TIME, Server, answer, answer_with, client, config, new_endpoint, work};
 
@@ -135,8 +135,12 @@ async fn the_lister_probes_in_an_outage_that_only_changes_have_met() {
         let incarnation = index.incarnation(&network_key)?;
         index.begin_list(&network_key, incarnation, now)
     };
-    let lister =
-        tokio::spawn(network.keep_listing(begin, || {}, move |_, list, _| tell.send(list.is_ok()).unwrap()));
+    let lister = tokio::spawn(network.keep_listing(
+        begin,
+        || {},
+        Listing::unshared,
+        move |_, list, _| tell.send(list.is_ok()).unwrap(),
+    ));
     let mut next = async || tokio::time::timeout(Duration::from_secs(10), told.recv()).await.unwrap();
     assert_eq!(next().await, Some(true));
 

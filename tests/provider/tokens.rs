@@ -9,7 +9,7 @@ use futures::future::join_all;
 use serde_json::json;
 use webhook_operator::provider::{
     Auth, Client, ClientAuthentication, ClientConfig, ClientCredentials, EndpointPatch, EndpointStatus,
-    ErrorClass, Priority, RequestFormat,
+    ErrorClass, Listing, Priority, RequestFormat,
 };
 
 use crate::server::{
@@ -155,13 +155,13 @@ async fn case_18_new_credentials_keep_the_pause_that_the_api_asked_for() {
     let issuer = numbering_issuer(3600).await;
     let api = Server::answering(|_| answer_with(429, ("retry-after", "60"), "")).await;
     let before = oauth_client(&api, &issuer);
-    before.list(Priority::Resync, || {}).await.unwrap_err();
+    before.list(Priority::Resync, || {}, Listing::unshared).await.unwrap_err();
 
     let client = ClientCredentials { client_secret: "another".into(), ..credentials(&issuer) };
     let auth = Auth::OAuth2ClientCredentials(client);
     let config = ClientConfig { auth, ..config(api.url()) };
     let after = Client::succeeding(config, Some(&before)).unwrap();
-    let error = after.list(Priority::Resync, || {}).await.unwrap_err();
+    let error = after.list(Priority::Resync, || {}, Listing::unshared).await.unwrap_err();
 
     assert_eq!(error.reason(), "RateLimited");
     assert!(error.retry_after() > Some(Duration::from_secs(50)), "{error:?}");
@@ -171,13 +171,17 @@ async fn case_18_new_credentials_keep_the_pause_that_the_api_asked_for() {
     // The same credentials with other settings go on with their token, too.
     let config = ClientConfig { timeout: Duration::from_secs(1), ..oauth_config(&api, &issuer) };
     let again = Client::succeeding(config, Some(&before)).unwrap();
-    again.list(Priority::Resync, || {}).await.unwrap_err();
+    again.list(Priority::Resync, || {}, Listing::unshared).await.unwrap_err();
     assert_eq!((api.asked().len(), issuer.asked().len()), (1, 2));
 
     // Another API knows nothing of it.
     let elsewhere = Server::working().await;
     let config = oauth_config(&elsewhere, &issuer);
-    Client::succeeding(config, Some(&after)).unwrap().list(Priority::Resync, || {}).await.unwrap();
+    Client::succeeding(config, Some(&after))
+        .unwrap()
+        .list(Priority::Resync, || {}, Listing::unshared)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

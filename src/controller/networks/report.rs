@@ -67,7 +67,7 @@ fn listed<N>(index: &Index<N>, key: &NetworkKey) -> Verdict {
         Identity::Confirmed => Verdict::Ready {
             network_id: known.map(ToString::to_string),
             confirmation: index.confirmation(key).cloned(),
-            counts: index.counts(key),
+            census: index.census(key),
             is_first: !index.was_listed_again(key),
         },
         Identity::Changed => Verdict::Failed {

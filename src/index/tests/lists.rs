@@ -1,14 +1,16 @@
 //! What lists change.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use super::fixtures::{
-    at, begin_list, endpoint, entry, holding, key, knowing, list, network, resource, secret,
+    URL, at, begin_list, endpoint, entry, holding, key, knowing, list, network, resource, secret,
 };
-use crate::index::{Index, Mark, NetworkUse, Resource};
+use crate::index::{Census, Index, Mark, NetworkUse, Resource};
 use crate::planning::Presence;
-use crate::provider::Error;
-use crate::resources::EndpointCounts;
+use crate::provider::{Endpoint, Error};
+use crate::resources::{EndpointCounts, UnmanagedEndpoint};
 
 /// A list of network `a` fails; tells how many it wakes.
 fn fail(index: &mut Index<()>, status: StatusCode) -> usize {
@@ -104,15 +106,41 @@ fn endpoints_are_counted_once_every_resource_was_seen() {
     let mut index = knowing([holding("a", 1, "wh_1"), elsewhere]);
     index.put_network(&network("z"), entry("a"));
     list(&mut index, 1, &["wh_1", "wh_2", "wh_3"]);
-    assert_eq!(index.counts(&network("a")), None);
+    assert_eq!(index.census(&network("a")), None);
     index.note_all_seen();
     index.set_drifted(&key("a"), "a", Mark::Set);
+    let unmanaged = |id: &str| UnmanagedEndpoint { id: id.to_owned(), url: URL.to_owned() };
     let counts = EndpointCounts { managed: 2, drifted: 1, unmanaged: 1 };
-    assert_eq!(index.counts(&network("a")), Some(counts));
+    let census = Census { counts, unmanaged: vec![unmanaged("wh_3")] };
+    assert_eq!(index.census(&network("a")), Some(census));
     index.set_drifted(&key("a"), "a", Mark::Clear);
     index.gone(&key("a"), "a");
     let counts = EndpointCounts { managed: 1, drifted: 0, unmanaged: 2 };
-    assert_eq!(index.counts(&network("a")), Some(counts));
+    let census = Census { counts, unmanaged: vec![unmanaged("wh_1"), unmanaged("wh_3")] };
+    assert_eq!(index.census(&network("a")), Some(census));
+}
+
+#[test]
+fn of_many_that_nobody_holds_a_few_are_named() {
+    let mut index = knowing([]);
+    index.note_all_seen();
+    let ids = (0..100).map(|number| format!("wh_{number:02}")).collect::<Vec<_>>();
+    list(&mut index, 1, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let census = index.census(&network("a")).unwrap();
+    assert_eq!(census.counts.unmanaged, 100);
+    assert_eq!(census.unmanaged.iter().map(|endpoint| endpoint.id.as_str()).collect::<Vec<_>>(), ids[..10]);
+}
+
+#[test]
+fn what_a_list_shows_again_takes_no_second_room() {
+    let mut index = knowing([]);
+    list(&mut index, 1, &["wh_1", "wh_2"]);
+    let kept = index.inventory(&network("a")).unwrap().all_present().cloned().collect::<Vec<_>>();
+    let respelt = Endpoint { url: format!("{URL}/").as_str().into(), ..endpoint("wh_2") };
+    let shared = index.shared(&network("a"), vec![endpoint("wh_1"), respelt, endpoint("wh_3")]);
+    assert!(kept.iter().any(|kept| Arc::ptr_eq(kept, &shared[0])));
+    assert_eq!(shared[1].url.as_str(), format!("{URL}/"), "as it is spelt now");
+    assert_eq!(shared[2].id.as_str(), "wh_3");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The records of the resources.
 
-use super::fixtures::{holding, key, knowing, network, resource};
+use super::fixtures::{attempt, holding, key, knowing, network, resource};
 use crate::index::{Index, Mark, Resource, Seen};
 use crate::planning::Answer;
 
@@ -25,6 +25,16 @@ fn the_newest_of_a_resource_counts_whoever_shows_it() {
     let moved = Resource { secret_name: "other".to_owned(), ..resource("a", 8) };
     assert_eq!(index.see(moved), Seen::Taken);
     assert_eq!(version_of(&index, "a").as_deref(), Some("8"));
+}
+
+#[test]
+fn the_watch_may_show_an_own_write_before_its_answer() {
+    let mut index = knowing([Resource { finalizers: Vec::new(), ..resource("a", 5) }]);
+    let shown = |version, attempt| Resource { attempt: Some(attempt), ..resource("a", version) };
+    let (ours, others) = (attempt("a", "https://a.example.com"), attempt("a", "https://b.example.com"));
+    index.local(&key("a"), "a").unwrap().memory.recording(&ours);
+    assert_eq!(index.see(shown(6, ours)), Seen::Known);
+    assert_eq!(index.see(shown(7, others)), Seen::Taken, "somebody else's");
 }
 
 #[test]
