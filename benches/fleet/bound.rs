@@ -8,15 +8,17 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
-use simulator::Operation;
+use simulator::{NetworkConfig, Operation};
 use testkit::{World, client_of};
 use webhook_operator::resources::{ATTEMPT_ANNOTATION, WebhookEndpoint};
 
 use crate::measure::Figures;
 use crate::options::Options;
 
+/// What the bare client makes is in a network of its own, so that the operator does not see it.
+const NETWORK: &str = "n_bound";
 /// The simulator takes it from the bare client.
-pub const TOKEN: &str = "bound";
+const TOKEN: &str = "bound";
 
 /// What the operator has written of one resource.
 pub struct Bodies {
@@ -42,11 +44,14 @@ impl Bodies {
             object
         };
         let annotation = resource.annotations()[ATTEMPT_ANNOTATION].clone();
+        let mut secret = bare(json!(secret));
+        // The operator does not watch those of another type.
+        secret["type"] = json!("example.com/bound-secret-of-a-bare-client");
         Self {
             attempt: json!({ "metadata": {
                 "finalizers": resource.finalizers(), "annotations": { ATTEMPT_ANNOTATION: annotation },
             } }),
-            secret: bare(json!(secret)),
+            secret,
             status: json!({ "status": resource.status }),
             event: bare(json!(event)),
         }
@@ -61,6 +66,7 @@ pub async fn bound(
     names: &[String],
     options: &Options,
 ) -> Figures {
+    world.simulator.set_network(NetworkConfig::new(NETWORK).bearer_token(TOKEN));
     let client = client_of(kubeconfig).await;
     let resources = Api::<WebhookEndpoint>::namespaced(client.clone(), &world.namespace);
     let secrets = Api::<Secret>::namespaced(client.clone(), &world.namespace);

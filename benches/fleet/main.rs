@@ -80,6 +80,7 @@ async fn measured(options: &Options) -> Vec<Figures> {
         take(fleet.drift().await);
         take(fleet.converged().await);
         take(fleet.restart().await);
+        take(fleet.strangers().await);
         take(fleet.renewal().await);
         take(fleet.outage(OUTAGE).await);
         take(fleet.rotation().await);

@@ -1,15 +1,18 @@
 //! The life of a fleet, phase by phase.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use simulator::{Fault, FaultKind, Hold, NetworkConfig, Operation, Times};
 use testkit::{NETWORK, World, service_account_kubeconfig};
 use webhook_operator::resources::WebhookEndpoint;
 
-use crate::bound::{self, Bodies, bound};
+use crate::bound::{Bodies, bound};
 use crate::measure::{Figures, Measure};
 use crate::meter::Meter;
 use crate::options::Options;
@@ -28,9 +31,6 @@ impl<'a> Fleet<'a> {
     /// Declares so many resources, which nobody looks after yet.
     pub async fn declare(size: usize, options: &'a Options) -> Self {
         let mut world = World::without_operator(&format!("fleet-{size}")).await;
-        let network =
-            NetworkConfig::new(NETWORK).client("client-id", "client-secret").bearer_token(bound::TOKEN);
-        world.simulator.set_network(network);
         let mut kubeconfig = service_account_kubeconfig();
         let server = &mut kubeconfig["clusters"][0]["cluster"]["server"];
         let url = server.as_str().expect("a URL").to_owned();
@@ -105,14 +105,7 @@ impl<'a> Fleet<'a> {
     /// Somebody changes one of a hundred remotely, until a list shows it and it is undone.
     pub async fn drift(&mut self) -> Figures {
         let drifted = self.size.div_ceil(100);
-        for endpoint in self
-            .world
-            .simulator
-            .endpoints(NETWORK)
-            .iter()
-            .filter(|found| found.url.contains("/e"))
-            .take(drifted)
-        {
+        for endpoint in self.world.endpoints().iter().take(drifted) {
             self.world.simulator.edit(&endpoint.id, |endpoint| {
                 endpoint.enabled_events = vec!["ocpp.message".to_owned()];
             });
@@ -139,18 +132,45 @@ impl<'a> Fleet<'a> {
 
     /// The operator is stopped, and another one started, until that has listed all.
     pub async fn restart(&mut self) -> Figures {
+        self.start_again("restart").await
+    }
+
+    async fn start_again(&mut self, phase: &str) -> Figures {
         self.world.operator().stop();
         self.world.own = None;
         self.measure.begin(&self.world);
         self.world.start_operator();
         let pages = self.world.endpoints().len().div_ceil(100);
-        self.end_when_listed("restart", pages).await
+        self.end_when_listed(phase, pages).await
+    }
+
+    /// As many Secrets of 32 KiB come that are not ours, and the operator is started again.
+    pub async fn strangers(&mut self) -> Figures {
+        let secrets = self.world.api::<Secret>();
+        let value = "x".repeat(32 * 1024);
+        let strangers = names("stranger", self.size).map(|name| {
+            let (secrets, data) = (secrets.clone(), BTreeMap::from([("value".to_owned(), value.clone())]));
+            async move {
+                let metadata = ObjectMeta { name: Some(name), ..ObjectMeta::default() };
+                let secret = Secret { metadata, string_data: Some(data), ..Secret::default() };
+                secrets.create(&PostParams::default(), &secret).await.expect("it is stored");
+            }
+        });
+        stream::iter(strangers).buffer_unordered(16).for_each(|()| std::future::ready(())).await;
+        let figures = self.start_again("restart among others' Secrets").await;
+        let deleted = names("stranger", self.size);
+        let deleted = deleted.map(|name| {
+            let secrets = secrets.clone();
+            async move { testkit::delete(&secrets, &name).await }
+        });
+        stream::iter(deleted).buffer_unordered(16).for_each(|()| std::future::ready(())).await;
+        figures
     }
 
     /// The network's credentials are renewed.
     pub async fn renewal(&mut self) -> Figures {
         self.measure.begin(&self.world);
-        let network = NetworkConfig::new(NETWORK).client("client-id", "renewed").bearer_token(bound::TOKEN);
+        let network = NetworkConfig::new(NETWORK).client("client-id", "renewed");
         self.world.simulator.set_network(network);
         let renewed = json!({ "stringData": { "clientSecret": "renewed" } });
         testkit::patch(&self.world.operators_secrets(), &self.world.namespace, renewed).await;
@@ -211,11 +231,11 @@ impl<'a> Fleet<'a> {
     /// Each is as declared, and there is an endpoint for each.
     async fn check(&self) {
         let resources = self.world.all::<WebhookEndpoint>().await;
-        let ready =
-            |resource: &&WebhookEndpoint| testkit::has_condition(*resource, "Ready", "True", "Available");
-        assert_eq!(resources.iter().filter(ready).count(), self.size, "all are ready");
-        let endpoints = self.world.endpoints();
-        assert_eq!(endpoints.iter().filter(|endpoint| endpoint.url.contains("/e")).count(), self.size);
+        // The bare client's have no operator.
+        let ours = resources.iter().filter(|resource| resource.metadata.labels.is_some());
+        let ready = ours.filter(|resource| testkit::has_condition(*resource, "Ready", "True", "Available"));
+        assert_eq!(ready.count(), self.size, "all are ready");
+        assert_eq!(self.world.endpoints().len(), self.size);
     }
 }
 
