@@ -44,11 +44,11 @@ pub async fn check() -> Result<(), String> {
     expect(&drift, "PATCHes", drift.calls(Operation::Patch), 1)?;
 
     let converged = fleet.converged().await;
-    expect(&converged, "writes", writes_to_resources(&converged), 0)?;
+    expect(&converged, "writes", converged.writes(), 0)?;
     let pages = converged.calls(Operation::List);
     expect(&converged, "calls but lists", converged.remote.values().sum::<usize>() - pages, 0)?;
     let restart = fleet.restart().await;
-    expect(&restart, "writes", writes_to_resources(&restart), 0)?;
+    expect(&restart, "writes", restart.writes(), 0)?;
     let outage = fleet.outage(OUTAGE).await;
     expect(&outage, "writes beyond two each", writes_to_resources(&outage).saturating_sub(2 * SIZE), 0)?;
 

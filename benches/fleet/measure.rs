@@ -101,8 +101,15 @@ impl Measure {
         }
     }
 
-    /// A phase begins now.
-    pub fn begin(&mut self, world: &World) {
+    /// A phase begins, once nothing is asked of anybody any more for what came before.
+    pub async fn begin(&mut self, world: &World) {
+        let mut latest = Instant::now();
+        while latest.elapsed() < QUIET && world.own.is_some() {
+            if self.take_in(world) {
+                latest = Instant::now();
+            }
+            tokio::time::sleep(LOOK).await;
+        }
         self.tail = Tail::begin();
         self.kubernetes.clear();
         self.remote.clear();

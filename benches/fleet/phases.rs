@@ -69,7 +69,7 @@ impl<'a> Fleet<'a> {
             // The first of those that fit is met: the latest comes first.
             self.world.simulator.inject(Fault { after: every * failure as u64, ..fault });
         }
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         self.world.start_operator();
         let size = self.size;
         let figures = self.end("create", |figures| statuses(figures) >= size).await;
@@ -96,7 +96,7 @@ impl<'a> Fleet<'a> {
     /// All declare other events.
     pub async fn change(&mut self) -> Figures {
         let spec = json!({ "spec": { "enabledEvents": ["asset.connectivity"] } });
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         self.patch_all(&spec).await;
         let size = self.size;
         self.end("change of all", |figures| statuses(figures) >= size).await
@@ -110,14 +110,14 @@ impl<'a> Fleet<'a> {
                 endpoint.enabled_events = vec!["ocpp.message".to_owned()];
             });
         }
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         self.world.change_network(json!({ "resyncInterval": "5s" })).await;
         self.end("drift of 1 %", |figures| figures.calls(Operation::Patch) >= drifted).await
     }
 
     /// Three lists of the network, in which all is as it was.
     pub async fn converged(&mut self) -> Figures {
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         let pages = 3 * self.world.endpoints().len().div_ceil(100);
         let figures = self.end_when_listed("converged, 3 lists", pages).await;
         self.world.change_network(json!({ "resyncInterval": "24h" })).await;
@@ -138,7 +138,7 @@ impl<'a> Fleet<'a> {
     async fn start_again(&mut self, phase: &str) -> Figures {
         self.world.operator().stop();
         self.world.own = None;
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         self.world.start_operator();
         let pages = self.world.endpoints().len().div_ceil(100);
         self.end_when_listed(phase, pages).await
@@ -169,7 +169,7 @@ impl<'a> Fleet<'a> {
 
     /// The network's credentials are renewed.
     pub async fn renewal(&mut self) -> Figures {
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         let network = NetworkConfig::new(NETWORK).client("client-id", "renewed");
         self.world.simulator.set_network(network);
         let renewed = json!({ "stringData": { "clientSecret": "renewed" } });
@@ -181,7 +181,7 @@ impl<'a> Fleet<'a> {
     /// The API refuses connections for so long; it would have been listed every five seconds.
     pub async fn outage(&mut self, lasts: Duration) -> Figures {
         self.world.change_network(json!({ "resyncInterval": "5s" })).await;
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         self.world.simulator.suspend().await.expect("it runs");
         tokio::time::sleep(lasts).await;
         self.world.simulator.resume().await.expect("it runs");
@@ -194,7 +194,7 @@ impl<'a> Fleet<'a> {
     /// Somebody asks for another secret of all.
     pub async fn rotation(&mut self) -> Figures {
         let annotations = json!({ "webhookoperator.dev/rotate": "1" });
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         self.patch_all(&json!({ "metadata": { "annotations": annotations } })).await;
         let size = self.size;
         let figures = self.end("rotation of all", |figures| figures.calls(Operation::Delete) >= size).await;
@@ -204,7 +204,7 @@ impl<'a> Fleet<'a> {
 
     /// All are deleted.
     pub async fn deletion(&mut self) -> Figures {
-        self.measure.begin(&self.world);
+        self.measure.begin(&self.world).await;
         let world = &self.world;
         let asked = names("e", self.size).map(async |name| world.ask_to_delete(&name).await);
         stream::iter(asked).buffer_unordered(16).for_each(|()| std::future::ready(())).await;

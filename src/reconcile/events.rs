@@ -21,7 +21,7 @@ use crate::provider::Clock;
 /// How many may wait to be published; what comes beyond is in the log only.
 const WAITING: usize = 1024;
 /// How many are published at a time, so that each create of a large fleet has its own.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 8;
 /// How much of an object's name an Event's own begins with. The API server appends five characters, and would cut
 /// a longer beginning anywhere.
 const LONGEST_BEGINNING: usize = 57;

@@ -43,6 +43,9 @@ impl Activation<'_> {
 
     /// Sets the finalizer and records the attempt, in one write that an outdated view loses.
     pub(super) async fn record_attempt(&mut self, attempt: &Attempt) -> Result<(), Failure> {
+        if attempt.purpose == Purpose::SecretLost {
+            self.refuse_unseen_secret().await?;
+        }
         self.local(|local| local.memory.recording(attempt));
         self.change_metadata("record the create", self.with_marks(Some(attempt))).await?;
         self.tell_why(attempt);

@@ -198,6 +198,9 @@ impl Activation<'_> {
             self.refuse_stored_endpoint(id, attempt).await?;
             self.refuse_endpoint_of_another(id, attempt, *rival_posts).await?;
         }
+        if *cause == DeleteCause::Replaced {
+            self.refuse_unseen_secret().await?;
+        }
         self.local(|local| local.memory.deleting(cause));
         if let Err(error) = remote.network.client.delete(id).await {
             if error.class() != ErrorClass::NotFound {

@@ -59,26 +59,39 @@ impl Activation<'_> {
         }
     }
 
-    /// What looks like the trace of a lost create may be the endpoint whose secret is stored, unseen by the
-    /// watch. The Secret is asked for by its name, for that is as it is whoever serves it.
+    /// What looks like the trace of a lost create may be the endpoint whose secret is stored, unseen by the watch.
     pub(super) async fn refuse_stored_endpoint(
         &self,
         id: &EndpointId,
         attempt: &Attempt,
     ) -> Result<(), Failure> {
+        let is_stored = |stored: &StoredMeta| {
+            stored.endpoints().any(|stored| stored == id) || stored.attempt >= attempt.number
+        };
+        let stored = self.ask_for_secrets().await?;
+        if stored.iter().any(|(stored, _)| is_stored(stored)) { Err(Failure::Outdated) } else { Ok(()) }
+    }
+
+    /// What looks lost, or altered, may be another Secret by now, unseen by the watch.
+    pub(super) async fn refuse_unseen_secret(&self) -> Result<(), Failure> {
+        let stored = self.ask_for_secrets().await?;
+        if stored.iter().any(|(_, is_news)| *is_news) { Err(Failure::Outdated) } else { Ok(()) }
+    }
+
+    /// Asks for the Secrets of this resource by their names, for those are as they are whoever serves them. Tells of
+    /// each whether that is news.
+    async fn ask_for_secrets(&self) -> Result<Vec<(StoredMeta, bool)>, Failure> {
         let noted = self.resource.status.secret.iter().map(|stored| stored.name.clone());
         let names = noted.chain([self.resource.secret_name.clone()]);
+        let mut stored = Vec::new();
         for name in names.collect::<BTreeSet<_>>() {
             let found = self.secrets().get_metadata_opt(&name).await;
             let found = found.map_err(Failure::kubernetes("look at the Secret"))?;
             let Some(found) = found.filter(|found| self.owns(found.meta())) else { continue };
-            self.context.index().see_secret(&found.metadata);
-            let stored = StoredMeta::of(&found.metadata);
-            if stored.endpoints().any(|stored| stored == id) || stored.attempt >= attempt.number {
-                return Err(Failure::Outdated);
-            }
+            let is_news = !self.context.index().see_secret(&found.metadata).is_empty();
+            stored.push((StoredMeta::of(&found.metadata), is_news));
         }
-        Ok(())
+        Ok(stored)
     }
 
     /// A Secret that belonged to nobody when it was seen may be this resource's by now, and its endpoint with it.

@@ -194,7 +194,7 @@ fn expect_same(effects: Effects, others: Effects) -> Result<(), String> {
 
 /// Runs a scenario without a crash, and checks how it ends.
 async fn watch(scenario: Scenario) -> Result<Learnt, String> {
-    let mut scene = Scene::new(scenario.name).await.without_grace();
+    let mut scene = Scene::new(scenario.name).await;
     scene.start();
     let begin = begin(&scene, &scenario).await?;
     let network = network_line(&scene).await;

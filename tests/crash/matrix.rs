@@ -29,7 +29,7 @@ impl Run {
 /// must be reached. What the operator does after a crash depends a little on time, so a later one need
 /// not be. The end is good when it is so after as many lists of the network.
 pub async fn crash(scenario: Scenario, learnt: &Learnt, points: &[Point], looks: usize) -> Run {
-    let mut scene = Scene::new(scenario.name).await.without_grace();
+    let mut scene = Scene::new(scenario.name).await;
     scene.start();
     let begin = match begin(&scene, &scenario).await {
         Ok(begin) => begin,

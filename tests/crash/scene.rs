@@ -54,6 +54,8 @@ impl Scene {
         .expect("an interposer");
         let kubeconfig = kube.kubeconfig(service_account()).expect("the token passes through");
         world.options.kubeconfig = Some(serde_yaml::from_str(&kubeconfig).expect("a kubeconfig"));
+        // No minute, for a Secret that is lost.
+        world.options.arguments.extend(["--secret-recovery-grace", "1s"].map(str::to_owned));
         let scene = Self { world, gate, kube, remote, trouble: OnceLock::new() };
         scene.add_network().await;
         scene
@@ -69,13 +71,6 @@ impl Scene {
             "timeout": "4s",
         });
         self.world.add_network(network).await;
-    }
-
-    /// Has the operator wait a second, and no minute, for a Secret that is lost. It must not be shown old views: what
-    /// they lack would look lost.
-    pub fn without_grace(mut self) -> Self {
-        self.world.options.arguments.extend(["--secret-recovery-grace", "1s"].map(str::to_owned));
-        self
     }
 
     /// Starts the operator.

@@ -172,7 +172,7 @@ async fn remove_by_force(scene: &Scene) {
 }
 
 async fn unseen(story: Story, expiry: Expiry) -> Result<(), String> {
-    let mut scene = Scene::new("missed").await.without_grace();
+    let mut scene = Scene::new("missed").await;
     scene.start();
     come_to(&scene, &[EMPTY.to_owned()], 1).await?;
     (story.prepare)(&scene).await;
