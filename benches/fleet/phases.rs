@@ -102,7 +102,7 @@ impl<'a> Fleet<'a> {
         self.end("change of all", |figures| statuses(figures) >= size).await
     }
 
-    /// Somebody changes one of a hundred remotely, until a list shows it and it is undone.
+    /// Somebody changes one of a hundred remotely, until a list shows it and it is undone, and the next list shows that.
     pub async fn drift(&mut self) -> Figures {
         let drifted = self.size.div_ceil(100);
         for endpoint in self.world.endpoints().iter().take(drifted) {
@@ -112,7 +112,11 @@ impl<'a> Fleet<'a> {
         }
         self.measure.begin(&self.world).await;
         self.world.change_network(json!({ "resyncInterval": "5s" })).await;
-        self.end("drift of 1 %", |figures| figures.calls(Operation::Patch) >= drifted).await
+        let pages = 2 * self.world.endpoints().len().div_ceil(100);
+        let is_over = |figures: &Figures| {
+            figures.calls(Operation::Patch) >= drifted && figures.calls(Operation::List) >= pages
+        };
+        self.end("drift of 1 %", is_over).await
     }
 
     /// Three lists of the network, in which all is as it was.

@@ -134,7 +134,9 @@ where
         match ended {
             Ended::Done(again) => match (self.under_way.remove(&turn.key).flatten(), again) {
                 (Some(urgency), _) => self.add(turn.key, urgency),
-                (None, Some((after, urgency))) => self.later.add(turn.key, after, urgency),
+                (None, Some((after, urgency))) => {
+                    self.later.add(turn.key, after, urgency.unwrap_or(turn.urgency));
+                }
                 (None, None) => {}
             },
             Ended::Needs(what) => {
@@ -201,7 +203,7 @@ mod tests {
     }
 
     fn after(pause: Duration) -> Ended<()> {
-        Ended::Done(Some((pause, Urgency::Drift)))
+        Ended::Done(Some((pause, None)))
     }
 
     struct Stage {

@@ -62,7 +62,7 @@ impl<T> Lines<T> {
     }
 
     /// Has a resource wait for its turn. One that waits already goes on doing so, at a better place if it has become
-    /// more urgent.
+    /// more urgent; one that has come back in another network waits there.
     pub(super) fn join(
         &mut self,
         key: ResourceKey,
@@ -73,7 +73,8 @@ impl<T> Lines<T> {
         self.joined += 1;
         let place = Place { is_empty_handed: brings.is_none(), urgency, number: self.joined };
         if let Some(waiting) = self.waiting.get(&key) {
-            if waiting.place.urgency <= urgency || waiting.brings.is_some() {
+            let is_elsewhere = waiting.network != network;
+            if waiting.brings.is_some() || (waiting.place.urgency <= urgency && !is_elsewhere) {
                 return;
             }
             let before = self.of_networks.get_mut(&waiting.network);
@@ -209,6 +210,19 @@ mod tests {
         assert_eq!(lines.call(&network("up")).unwrap().key, key("other"));
         lines.end_turn(&network("down"));
         assert_eq!(lines.call(&network("down")).unwrap().key, key("third"));
+    }
+
+    #[test]
+    fn one_that_has_come_back_in_another_network_waits_there() {
+        let mut lines = Lines::<()>::new(1);
+        for name in ["first", "second"] {
+            lines.join(key(name), network("down"), Urgency::Change, None);
+        }
+        assert_eq!(lines.call(&network("down")).unwrap().key, key("first"));
+        lines.join(key("second"), network("up"), Urgency::Change, None);
+        assert_eq!(lines.call(&network("up")).unwrap().key, key("second"));
+        lines.end_turn(&network("down"));
+        assert!(lines.call(&network("down")).is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use crate::resources::{NetworkKind, NetworkReference};
 
 /// A `WebhookEndpoint`, by name.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ResourceKey {
     /// Its namespace.
     pub namespace: Arc<str>,

@@ -24,7 +24,7 @@ impl<T: Clone + Ord> Lookup<T> {
     }
 
     pub(super) fn of(&self, thing: T) -> impl Iterator<Item = &ResourceKey> + use<'_, T> {
-        let first = (thing.clone(), ResourceKey::new("", ""));
+        let first = (thing.clone(), ResourceKey::default());
         self.0.range(first..).take_while(move |(other, _)| *other == thing).map(|(_, key)| key)
     }
 

@@ -138,7 +138,8 @@ impl Resource {
             list_request,
             status: _,
         } = self;
-        let is_recorded = recording.is_some() && later.attempt.as_ref() == recording;
+        let brings_attempt = later.attempt.is_some() && *attempt != later.attempt;
+        let is_recorded = brings_attempt && later.attempt.as_ref() == recording;
         (key, uid, generation, created_at) == (&later.key, &later.uid, &later.generation, &later.created_at)
             && (network, intent, url) == (&later.network, &later.intent, &later.url)
             && (secret_name, list_request) == (&later.secret_name, &later.list_request)

@@ -51,8 +51,9 @@ pub type UrlLocks = Held<RemoteUrl>;
 
 /// How an activation ended, or a part of one.
 pub enum Ended<T> {
-    /// There is nothing to do before this time has passed, or something changes; then it is this urgent.
-    Done(Option<(Duration, Urgency)>),
+    /// There is nothing to do before this time has passed, or something changes. Then it is this urgent, or as urgent as
+    /// it was.
+    Done(Option<(Duration, Option<Urgency>)>),
     /// It can go on with what this gives.
     Needs(BoxFuture<'static, T>),
 }
@@ -66,7 +67,7 @@ pub async fn reconcile(key: &ResourceKey, locks: Option<UrlLocks>, context: &Con
     if locks.is_none()
         && let Some(pause) = pause_left(context, &resource)
     {
-        return Ended::Done(Some((pause, Urgency::Retry)));
+        return Ended::Done(Some((pause, Some(Urgency::Retry))));
     }
     let key = resource.key.clone();
     let span = info_span!("reconcile", namespace = &*key.namespace, name = &*key.name);
@@ -78,7 +79,7 @@ pub async fn reconcile(key: &ResourceKey, locks: Option<UrlLocks>, context: &Con
     let done = tokio::time::timeout(LIMIT, activation.run().instrument(span)).await;
     done.unwrap_or_else(|_| {
         warn!(resource = %activation.key, "not done within {LIMIT:?}: begins anew");
-        Ended::Done(activation.next_pause().map(|pause| (pause, Urgency::Retry)))
+        Ended::Done(activation.next_pause().map(|pause| (pause, Some(Urgency::Retry))))
     })
 }
 
@@ -126,9 +127,14 @@ impl Activation<'_> {
             Ok(Progress::Gone) => return Ended::Done(None),
             Err(failure) => Err(failure),
         };
-        // A view that was outdated is nothing that failed.
-        let failed = outcome.as_ref().is_err_and(|failure| !matches!(failure, Failure::Outdated));
-        let urgency = if failed { Urgency::Retry } else { Urgency::Drift };
+        let urgency = match &outcome {
+            // Of a secret in hand nobody else has a copy.
+            _ if self.local(|local| local.memory.in_hand().is_some()) == Some(true) => Some(Urgency::Change),
+            Ok(_) => Some(Urgency::Drift),
+            // Nothing was tried yet of what it was to do.
+            Err(failure) if failure.nothing_was_done() => None,
+            Err(_) => Some(Urgency::Retry),
+        };
         Ended::Done(self.finish(outcome).await.map(|pause| (pause, urgency)))
     }
 

@@ -33,8 +33,10 @@ fn the_watch_may_show_an_own_write_before_its_answer() {
     let shown = |version, attempt| Resource { attempt: Some(attempt), ..resource("a", version) };
     let (ours, others) = (attempt("a", "https://a.example.com"), attempt("a", "https://b.example.com"));
     index.local(&key("a"), "a").unwrap().memory.recording(&ours);
-    assert_eq!(index.see(shown(6, ours)), Seen::Known);
-    assert_eq!(index.see(shown(7, others)), Seen::Taken, "somebody else's");
+    assert_eq!(index.see(shown(6, ours.clone())), Seen::Known);
+    let stripped = Resource { finalizers: Vec::new(), ..shown(7, ours) };
+    assert_eq!(index.see(stripped), Seen::Taken, "somebody took the finalizer away");
+    assert_eq!(index.see(shown(8, others)), Seen::Taken, "somebody else's");
 }
 
 #[test]

@@ -62,6 +62,33 @@ async fn an_endpoint_whose_secret_is_known_is_taken_over_without_a_change() {
     assert_eq!(world.simulator.ledger().count(Operation::Create), 1);
 }
 
+/// What the manifest goes on to declare is an endpoint that retires, and then one that is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_after_a_rotation_does_not_go_back_to_what_was_adopted() {
+    let mut world = World::with_own_operator("adopt-restart").await;
+    world.network_counts(0, 0, 0).await;
+    let id = made(&world);
+    keep_secret(&world, &id, "by-hand", "secret", "").await;
+    let mut spec = adopts(&id, &json!({ "name": "by-hand" }));
+    testkit::merge(&mut spec, kept());
+    world.ready_endpoint("hook", spec).await;
+    ask(&world, "1").await;
+    let new = until_replaced(&world, &id).await;
+    for retiring in [kept(), quick()] {
+        world.change("hook", json!({ "spec": retiring })).await;
+        let still = usize::from(retiring == kept());
+        until(&world, "so many retire", |status| status.retiring.len() == still).await;
+        world.lists(1).await;
+        assert!(world.operator().stop(), "it stops with success");
+        let sequence = world.simulator.ledger().last_sequence();
+        world.start_operator();
+        world.lists(3).await;
+        assert_eq!(changes(&world, sequence), [""; 0]);
+        assert_eq!(endpoint_id(&world.ready("hook").await), new);
+    }
+    assert_eq!(live(&world), [(new, "active".into())]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_differs_is_corrected_and_another_url_is_a_replacement() {
     let world = World::new("adopt-differs").await;

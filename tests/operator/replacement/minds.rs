@@ -94,6 +94,22 @@ async fn a_pause_half_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pause_keeps_what_retires() {
+    let world = World::new("paused-retiring").await;
+    let old = endpoint_id(&world.ready_endpoint("hook", kept()).await);
+    ask(&world, "1").await;
+    let new = until_replaced(&world, &old).await;
+    world.change("hook", json!({ "spec": { "paused": true } })).await;
+    world.condition("hook", "Synced", "False", "Paused").await;
+    world.change("hook", json!({ "spec": quick() })).await;
+    world.lists(2).await;
+    assert_eq!(live(&world), [(old, "inactive".into()), (new.clone(), "active".into())]);
+    world.change("hook", json!({ "spec": { "paused": false } })).await;
+    until(&world, "done", |status| status.retiring.is_empty()).await;
+    assert_eq!(live(&world), [(new, "active".into())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_half_way_takes_all_of_them_along() {
     let world = World::new("deleted-half-way").await;
     let first = endpoint_id(&world.ready_endpoint("hook", kept()).await);
