@@ -140,6 +140,8 @@ impl<'a> Fleet<'a> {
     }
 
     async fn start_again(&mut self, phase: &str) -> Figures {
+        // What was declared before is done with first.
+        self.measure.begin(&self.world).await;
         self.world.operator().stop();
         self.world.own = None;
         self.measure.begin(&self.world).await;
