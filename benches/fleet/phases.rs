@@ -89,7 +89,7 @@ impl<'a> Fleet<'a> {
             manifest["metadata"]["labels"] = Value::Null;
             world.create::<WebhookEndpoint>(manifest).await;
         });
-        stream::iter(unlabelled).buffer_unordered(16).for_each(|()| std::future::ready(())).await;
+        several_at_once(unlabelled).await;
         bound(world, &bodies, &self.kubeconfig, &names, self.options).await
     }
 
@@ -162,14 +162,14 @@ impl<'a> Fleet<'a> {
                 secrets.create(&PostParams::default(), &secret).await.expect("it is stored");
             }
         });
-        stream::iter(strangers).buffer_unordered(16).for_each(|()| std::future::ready(())).await;
+        several_at_once(strangers).await;
         let figures = self.start_again("restart among others' Secrets").await;
         let deleted = names("stranger", self.size);
         let deleted = deleted.map(|name| {
             let secrets = secrets.clone();
             async move { testkit::delete(&secrets, &name).await }
         });
-        stream::iter(deleted).buffer_unordered(16).for_each(|()| std::future::ready(())).await;
+        several_at_once(deleted).await;
         figures
     }
 
@@ -213,7 +213,7 @@ impl<'a> Fleet<'a> {
         self.measure.begin(&self.world).await;
         let world = &self.world;
         let asked = names("e", self.size).map(async |name| world.ask_to_delete(&name).await);
-        stream::iter(asked).buffer_unordered(16).for_each(|()| std::future::ready(())).await;
+        several_at_once(asked).await;
         let size = self.size;
         self.end("deletion of all", |figures| figures.calls(Operation::Delete) >= size).await
     }
@@ -231,7 +231,7 @@ impl<'a> Fleet<'a> {
                     resources.patch(&name, &PatchParams::default(), &patch).await.expect("it is patched")
                 }
             });
-        stream::iter(patched).buffer_unordered(16).for_each(|_| std::future::ready(())).await;
+        several_at_once(patched).await;
     }
 
     /// Each is as declared, and there is an endpoint for each.
@@ -243,6 +243,11 @@ impl<'a> Fleet<'a> {
         assert_eq!(ready.count(), self.size, "all are ready");
         assert_eq!(self.world.endpoints().len(), self.size);
     }
+}
+
+/// Does all this, some of it at a time.
+async fn several_at_once<F: Future>(work: impl Iterator<Item = F>) {
+    stream::iter(work).buffer_unordered(16).for_each(|_| std::future::ready(())).await;
 }
 
 fn names(prefix: &str, size: usize) -> impl Iterator<Item = String> + use<> {

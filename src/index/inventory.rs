@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::lookup::Lookup;
 use crate::planning::{Presence, Timing, Unread};
 use crate::provider::{Endpoint, EndpointId, EndpointUrl, Listing};
 
@@ -26,7 +27,7 @@ pub struct Inventory {
     /// What that list had and could not be read.
     unread: Unread,
     entries: HashMap<EndpointId, Entry>,
-    by_url: BTreeSet<(EndpointUrl, EndpointId)>,
+    by_url: Lookup<EndpointUrl, EndpointId>,
 }
 
 #[derive(Debug)]
@@ -59,6 +60,16 @@ pub struct ListToken {
     incarnation: Incarnation,
     sequence: u64,
     at: Timestamp,
+}
+
+impl Entry {
+    /// The endpoint, if it was there.
+    fn present(&self) -> Option<&Arc<Endpoint>> {
+        match &self.presence {
+            Presence::Present(endpoint) => Some(endpoint),
+            Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
+        }
+    }
 }
 
 impl ListToken {
@@ -192,7 +203,7 @@ impl Inventory {
         if changed {
             self.drop_entry(id);
             if let Presence::Present(endpoint) = &presence {
-                self.by_url.insert((endpoint.url.clone(), id.clone()));
+                self.by_url.insert(endpoint.url.clone(), id);
             }
         }
         let before = self.entries.get(id).filter(|_| !changed);
@@ -203,7 +214,7 @@ impl Inventory {
 
     fn drop_entry(&mut self, id: &EndpointId) {
         if let Some(Entry { presence: Presence::Present(endpoint), .. }) = self.entries.remove(id) {
-            self.by_url.remove(&(endpoint.url.clone(), id.clone()));
+            self.by_url.remove(endpoint.url.clone(), id);
         }
     }
 
@@ -239,36 +250,25 @@ impl Inventory {
 
     /// The same endpoint as it is kept, to the letter.
     pub(super) fn same(&self, endpoint: &Endpoint) -> Option<&Arc<Endpoint>> {
-        match &self.entries.get(&endpoint.id)?.presence {
-            Presence::Present(known) => Some(known).filter(|known| {
-                // Other spellings of its URL are equal.
-                ***known == *endpoint && known.url.as_str() == endpoint.url.as_str()
-            }),
-            Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
-        }
+        // Other spellings of its URL are equal.
+        let is_same =
+            |known: &&Arc<Endpoint>| ***known == *endpoint && known.url.as_str() == endpoint.url.as_str();
+        self.entries.get(&endpoint.id).and_then(Entry::present).filter(is_same)
     }
 
     /// The endpoints that deliver to `url`, however it is spelt.
-    pub fn with_url<'a>(&'a self, url: &'a EndpointUrl) -> impl Iterator<Item = &'a Endpoint> {
-        let first = (url.clone(), EndpointId::from(""));
-        let ids = self.by_url.range(first..).take_while(move |(other, _)| other == url).map(|(_, id)| id);
-        ids.filter_map(|id| self.present(id))
+    pub fn with_url(&self, url: &EndpointUrl) -> impl Iterator<Item = &Endpoint> + use<'_> {
+        self.by_url.of(url.clone()).filter_map(|id| self.present(id))
     }
 
     /// An endpoint, if it was there.
     #[must_use]
     pub fn present(&self, id: &EndpointId) -> Option<&Endpoint> {
-        match self.entries.get(id) {
-            Some(Entry { presence: Presence::Present(endpoint), .. }) => Some(endpoint),
-            _ => None,
-        }
+        self.entries.get(id).and_then(Entry::present).map(|endpoint| &**endpoint)
     }
 
     /// The endpoints that were there.
     pub fn all_present(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
-        self.entries.values().filter_map(|entry| match &entry.presence {
-            Presence::Present(endpoint) => Some(endpoint),
-            Presence::Unlisted | Presence::Missing { .. } | Presence::Gone => None,
-        })
+        self.entries.values().filter_map(Entry::present)
     }
 }

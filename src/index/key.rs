@@ -65,7 +65,7 @@ impl NetworkKey {
     pub fn referred(reference: &NetworkReference, namespace: &str) -> Self {
         let name = Arc::from(reference.name.as_str());
         match reference.kind {
-            NetworkKind::ClusterWebhookNetwork => Self::Cluster { name },
+            NetworkKind::ClusterWebhookNetwork => Self::cluster(name),
             NetworkKind::WebhookNetwork => Self::Namespaced { namespace: namespace.into(), name },
         }
     }

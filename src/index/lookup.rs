@@ -1,30 +1,30 @@
-//! From one thing to the resources that have to do with it.
+//! From one thing to those that have to do with it.
 
 use std::collections::BTreeSet;
 
 use super::key::ResourceKey;
 
-/// From one thing, or Secret, to the names that have to do with it, in O(log n) and one step for each.
+/// From one thing to those that have to do with it, such as resources, in O(log n) and one step for each.
 #[derive(Debug)]
-pub(super) struct Lookup<T>(BTreeSet<(T, ResourceKey)>);
+pub(super) struct Lookup<T, K = ResourceKey>(BTreeSet<(T, K)>);
 
-impl<T> Default for Lookup<T> {
+impl<T, K> Default for Lookup<T, K> {
     fn default() -> Self {
         Self(BTreeSet::new())
     }
 }
 
-impl<T: Clone + Ord> Lookup<T> {
-    pub(super) fn insert(&mut self, thing: T, key: &ResourceKey) {
+impl<T: Clone + Ord, K: Clone + Default + Ord> Lookup<T, K> {
+    pub(super) fn insert(&mut self, thing: T, key: &K) {
         self.0.insert((thing, key.clone()));
     }
 
-    pub(super) fn remove(&mut self, thing: T, key: &ResourceKey) {
+    pub(super) fn remove(&mut self, thing: T, key: &K) {
         self.0.remove(&(thing, key.clone()));
     }
 
-    pub(super) fn of(&self, thing: T) -> impl Iterator<Item = &ResourceKey> + use<'_, T> {
-        let first = (thing.clone(), ResourceKey::default());
+    pub(super) fn of(&self, thing: T) -> impl Iterator<Item = &K> + use<'_, T, K> {
+        let first = (thing.clone(), K::default());
         self.0.range(first..).take_while(move |(other, _)| *other == thing).map(|(_, key)| key)
     }
 

@@ -104,11 +104,10 @@ impl<N> Index<N> {
         if known.is_some_and(|known| is_newer(&known.resource, &resource)) {
             return Seen::Outdated;
         }
-        if known.is_some_and(|known| known.resource.uid == resource.uid) {
-            let asks =
-                known.is_some_and(|known| known.resource.asks_as(&resource, known.local.memory.recorded()));
+        if let Some(known) = known.filter(|known| known.resource.uid == resource.uid) {
+            let asks_the_same = known.resource.asks_as(&resource, known.local.memory.recorded());
             self.replace(resource);
-            return if asks { Seen::Known } else { Seen::Taken };
+            return if asks_the_same { Seen::Known } else { Seen::Taken };
         }
         let lost = self.drop_record(&key);
         self.resources.let_go.remove(&key);

@@ -131,7 +131,6 @@ impl Secrets {
     /// Takes in a Secret as a watch or an answer shows it, unless something newer is known.
     fn put(&mut self, meta: &ObjectMeta) -> Option<Changed> {
         let key = key_of(meta);
-        let stored = StoredMeta::of(meta);
         if let Some((known, seen)) = self.known.get_mut(&key) {
             let known = version(known.resource_version.as_deref());
             if known.is_some() && known >= version(meta.resource_version.as_deref()) {
@@ -139,6 +138,7 @@ impl Secrets {
                 return None;
             }
         }
+        let stored = StoredMeta::of(meta);
         let before = self.drop_entry(&key);
         let owner = stored.owner.as_ref().map(|(name, uid)| {
             self.owned.insert((key.namespace.clone(), uid.clone()), &key);

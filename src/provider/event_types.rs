@@ -60,18 +60,6 @@ impl EventTypes {
         self.0.iter()
     }
 
-    /// How many are in it.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether one is in it.
     #[must_use]
     pub fn contains(&self, event: &EventType) -> bool {

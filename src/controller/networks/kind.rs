@@ -44,7 +44,7 @@ impl Kind for Lenient<ClusterWebhookNetwork> {
     const PLURAL: &'static str = "ClusterWebhookNetworks";
 
     fn key(&self) -> NetworkKey {
-        NetworkKey::Cluster { name: self.name_any().into() }
+        NetworkKey::cluster(self.name_any())
     }
 
     fn declared(&self) -> Result<Declared, String> {
