@@ -24,6 +24,8 @@ struct Arguments {
     #[arg(long)]
     create_settling_time: kube::core::Duration,
     #[arg(long)]
+    secret_recovery_grace: kube::core::Duration,
+    #[arg(long)]
     allow_address: IpAddr,
     #[arg(long)]
     selector: String,
@@ -54,7 +56,7 @@ pub async fn run() -> ExitCode {
     let config = kube::Config::infer().await.expect("a kubeconfig");
     let settings = Settings {
         settle: asked.create_settling_time.into(),
-        recovery_grace: std::time::Duration::from_mins(1),
+        recovery_grace: asked.secret_recovery_grace.into(),
         address_exceptions: vec![asked.allow_address.into()],
         concurrency: 16,
         selector: Some(asked.selector),
