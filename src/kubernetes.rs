@@ -26,12 +26,12 @@ pub(crate) struct Clients {
 
 /// Why a write did not leave.
 #[derive(Debug, thiserror::Error)]
-#[error("the term of leadership is over, so nothing is written to Kubernetes any more")]
-struct TermOver;
+#[error("this process may not act now, so nothing is written to Kubernetes")]
+struct NotLeading;
 
 impl Clients {
-    /// Makes the clients. This is the one place through which every write to Kubernetes leaves: none does once
-    /// the fence is closed.
+    /// Makes the clients. This is the one place through which every write to Kubernetes leaves: none does while
+    /// the fence is shut.
     pub(crate) fn new(config: &Config, fence: &Fence) -> kube::Result<Self> {
         let clock = Arc::new(Clock::local());
         let guard = FilterLayer::new(guard(fence));
@@ -41,6 +41,11 @@ impl Clients {
         let watches = watches.with_layer(&reads_the_clock(&clock)).build();
         Ok(Self { calls, watches, clock })
     }
+}
+
+/// The client by which replicas agree on the one that acts.
+pub(crate) fn election_client(config: &Config) -> kube::Result<Client> {
+    Ok(ClientBuilder::try_from(for_calls(config.clone()))?.build())
 }
 
 /// Has `clock` go by the answers that pass.
@@ -54,12 +59,12 @@ fn reads_the_clock<B>(
     })
 }
 
-/// Lets reads pass, and writes as long as the fence is not closed.
+/// Lets reads pass, and writes while the fence is open.
 fn guard(fence: &Fence) -> impl Fn(Request<Body>) -> Result<Request<Body>, BoxError> + Clone + use<> {
     let fence = fence.clone();
     move |request| {
-        if fence.is_closed() && !request.method().is_safe() {
-            Err(BoxError::from(TermOver))
+        if !fence.is_open() && !request.method().is_safe() {
+            Err(BoxError::from(NotLeading))
         } else {
             Ok(request)
         }
@@ -70,7 +75,8 @@ fn guard(fence: &Fence) -> impl Fn(Request<Body>) -> Result<Request<Body>, BoxEr
 fn for_calls(mut config: Config) -> Config {
     let timeout = Some(Duration::from_secs(15));
     config.default_retry = false;
-    config.connect_timeout = timeout;
+    // What has passed the fence leaves soon.
+    config.connect_timeout = Some(Duration::from_secs(5));
     config.read_timeout = timeout;
     config.write_timeout = timeout;
     config
@@ -122,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_once_the_fence_is_closed() {
+    fn nothing_is_written_while_the_fence_is_shut() {
         let fence = Fence::default();
         let guard = guard(&fence);
         let passes = |method: Method| {

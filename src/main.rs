@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use webhook_operator::controller::Election;
 use webhook_operator::reconcile::Settings;
 use webhook_operator::{controller, resources};
 
@@ -65,6 +66,15 @@ struct Run {
     /// How many resources of each network are reconciled at once.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
+    /// Whether to act only while holding a Lease, so that one of several replicas does; default: in a Pod.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", env = "LEADER_ELECT")]
+    leader_elect: Option<bool>,
+    /// The namespace of that Lease; default: the Pod's, or the kubeconfig's.
+    #[arg(long, env = "LEASE_NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// The name of that Lease; another one for each of several deployments in one namespace.
+    #[arg(long, default_value = "webhook-operator", env = "LEASE_NAME")]
+    lease_name: String,
     /// Only look after WebhookEndpoints and networks with these labels, e.g. region=eu; for several
     /// deployments side by side.
     #[arg(long, value_parser = arguments::selector)]
@@ -105,6 +115,9 @@ async fn run(arguments: Run) -> Result<(), String> {
         secret_recovery_grace,
         allowed_addresses,
         concurrency,
+        leader_elect,
+        lease_namespace,
+        lease_name,
         selector,
     } = arguments;
     let log = logging::subscriber(log_filter, log_format, wants_colour(), std::io::stderr);
@@ -118,8 +131,15 @@ async fn run(arguments: Run) -> Result<(), String> {
         selector,
         hurry: NonZeroU16::MIN,
     };
+    let in_pod = || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let election = leader_elect.unwrap_or_else(in_pod).then(|| Election {
+        namespace: lease_namespace.unwrap_or_else(|| config.default_namespace.clone()),
+        name: lease_name,
+    });
     let shutdown = stop_on_signal().map_err(|error| format!("can't listen for signals: {error}"))?;
-    controller::run(config, settings, health_address, shutdown).await.map_err(|error| error.to_string())
+    controller::run(config, settings, health_address, election, shutdown)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 /// A file or a log collector would show the escape sequences of colours as they are.

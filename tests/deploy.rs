@@ -1,4 +1,4 @@
-//! `kubectl apply -k deploy` on a real API server, and the rights that it gives.
+//! `kubectl apply -k deploy` on a real API server, the rights that it gives, and what `kubectl delete -k deploy` leaves.
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test should panic")]
 
@@ -24,10 +24,16 @@ fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What `kubectl apply -k deploy` says, once for all tests.
+/// What stays when the operator goes.
+const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/setup");
+
+/// What `kubectl apply` says of both, once for all tests.
 fn deployed() -> &'static str {
     static DEPLOYED: OnceLock<String> = OnceLock::new();
-    DEPLOYED.get_or_init(|| output(&mut kubectl(&["apply", "--server-side", "-k", DEPLOY, "-o", "name"])))
+    DEPLOYED.get_or_init(|| {
+        let apply = |folder| output(&mut kubectl(&["apply", "--server-side", "-k", folder, "-o", "name"]));
+        apply(SETUP) + &apply(DEPLOY)
+    })
 }
 
 #[test]
@@ -44,6 +50,7 @@ fn every_object_is_accepted() {
             "customresourcedefinition.apiextensions.k8s.io/webhooknetworks.webhookoperator.dev",
             "deployment.apps/webhook-operator",
             "namespace/webhook-operator",
+            "poddisruptionbudget.policy/webhook-operator",
             "role.rbac.authorization.k8s.io/webhook-operator-lease",
             "rolebinding.rbac.authorization.k8s.io/webhook-operator-lease",
             "serviceaccount/webhook-operator",
@@ -61,7 +68,20 @@ fn every_object_is_accepted() {
 fn a_second_apply_is_accepted_under_strict_validation() {
     deployed();
     // Without --server-side, as a person types it.
-    output(&mut kubectl(&["apply", "-k", DEPLOY, "--dry-run=server", "--validate=strict"]));
+    for folder in [SETUP, DEPLOY] {
+        output(&mut kubectl(&["apply", "-k", folder, "--dry-run=server", "--validate=strict"]));
+    }
+}
+
+/// To delete a custom resource definition deletes all that was declared, and to delete the namespace all credentials.
+#[test]
+fn what_deletes_the_operator_leaves_what_people_made() {
+    deployed();
+    let gone = output(&mut kubectl(&["delete", "-k", DEPLOY, "--dry-run=server", "-o", "name"]));
+    assert!(gone.contains("deployment.apps/webhook-operator"), "{gone}");
+    for stays in ["customresourcedefinition", "namespace/", "webhookendpoint", "secret/"] {
+        assert!(!gone.contains(stays), "{gone}");
+    }
 }
 
 #[test]
@@ -130,7 +150,10 @@ fn the_operator_may_do_what_it_needs_and_no_more() {
         (true, "watch", "webhookendpoints.webhookoperator.dev", everywhere),
         (true, "patch", "webhookendpoints.webhookoperator.dev", everywhere),
         (true, "patch", "webhookendpoints.webhookoperator.dev/status", everywhere),
-        (true, "update", "webhookendpoints.webhookoperator.dev/finalizers", everywhere),
+        (false, "update", "webhookendpoints.webhookoperator.dev", everywhere),
+        (false, "update", "webhookendpoints.webhookoperator.dev/status", everywhere),
+        (false, "update", "secrets", everywhere),
+        (false, "get", "namespaces", everywhere),
         (true, "list", "webhooknetworks.webhookoperator.dev", everywhere),
         (true, "patch", "webhooknetworks.webhookoperator.dev/status", everywhere),
         (true, "watch", "clusterwebhooknetworks.webhookoperator.dev", everywhere),

@@ -65,6 +65,8 @@ pub(crate) fn kube_apiserver(files: &Files<'_>, port: u16) -> Vec<String> {
         format!("--tls-private-key-file={}", files.path("server.key")),
         format!("--client-ca-file={}", files.path("ca.crt")),
         "--authorization-mode=Node,RBAC".to_owned(),
+        // Asks for a right wherever an owner reference is changed, as some distributions do.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement".to_owned(),
         // As kubeadm has it, so that it is Pod Security that refuses.
         "--allow-privileged=true".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),

@@ -14,6 +14,7 @@ use tokio_util::time::{DelayQueue, delay_queue};
 use super::lines::{Lines, Turn};
 use super::pulses::Pulse;
 use crate::index::{NetworkKey, ResourceKey};
+use crate::provider::Fence;
 use crate::reconcile::{Ended, Urgency};
 
 /// How often it shows that it goes on, though nothing happens.
@@ -25,6 +26,8 @@ const STANDSTILL: Duration = Duration::from_mins(2);
 pub(super) struct Work<N, F> {
     /// How many resources of a network are reconciled at once.
     pub(super) concurrency: u16,
+    /// While it is shut, none is begun.
+    pub(super) fence: Fence,
     /// Which network a resource belongs to; none when it is gone.
     pub(super) network_of: N,
     /// Reconciles a resource, which may have been given what it waited for.
@@ -53,7 +56,9 @@ pub(super) async fn dispatch<T, N, F, R>(
         running: JoinSet::new(),
         waiting: JoinSet::new(),
         later: Later::default(),
+        is_held: false,
     };
+    let fence = dispatcher.work.fence.clone();
     let mut turn = tokio::time::interval(TURN);
     loop {
         pulse.beat(STANDSTILL);
@@ -62,6 +67,7 @@ pub(super) async fn dispatch<T, N, F, R>(
             biased;
             () = stop.cancelled() => break,
             Some(done) = dispatcher.running.join_next() => dispatcher.end(done),
+            () = fence.opened(), if dispatcher.is_held => dispatcher.call_all(),
             Some((key, urgency)) = due.next() => dispatcher.add(key, urgency),
             Some(got) = dispatcher.waiting.join_next() => dispatcher.resume(got),
             Some((key, urgency)) = dispatcher.later.next() => dispatcher.add(key, urgency),
@@ -86,6 +92,8 @@ struct Dispatcher<T, N, F> {
     /// Those that wait for what they need to go on.
     waiting: JoinSet<Turn<T>>,
     later: Later,
+    /// Whether somebody was not called because the fence was shut.
+    is_held: bool,
 }
 
 impl<T, N, F, R> Dispatcher<T, N, F>
@@ -115,8 +123,20 @@ where
         self.call(&network);
     }
 
-    /// Calls those of a network whose turn it is.
+    /// Calls those whose turn it is, of all networks.
+    fn call_all(&mut self) {
+        self.is_held = false;
+        for network in self.lines.networks() {
+            self.call(&network);
+        }
+    }
+
+    /// Calls those of a network whose turn it is, unless none is to be begun.
     fn call(&mut self, network: &NetworkKey) {
+        if !self.work.fence.is_open() {
+            self.is_held = true;
+            return;
+        }
         while let Some(mut turn) = self.lines.call(network) {
             self.under_way.entry(turn.key.clone()).or_default();
             let reconcile = (self.work.reconcile)(turn.key.clone(), turn.brings.take());
@@ -194,6 +214,7 @@ mod tests {
 
     use super::super::pulses::Pulses;
     use super::*;
+    use crate::provider::Moment;
 
     /// A reconciliation that has begun, and how it is ended.
     type Begun = (String, oneshot::Sender<Ended<()>>);
@@ -214,12 +235,17 @@ mod tests {
     }
 
     fn stage() -> Stage {
+        stage_behind(&Fence::default())
+    }
+
+    fn stage_behind(fence: &Fence) -> Stage {
         let ((due, keys), (tell, begun)) = (unbounded_channel(), unbounded_channel());
         let pulse = Pulses::default().of("the dispatcher".to_owned(), STANDSTILL);
         let stop = CancellationToken::new();
         let tell = Arc::new(Mutex::new(tell));
         let work = Work {
             concurrency: 2,
+            fence: fence.clone(),
             network_of: |_: &ResourceKey| Some(NetworkKey::cluster("main")),
             reconcile: move |key: ResourceKey, _: Option<()>| {
                 let (end, ended) = oneshot::channel();
@@ -305,6 +331,28 @@ mod tests {
         end(stage.begins("d").await, Ended::Done(None));
         end(again, Ended::Done(None));
         end(stage.begins("a").await, Ended::Done(None));
+    }
+
+    #[tokio::test]
+    async fn none_is_begun_while_the_fence_is_shut() {
+        let fence = Fence::shut();
+        let mut stage = stage_behind(&fence);
+        let hour = || Moment::now().after(Duration::from_hours(1));
+        for name in ["a", "b", "c"] {
+            stage.happens(name);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(stage.begun.try_recv().is_err(), "it is shut");
+        fence.open_until(hour());
+        let (a, b) = (stage.begins("a").await, stage.begins("b").await);
+        // What is under way goes on, and what it makes room for waits.
+        fence.open_until(Moment::now());
+        end(a, Ended::Done(None));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(stage.begun.try_recv().is_err(), "its time is up");
+        fence.open_until(hour());
+        end(stage.begins("c").await, Ended::Done(None));
+        end(b, Ended::Done(None));
     }
 
     #[tokio::test(start_paused = true)]

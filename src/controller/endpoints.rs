@@ -16,6 +16,7 @@ use super::dispatch::{Work, dispatch};
 use super::pulses::Pulse;
 use super::streams::{selected, steady};
 use crate::index::{NetworkKey, Resource, ResourceKey, Seen};
+use crate::provider::Fence;
 use crate::reconcile::{Context, Urgency, reconcile, warn_of_loss};
 use crate::resources::{Lenient, WebhookEndpoint};
 
@@ -99,18 +100,19 @@ fn end(
     changed
 }
 
-/// Reconciles until `shutdown`, and then what is under way.
+/// Reconciles while `fence` is open, until `shutdown`, and then what is under way.
 pub(super) async fn run(
     changed: impl Stream<Item = (ResourceKey, Urgency)> + Send + 'static,
     woken: UnboundedReceiver<(ResourceKey, Urgency)>,
     context: Arc<Context>,
-    pulse: Pulse,
+    (fence, pulse): (Fence, Pulse),
     shutdown: CancellationToken,
 ) {
     let due = stream::select(changed, UnboundedReceiverStream::new(woken));
     let known = Arc::clone(&context);
     let work = Work {
         concurrency: context.settings.concurrency,
+        fence,
         network_of: move |key: &ResourceKey| Some(known.index().resource(key)?.network.clone()),
         reconcile: move |key: ResourceKey, locks| {
             let context = Arc::clone(&context);

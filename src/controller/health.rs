@@ -12,11 +12,13 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use super::RunError;
+use super::Term;
 use super::pulses::Pulses;
+use crate::provider::Fence;
 use crate::reconcile::Context;
 
-/// What is known in a term, and the loops that go on in it.
-type Looked = (Arc<Context>, Pulses);
+/// What is known in a term, the loops that go on in it, and what they stop at.
+type Looked = (Arc<Context>, Pulses, Fence);
 
 /// What the health checks look at.
 #[derive(Clone, Default)]
@@ -27,9 +29,9 @@ pub(super) struct Health {
 
 impl Health {
     /// Has the checks go by what is known in this term, and by the loops that go on in it.
-    pub(super) fn look_at(&self, context: &Arc<Context>, pulses: &Pulses) {
-        *self.term.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Arc::clone(context), pulses.clone()));
+    pub(super) fn look_at(&self, term: &Term) {
+        let looked = (Arc::clone(term.context()), term.pulses().clone(), term.fence().clone());
+        *self.term.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
     }
 
     fn term(&self) -> Option<Looked> {
@@ -37,18 +39,18 @@ impl Health {
     }
 
     fn is_ready(&self) -> bool {
-        self.term().is_some_and(|(context, _)| {
+        self.term().is_some_and(|(context, ..)| {
             let index = context.index();
             index.secrets_complete() && index.all_seen() && index.all_networks_are_seen()
         })
     }
 
-    /// A loop that stands still, if one does. Without an answer, what is known is locked for good, which is no
+    /// A loop that stands still though it may go on, if one does. Without an answer, what is known is locked for good, which is no
     /// better.
     fn standing(&self) -> Option<String> {
-        let (context, pulses) = self.term()?;
+        let (context, pulses, fence) = self.term()?;
         drop(context.index());
-        pulses.standing(Instant::now())
+        pulses.standing(Instant::now()).filter(|_| fence.is_open())
     }
 }
 

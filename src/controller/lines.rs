@@ -85,6 +85,11 @@ impl<T> Lines<T> {
         self.waiting.insert(key, Waiting { network, place, brings });
     }
 
+    /// The networks whose resources wait, or have their turn.
+    pub(super) fn networks(&self) -> Vec<NetworkKey> {
+        self.of_networks.keys().cloned().collect()
+    }
+
     /// Calls the next one of a network, unless as many as may have their turn.
     pub(super) fn call(&mut self, network: &NetworkKey) -> Option<Turn<T>> {
         let line = self.of_networks.get_mut(network).filter(|line| line.turns < self.each)?;

@@ -58,8 +58,10 @@ pub(super) struct Parts {
     pub(super) tasks: Tasks,
     /// The listers, which are to go round.
     pub(super) pulses: Pulses,
-    /// What the clients of the networks stop at.
+    /// What the clients of the networks stop at: while it is shut, no network is looked after.
     pub(super) fence: Fence,
+    /// Has the controllers begin nothing new.
+    pub(super) draining: CancellationToken,
 }
 
 impl Parts {
@@ -75,8 +77,8 @@ impl Parts {
     }
 }
 
-/// Runs both controllers until `shutdown`.
-pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, shutdown: CancellationToken) {
+/// Runs both controllers until they are to drain.
+pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>) {
     let (cluster, woken_cluster) = tokio::sync::mpsc::unbounded_channel();
     let (namespaced, woken_namespaced) = tokio::sync::mpsc::unbounded_channel();
     parts.tasks.spawn("the queue of networks", Life::Term, async move {
@@ -89,8 +91,8 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>, 
     let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone(), parts.tasks.clone());
     let shared = Arc::new(Shared { parts, credentials, written: Mutex::default() });
     future::join(
-        control::<Lenient<ClusterWebhookNetwork>>(&shared, woken_cluster, shutdown.clone()),
-        control::<Lenient<WebhookNetwork>>(&shared, woken_namespaced, shutdown.clone()),
+        control::<Lenient<ClusterWebhookNetwork>>(&shared, woken_cluster),
+        control::<Lenient<WebhookNetwork>>(&shared, woken_namespaced),
     )
     .await;
 }
@@ -106,7 +108,6 @@ struct Shared {
 fn control<K>(
     shared: &Arc<Shared>,
     woken: UnboundedReceiver<NetworkKey>,
-    shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<K>
 where
     K: Kind,
@@ -121,7 +122,7 @@ where
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),
     );
-    run_controller(changed, store, woken, Arc::clone(shared), shutdown)
+    run_controller(changed, store, woken, Arc::clone(shared))
 }
 
 async fn run_controller<K: Kind>(
@@ -129,8 +130,8 @@ async fn run_controller<K: Kind>(
     store: reflector::Store<K>,
     woken: UnboundedReceiver<NetworkKey>,
     shared: Arc<Shared>,
-    shutdown: CancellationToken,
 ) {
+    let shutdown = shared.parts.draining.clone();
     let held = stopped_before_it_began(store.clone(), shutdown.clone());
     let controller = Controller::for_stream(changed, store)
         .reconcile_on(UnboundedReceiverStream::new(woken).filter_map(|key| future::ready(K::reference(&key))))
@@ -155,6 +156,12 @@ async fn stopped_before_it_began<K: Kind>(store: reflector::Store<K>, shutdown: 
 
 async fn reconcile<K: Kind>(network: Arc<K>, shared: Arc<Shared>) -> Result<Action, Infallible> {
     let key = network.key();
+    let Parts { fence, draining, .. } = &shared.parts;
+    if !fence.is_open() {
+        draining.run_until_cancelled(fence.opened()).await;
+        // It may have changed meanwhile.
+        return Ok(Action::requeue(Duration::ZERO));
+    }
     if shared.is_outdated(&*network, &key) {
         // The watch brings the newer one.
         return Ok(Action::await_change());

@@ -41,13 +41,12 @@ pub struct Term {
 }
 
 impl Term {
-    /// Begins a term.
+    /// Begins a term: its watches at once, all that acts as long as `fence` is open.
     ///
     /// # Errors
     ///
     /// When no Kubernetes client can be made.
-    pub fn begin(config: &Config, settings: Settings) -> Result<Self, kube::Error> {
-        let fence = Fence::default();
+    pub fn begin(config: &Config, settings: Settings, fence: Fence) -> Result<Self, kube::Error> {
         let clients = Clients::new(config, &fence)?;
         let (tasks, pulses) = (Tasks::default(), Pulses::default());
         let draining = CancellationToken::new();
@@ -70,6 +69,7 @@ impl Term {
             tasks: tasks.clone(),
             pulses: pulses.clone(),
             fence: fence.clone(),
+            draining: draining.clone(),
         };
         let endpoints = endpoints::watch(&clients.watches, &context, wake_network);
         let secrets = secrets::watch(clients.watches.clone(), Arc::clone(&context), seen);
@@ -77,10 +77,10 @@ impl Term {
         let namespaces = namespaces::watch(clients.watches, Arc::clone(&context));
         tasks.spawn("the watch of namespaces", Life::Term, namespaces);
 
-        let networks = networks::run(parts, woken_networks, draining.clone());
+        let networks = networks::run(parts, woken_networks);
         let endpoints = {
             let (context, draining) = (Arc::clone(&context), draining.clone());
-            let pulses = pulses.clone();
+            let (fence, pulses) = (fence.clone(), pulses.clone());
             async move {
                 // Resources are reconciled once it is known which Secrets there are: before, each would look
                 // lost. The sender goes with the watch, at the end of the term.
@@ -88,7 +88,7 @@ impl Term {
                 let seen = seen.is_some_and(|seen| seen.is_ok());
                 if seen {
                     let pulse = pulses.of("the dispatcher".to_owned(), BEGINNING);
-                    endpoints::run(endpoints, woken, context, pulse, draining.clone()).await;
+                    endpoints::run(endpoints, woken, context, (fence, pulse), draining.clone()).await;
                 }
             }
         };
@@ -116,10 +116,8 @@ impl Term {
         self.tasks.failure().await
     }
 
-    /// What keeps everything from leaving at once, when the term is over before it has ended: whoever has lost the
-    /// right to act closes it first.
-    #[must_use]
-    pub fn fence(&self) -> &Fence {
+    /// What keeps everything from leaving while it is shut.
+    pub(super) fn fence(&self) -> &Fence {
         &self.fence
     }
 

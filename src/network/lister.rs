@@ -114,6 +114,10 @@ impl Network {
                     }
                 }
             }
+            // A list that is held back would say nothing of the network.
+            if self.ended.run_until_cancelled(self.client.may_act()).await.is_none() {
+                return;
+            }
             let Some(token) = begin(self.client.now()) else { return };
             let priority = if asked { Priority::Change } else { Priority::Resync };
             let Some((token, outcome)) =

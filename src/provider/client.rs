@@ -86,6 +86,11 @@ impl Client {
         self.exchange().run(&call, request, |body| wire::created(body, new)).await
     }
 
+    /// Waits until this process may act: what is asked before is held back.
+    pub async fn may_act(&self) {
+        self.exchange().may_act().await;
+    }
+
     /// Reads an endpoint.
     ///
     /// # Errors

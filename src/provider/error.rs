@@ -108,14 +108,14 @@ impl Error {
     }
 
     /// Whether this client held the call back: for its own budget, because it would have been too late, or
-    /// because this process may not act any more. Nothing was sent and nothing went wrong.
+    /// because this process may not act. Nothing was sent and nothing went wrong.
     #[must_use]
     pub fn is_held_back(&self) -> bool {
         matches!(self.failure, Failure::BudgetSpent { .. } | Failure::HeldBack(_))
     }
 
     /// Whether asking again at once or in a while won't help, though the call had no effect and may be repeated:
-    /// it takes a change of the network, or of its cursor, or the end of this process's term.
+    /// it takes a change of the network, or of its cursor, or that this process may act again.
     pub(super) fn is_lasting(&self) -> bool {
         matches!(
             self.failure,
@@ -239,8 +239,8 @@ pub(super) enum Failure {
 pub(super) enum HeldBack {
     #[error("its time was up before it could be sent; it is begun anew")]
     TooLate,
-    #[error("this process may not act any more, so nothing is sent; its successor carries on")]
-    TermEnded,
+    #[error("this process may not act now, so nothing is sent; whoever may carries on")]
+    NotLeading,
 }
 
 /// What to do about a request that the API refused.
@@ -287,7 +287,7 @@ impl Failure {
             Self::InvalidResponse { .. } => "InvalidResponse",
             Self::CreatedWithoutSecret { .. } => "CreatedWithoutSecret",
             Self::HeldBack(HeldBack::TooLate) => "TooLate",
-            Self::HeldBack(HeldBack::TermEnded) => "TermEnded",
+            Self::HeldBack(HeldBack::NotLeading) => "NotLeading",
             Self::Token(TokenFailure::Refused { .. }) => "InvalidClient",
             Self::Token(_) => "TokenUnavailable",
         }

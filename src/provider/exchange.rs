@@ -60,6 +60,11 @@ impl Exchange {
         Ok(Self { transport, tokens, limiter })
     }
 
+    /// Waits until this process may act.
+    pub(super) async fn may_act(&self) {
+        self.transport.fence.opened().await;
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.transport.clock.now()
     }

@@ -41,5 +41,5 @@ pub use self::endpoint::{
 pub use self::endpoint_url::EndpointUrl;
 pub use self::error::{Error, ErrorClass};
 pub use self::event_types::{EventType, EventTypes};
-pub use self::fence::Fence;
+pub use self::fence::{Fence, Moment};
 pub use self::ids::{EndpointId, NetworkId};

@@ -28,8 +28,8 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub(super) struct Transport {
     http: reqwest::Client,
-    /// Holds everything back once it is closed.
-    fence: Fence,
+    /// Holds everything back while this process may not act.
+    pub(super) fence: Fence,
     /// The API's clock.
     pub(super) clock: Arc<Clock>,
     /// How long one exchange may take, from connecting to the last byte of the answer.
@@ -54,8 +54,8 @@ impl Transport {
         request: impl FnOnce(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Response, Failure> {
         let request = request(&self.http);
-        if self.fence.is_closed() {
-            return Err(HeldBack::TermEnded.into());
+        if !self.fence.is_open() {
+            return Err(HeldBack::NotLeading.into());
         }
         self.patience(no_later_than)?;
         request.send().await.map_err(|error| self.failure(&error))

@@ -13,6 +13,9 @@ use crate::{Operator, control_plane};
 /// Under which the API server tells apart the tokens of one user.
 const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
 
+/// What the API server's authorizers have decided.
+const DECISION: &str = "authorization.k8s.io/decision";
+
 /// A place in the audit log: reading begins there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mark(u64);
@@ -33,6 +36,8 @@ pub enum By<'a> {
 pub struct Request {
     /// Such as `patch`.
     pub verb: String,
+    /// The API group; empty for the core.
+    pub group: String,
     /// The resource, and its subresource after a slash.
     pub resource: String,
     /// Empty where there is none.
@@ -43,6 +48,8 @@ pub struct Request {
     pub uri: String,
     /// Whether nothing was to be stored.
     pub dry_run: bool,
+    /// Whether who asked may do that.
+    pub is_allowed: bool,
 }
 
 impl Request {
@@ -55,7 +62,7 @@ impl Request {
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verb, resource, namespace: _, name, uri: _, dry_run } = self;
+        let Self { verb, resource, name, dry_run, .. } = self;
         // The names of Events are made up.
         match resource.as_str() {
             "events" => write!(f, "{verb} events")?,
@@ -73,6 +80,8 @@ struct Line {
     request_uri: String,
     user: User,
     object_ref: Option<ObjectRef>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +93,9 @@ struct User {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+#[serde(rename_all = "camelCase")]
 struct ObjectRef {
+    api_group: String,
     resource: String,
     subresource: String,
     namespace: String,
@@ -161,19 +172,21 @@ fn read(log: &Path, since: Mark, by: By<'_>) -> io::Result<(Vec<Request>, Mark)>
 
 impl Line {
     fn request(self, by: By<'_>) -> Option<Request> {
-        let Self { verb, request_uri: uri, user, object_ref } = self;
+        let Self { verb, request_uri: uri, user, object_ref, annotations } = self;
         let own = match by {
             By::User(name) => user.username == name,
             By::Credential(id) => {
                 user.extra.get(CREDENTIAL).is_some_and(|ids| ids.iter().any(|own| own == id))
             }
         };
-        let ObjectRef { mut resource, subresource, namespace, name } = object_ref.filter(|_| own)?;
+        let ObjectRef { api_group: group, mut resource, subresource, namespace, name } =
+            object_ref.filter(|_| own)?;
         if !subresource.is_empty() {
             resource = format!("{resource}/{subresource}");
         }
         let dry_run = uri.contains("dryRun=All");
-        Some(Request { verb, resource, namespace, name, uri, dry_run })
+        let is_allowed = annotations.get(DECISION).is_none_or(|decision| decision == "allow");
+        Some(Request { verb, group, resource, namespace, name, uri, dry_run, is_allowed })
     }
 }
 

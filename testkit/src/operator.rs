@@ -138,9 +138,31 @@ impl Operator {
         Usage { cpu, memory: bytes("VmRSS:"), peak: bytes("VmHWM:") }
     }
 
+    /// Where it serves health checks, once it does.
+    pub fn health_address(&self) -> Option<String> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("serving health checks"))?;
+        Some(line.split_once("address=")?.1.split_whitespace().next()?.to_owned())
+    }
+
     /// What the operator has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Has it stand still, as a machine does that is out of memory or asleep.
+    pub fn suspend(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.lock().expect("no test panicked while it used the operator");
+        kill_process(Pid::from_child(&child), signal).expect("the operator runs");
     }
 
     /// Kills the operator, as a crash would.

@@ -1,6 +1,6 @@
 //! The control plane of the run, and clients for it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use controlplane::binaries::{Sources, ensure_one};
@@ -17,9 +17,12 @@ pub fn control_plane() -> &'static ControlPlane {
     static READY: OnceLock<&'static ControlPlane> = OnceLock::new();
     READY.get_or_init(|| {
         let plane = ControlPlane::shared().unwrap_or_else(|error| panic!("{error}"));
-        let deploy = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy"));
-        let deploy = deploy.to_string_lossy();
-        kubectl(plane, &["apply", "--server-side", "--force-conflicts", "-k", &deploy]);
+        for folder in [
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/setup"),
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy"),
+        ] {
+            kubectl(plane, &["apply", "--server-side", "--force-conflicts", "-k", folder]);
+        }
         plane
     })
 }

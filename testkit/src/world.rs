@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::StreamExt as _;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use kube::api::ListParams;
@@ -94,9 +95,30 @@ impl World {
         world
     }
 
+    /// A world without an operator, whose operators agree by a Lease on the one that acts.
+    pub async fn of_replicas(name: &str) -> Self {
+        let mut world = Self::without_operator(name).await;
+        world.leftovers.add::<Lease>(Some(OPERATORS), &json!({ "metadata": { "name": world.namespace } }));
+        let lease = ["--leader-elect", "--lease-namespace", OPERATORS, "--lease-name", &world.namespace];
+        world.options.arguments.extend(lease.map(str::to_owned));
+        world.add_network(json!({})).await;
+        world
+    }
+
+    /// Starts one more operator of this world.
+    pub fn start_replica(&self) -> Operator {
+        Operator::start(&self.namespace, &self.options)
+    }
+
+    /// The Lease by which this world's operators agree.
+    pub async fn lease(&self) -> Option<Lease> {
+        let leases = Api::<Lease>::namespaced(self.client.clone(), OPERATORS);
+        leases.get_opt(&self.namespace).await.expect("Leases can be read")
+    }
+
     /// Starts the test's own operator, again if it was stopped.
     pub fn start_operator(&mut self) {
-        self.own = Some(Operator::start(&self.namespace, &self.options));
+        self.own = Some(self.start_replica());
     }
 
     /// The operator that looks after this world.

@@ -207,9 +207,7 @@ async fn no_secret_is_anywhere_but_where_it_belongs() {
     );
 
     let operator = world.operator();
-    let address =
-        operator.log().lines().find_map(|line| Some(line.split_once("address=")?.1.trim().to_owned()));
-    let address = address.expect("it says where it serves");
+    let address = operator.health_address().expect("it says where it serves");
     for path in ["livez", "readyz", "metrics"] {
         let answer = reqwest::get(format!("http://{address}/{path}")).await.expect("it answers");
         let text = answer.text().await.expect("a text");

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use testkit::{World, eventually, service_account_kubeconfig};
 use tokio::runtime::Runtime;
 use webhook_operator::controller::Term;
+use webhook_operator::provider::Fence;
 use webhook_operator::reconcile::Settings;
 
 async fn begin(labels: Value) -> Term {
@@ -23,7 +24,7 @@ async fn begin(labels: Value) -> Term {
         selector: labels.as_object().unwrap().iter().map(label).next(),
         hurry: NonZeroU16::MIN,
     };
-    Term::begin(&config, settings).unwrap()
+    Term::begin(&config, settings, Fence::default()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

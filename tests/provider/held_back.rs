@@ -1,4 +1,4 @@
-//! What is not sent: a create whose time is up, and anything once this process may not act any more.
+//! What is not sent: a create whose time is up, and anything while this process may not act.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -156,7 +156,7 @@ async fn nothing_is_sent_once_the_fence_is_closed() {
             client.delete(&"wh_1".into()).await.unwrap_err(),
             client.list_page(None, Priority::Resync).await.unwrap_err(),
         ] {
-            assert_held_back(&error, "TermEnded");
+            assert_held_back(&error, "NotLeading");
         }
     }
     assert_eq!(api.lines(), [""; 0]);
@@ -182,6 +182,6 @@ async fn a_fence_that_closes_cuts_off_nothing_and_lets_nothing_follow() {
     let (list, create) = futures::future::join(list, create).await;
 
     assert_eq!(list.unwrap().endpoints.len(), 1, "it was in flight");
-    assert_held_back(&create.unwrap_err(), "TermEnded");
+    assert_held_back(&create.unwrap_err(), "NotLeading");
     assert_eq!(api.lines(), ["GET /v1/webhook-endpoints?limit=100"]);
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test, against one control plane.
 
+mod rights;
 mod times;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use controlplane::{ControlPlane, Options, SHARED_VARIABLE, StartError};
 
+use self::rights::RightsError;
 use self::times::Times;
 use crate::cargo::{self, CargoError, cargo};
 
@@ -21,11 +23,14 @@ pub(crate) enum TestError {
     ControlPlane(#[from] StartError),
     #[error("the control plane can't be handed to the tests: {0}")]
     Info(#[from] serde_json::Error),
+    #[error(transparent)]
+    Rights(#[from] RightsError),
     #[error("the tests' times can't be shown: {0}")]
     Times(#[from] io::Error),
 }
 
-/// Starts a control plane, runs `cargo test` with `arguments`, and tells how long each of its programs took.
+/// Starts a control plane, runs `cargo test` with `arguments`, and tells how long each of its programs took. After a whole
+/// run it is known which rights the operator needs.
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), TestError> {
     run_with(arguments, [])
 }
@@ -52,7 +57,11 @@ pub(crate) fn run_with<const N: usize>(
     let mut times = Times::new(io::stdout(), Instant::now());
     let outcome = cargo::run_shown(&mut command, |said| times.show(said, Instant::now()));
     times.end(Instant::now())?;
-    Ok(outcome?)
+    outcome?;
+    if arguments.is_empty() {
+        rights::check(&control_plane)?;
+    }
+    Ok(())
 }
 
 /// Cargo writes into a pipe; where that leads to a terminal, it should look as if it had written there.

@@ -62,7 +62,7 @@ pub async fn run() -> ExitCode {
         selector: Some(asked.selector),
         hurry: asked.hurry,
     };
-    let ended = controller::run(config, settings, asked.health_address, CancellationToken::new()).await;
+    let ended = controller::run(config, settings, asked.health_address, None, CancellationToken::new()).await;
     ended.expect("it runs until it is killed");
     ExitCode::SUCCESS
 }

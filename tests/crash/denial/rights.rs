@@ -41,7 +41,7 @@ pub async fn narrow(scene: &mut Scene) {
         .create::<Role>(json!({
             "metadata": { "name": WRITERS },
             "rules": [{
-                "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch", "update", "delete"],
+                "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch", "delete"],
             }],
         }))
         .await;

@@ -61,6 +61,7 @@ pub(crate) const STORY: &[Step] = &[
         why: "There are no nodes here, so the operator runs as a process beside the cluster, with a token of\n\
               the ServiceAccount that deploy/ gives it.",
         acts: &[
+            Kubectl(&["apply", "--server-side", "-k", "deploy/setup"], First(3)),
             Kubectl(&["apply", "--server-side", "-k", "deploy"], First(3)),
             StartOperator,
             Act::Check(Check::OperatorHasItsRights),
