@@ -12,7 +12,7 @@ use axum::extract::{Query, State};
 use peak_alloc::PeakAlloc;
 use tokio::net::TcpListener;
 use webhook_operator::provider::{
-    AddressPolicy, Auth, Client, ClientConfig, Fence, Limits, Listing, Priority,
+    AddressPolicy, Auth, Client, ClientConfig, Fence, Limits, Listing, Meter, Priority,
 };
 
 #[global_allocator]
@@ -47,6 +47,7 @@ async fn client(app: Router) -> Client {
         allow_http: true,
         address_policy: AddressPolicy::Any,
         fence: Fence::default(),
+        meter: Meter::default(),
     })
     .expect("a client")
 }

@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::{DelayQueue, delay_queue};
 
-use super::lines::{Lines, Turn};
+use super::lines::{Queue, Turn};
 use super::pulses::Pulse;
 use crate::index::{NetworkKey, ResourceKey};
 use crate::provider::Fence;
@@ -23,9 +23,9 @@ const TURN: Duration = Duration::from_secs(10);
 const STANDSTILL: Duration = Duration::from_mins(2);
 
 /// How the dispatcher does its work.
-pub(super) struct Work<N, F> {
-    /// How many resources of a network are reconciled at once.
-    pub(super) concurrency: u16,
+pub(super) struct Work<T, N, F> {
+    /// Who waits for their turn.
+    pub(super) queue: Queue<T>,
     /// While it is shut, none is begun.
     pub(super) fence: Fence,
     /// Which network a resource belongs to; none when it is gone.
@@ -38,7 +38,7 @@ pub(super) struct Work<N, F> {
 /// for those that are under way.
 pub(super) async fn dispatch<T, N, F, R>(
     due: impl Stream<Item = (ResourceKey, Urgency)>,
-    work: Work<N, F>,
+    work: Work<T, N, F>,
     pulse: Pulse,
     stop: CancellationToken,
 ) where
@@ -48,10 +48,8 @@ pub(super) async fn dispatch<T, N, F, R>(
     R: Future<Output = Ended<T>> + Send + 'static,
 {
     let mut due = std::pin::pin!(due);
-    let lines = Lines::new(work.concurrency);
     let mut dispatcher = Dispatcher {
         work,
-        lines,
         under_way: HashMap::new(),
         running: JoinSet::new(),
         waiting: JoinSet::new(),
@@ -82,8 +80,7 @@ pub(super) async fn dispatch<T, N, F, R>(
 }
 
 struct Dispatcher<T, N, F> {
-    work: Work<N, F>,
-    lines: Lines<T>,
+    work: Work<T, N, F>,
     /// Those that are reconciled, or wait for what they need to go on, and how urgent what has happened to them since
     /// is.
     under_way: HashMap<ResourceKey, Option<Urgency>>,
@@ -111,7 +108,7 @@ where
         }
         self.later.remove(&key);
         if let Some(network) = (self.work.network_of)(&key) {
-            self.lines.join(key, network.clone(), urgency, None);
+            self.work.queue.lock().join(key, network.clone(), urgency, None);
             self.call(&network);
         }
     }
@@ -119,14 +116,15 @@ where
     /// Has a resource wait for its turn once more, which has got what it waited for.
     fn resume(&mut self, got: Result<Turn<T>, JoinError>) {
         let Turn { key, network, urgency, brings } = unwrap(got);
-        self.lines.join(key, network.clone(), urgency, brings);
+        self.work.queue.lock().join(key, network.clone(), urgency, brings);
         self.call(&network);
     }
 
     /// Calls those whose turn it is, of all networks.
     fn call_all(&mut self) {
         self.is_held = false;
-        for network in self.lines.networks() {
+        let networks = self.work.queue.lock().networks();
+        for network in networks {
             self.call(&network);
         }
     }
@@ -137,7 +135,7 @@ where
             self.is_held = true;
             return;
         }
-        while let Some(mut turn) = self.lines.call(network) {
+        while let Some(mut turn) = self.next_of(network) {
             self.under_way.entry(turn.key.clone()).or_default();
             let reconcile = (self.work.reconcile)(turn.key.clone(), turn.brings.take());
             self.running.spawn(async move {
@@ -147,10 +145,14 @@ where
         }
     }
 
+    fn next_of(&self, network: &NetworkKey) -> Option<Turn<T>> {
+        self.work.queue.lock().call(network)
+    }
+
     fn end(&mut self, done: Result<(Turn<T>, Ended<T>), JoinError>) {
         let (mut turn, ended) = unwrap(done);
         let network = turn.network.clone();
-        self.lines.end_turn(&network);
+        self.work.queue.lock().end_turn(&network);
         match ended {
             Ended::Done(again) => match (self.under_way.remove(&turn.key).flatten(), again) {
                 (Some(urgency), _) => self.add(turn.key, urgency),
@@ -244,7 +246,7 @@ mod tests {
         let stop = CancellationToken::new();
         let tell = Arc::new(Mutex::new(tell));
         let work = Work {
-            concurrency: 2,
+            queue: Queue::new(2),
             fence: fence.clone(),
             network_of: |_: &ResourceKey| Some(NetworkKey::cluster("main")),
             reconcile: move |key: ResourceKey, _: Option<()>| {

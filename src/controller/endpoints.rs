@@ -13,11 +13,12 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::{Work, dispatch};
+use super::lines::Queue;
 use super::pulses::Pulse;
 use super::streams::{selected, steady};
 use crate::index::{NetworkKey, Resource, ResourceKey, Seen};
 use crate::provider::Fence;
-use crate::reconcile::{Context, Urgency, reconcile, warn_of_loss};
+use crate::reconcile::{Context, Urgency, UrlLocks, reconcile, warn_of_loss};
 use crate::resources::{Lenient, WebhookEndpoint};
 
 /// A resource as the API server shows it.
@@ -105,13 +106,13 @@ pub(super) async fn run(
     changed: impl Stream<Item = (ResourceKey, Urgency)> + Send + 'static,
     woken: UnboundedReceiver<(ResourceKey, Urgency)>,
     context: Arc<Context>,
-    (fence, pulse): (Fence, Pulse),
+    (queue, fence, pulse): (Queue<UrlLocks>, Fence, Pulse),
     shutdown: CancellationToken,
 ) {
     let due = stream::select(changed, UnboundedReceiverStream::new(woken));
     let known = Arc::clone(&context);
     let work = Work {
-        concurrency: context.settings.concurrency,
+        queue,
         fence,
         network_of: move |key: &ResourceKey| Some(known.index().resource(key)?.network.clone()),
         reconcile: move |key: ResourceKey, locks| {

@@ -1,4 +1,4 @@
-//! Health checks over HTTP: `/livez` and `/readyz`.
+//! Health checks and metrics over HTTP: `/livez`, `/readyz` and `/metrics`.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,31 +7,33 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use super::RunError;
-use super::Term;
-use super::pulses::Pulses;
-use crate::provider::Fence;
-use crate::reconcile::Context;
+use super::looked::Looked;
+use super::metrics::Metrics;
+use super::{RunError, Term};
 
-/// What is known in a term, the loops that go on in it, and what they stop at.
-type Looked = (Arc<Context>, Pulses, Fence);
-
-/// What the health checks look at.
-#[derive(Clone, Default)]
+/// What the health checks and metrics look at.
+#[derive(Clone)]
 pub(super) struct Health {
-    /// What is known in the latest term.
+    /// The latest term.
     term: Arc<Mutex<Option<Looked>>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Health {
-    /// Has the checks go by what is known in this term, and by the loops that go on in it.
+    /// Checks that have no term to look at yet.
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { term: Arc::default(), metrics }
+    }
+
+    /// Has the checks go by this term.
     pub(super) fn look_at(&self, term: &Term) {
-        let looked = (Arc::clone(term.context()), term.pulses().clone(), term.fence().clone());
-        *self.term.lock().unwrap_or_else(PoisonError::into_inner) = Some(looked);
+        *self.term.lock().unwrap_or_else(PoisonError::into_inner) = Some(term.looked());
     }
 
     fn term(&self) -> Option<Looked> {
@@ -39,7 +41,7 @@ impl Health {
     }
 
     fn is_ready(&self) -> bool {
-        self.term().is_some_and(|(context, ..)| {
+        self.term().is_some_and(|Looked { context, .. }| {
             let index = context.index();
             index.secrets_complete() && index.all_seen() && index.all_networks_are_seen()
         })
@@ -48,7 +50,7 @@ impl Health {
     /// A loop that stands still though it may go on, if one does. Without an answer, what is known is locked for good, which is no
     /// better.
     fn standing(&self) -> Option<String> {
-        let (context, pulses, fence) = self.term()?;
+        let Looked { context, pulses, fence, .. } = self.term()?;
         drop(context.index());
         pulses.standing(Instant::now()).filter(|_| fence.is_open())
     }
@@ -63,7 +65,11 @@ pub(super) async fn serve(
     let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     info!(address = %bound, "serving health checks");
-    let router = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(health);
+    let router = Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(health);
     let server = axum::serve(listener, router);
     Ok(tokio::spawn(server.into_future()))
 }
@@ -81,4 +87,13 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: caches are filling")
     }
+}
+
+async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let shown = health.metrics.show(health.term().as_ref());
+    shown.map_or_else(
+        |error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        |shown| ([(CONTENT_TYPE, OPENMETRICS)], shown).into_response(),
+    )
 }

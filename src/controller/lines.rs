@@ -1,6 +1,8 @@
 //! Who is next: a line for each network, so that one whose API hangs holds up no other's resources.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::index::{NetworkKey, ResourceKey};
 use crate::reconcile::Urgency;
@@ -19,6 +21,39 @@ pub(super) struct Lines<T> {
     of_networks: HashMap<NetworkKey, Line>,
     waiting: HashMap<ResourceKey, Waiting<T>>,
     joined: u64,
+}
+
+/// Lines that the dispatcher works on and others look at. Clones are one and the same.
+#[derive(Debug)]
+pub(super) struct Queue<T>(Arc<Mutex<Lines<T>>>);
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Queue<T> {
+    /// One in which nobody waits, and in which so many of each network have their turn at once.
+    pub(super) fn new(each: u16) -> Self {
+        Self(Arc::new(Mutex::new(Lines::new(each))))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Lines<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of each network that has any, how many resources wait for their turn, and since when the first of them does.
+    pub(super) fn lengths(&self) -> Vec<(NetworkKey, usize, Option<Instant>)> {
+        let lines = self.lock();
+        let mut oldest = HashMap::<&NetworkKey, Instant>::new();
+        for waiting in lines.waiting.values() {
+            let since = oldest.entry(&waiting.network).or_insert(waiting.since);
+            *since = waiting.since.min(*since);
+        }
+        let networks = lines.of_networks.iter();
+        networks.map(|(key, line)| (key.clone(), line.waiting.len(), oldest.get(key).copied())).collect()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +80,8 @@ struct Waiting<T> {
     network: NetworkKey,
     place: Place,
     brings: Option<T>,
+    /// Since when it waits.
+    since: Instant,
 }
 
 /// A resource whose turn it is, until it is given back.
@@ -80,9 +117,10 @@ impl<T> Lines<T> {
             let before = self.of_networks.get_mut(&waiting.network);
             before.and_then(|line| line.waiting.remove(&waiting.place));
         }
+        let since = self.waiting.get(&key).map_or_else(Instant::now, |waiting| waiting.since);
         let line = self.of_networks.entry(network.clone()).or_default();
         line.waiting.insert(place, key.clone());
-        self.waiting.insert(key, Waiting { network, place, brings });
+        self.waiting.insert(key, Waiting { network, place, brings, since });
     }
 
     /// The networks whose resources wait, or have their turn.
@@ -95,7 +133,7 @@ impl<T> Lines<T> {
         let line = self.of_networks.get_mut(network).filter(|line| line.turns < self.each)?;
         let key = line.pop()?;
         line.turns += 1;
-        let Waiting { network, place, brings } = self.waiting.remove(&key)?;
+        let Waiting { network, place, brings, .. } = self.waiting.remove(&key)?;
         Some(Turn { key, network, urgency: place.urgency, brings })
     }
 

@@ -5,6 +5,8 @@ mod election;
 mod endpoints;
 mod health;
 mod lines;
+mod looked;
+mod metrics;
 mod namespaces;
 mod networks;
 mod pulses;
@@ -15,6 +17,7 @@ mod tasks;
 mod term;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Config;
@@ -26,6 +29,7 @@ use crate::reconcile::Settings;
 use election::Candidate;
 pub use election::Election;
 use health::Health;
+pub use metrics::Metrics;
 pub use tasks::TaskFailure;
 pub use term::Term;
 
@@ -68,12 +72,13 @@ pub async fn run(
     election: Option<Election>,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
-    let health = Health::default();
+    let metrics = Arc::new(Metrics::new());
+    let health = Health::new(Arc::clone(&metrics));
     let mut server = health::serve(health_address, health.clone()).await?;
     let mut candidate = election.map(|election| Candidate::new(&config, election)).transpose()?;
     let outcome = loop {
         let fence = if candidate.is_some() { Fence::shut() } else { Fence::default() };
-        let term = Term::begin(&config, settings.clone(), fence.clone())?;
+        let term = Term::begin(&config, settings.clone(), fence.clone(), &metrics)?;
         health.look_at(&term);
         let failure = tokio::select! {
             () = shutdown.cancelled() => None,

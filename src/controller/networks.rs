@@ -4,6 +4,7 @@ mod configure;
 mod credentials;
 mod finalizer;
 mod kind;
+mod parts;
 mod report;
 
 use std::collections::HashMap;
@@ -13,12 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{FutureExt as _, Stream, StreamExt as _, future};
+use kube::Api;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
-use kube::{Api, Client};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -26,17 +27,16 @@ use tracing::{debug, warn};
 use self::configure::{client, fingerprint};
 use self::credentials::CredentialWatches;
 use self::kind::Kind;
-use super::pulses::Pulses;
+pub(super) use self::parts::Parts;
 use super::relist::with_unseen_deletes;
 use super::streams::{selected, slim, steady};
-use super::tasks::{Life, Tasks};
+use super::tasks::Life;
 use crate::index::{Access, Entry, Incarnation, Kept, NetworkKey, Replaced};
 use crate::network::{
     Credentials, CredentialsError, Declared, Network, Verdict, credential_secrets, read_credentials,
 };
 use crate::planning::{Openness, Reason, Unavailable};
-use crate::provider::Fence;
-use crate::reconcile::{Context, Urgency};
+use crate::reconcile::Urgency;
 use crate::resources::{ClusterWebhookNetwork, Lenient, WebhookNetwork};
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
@@ -44,38 +44,6 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// A page that takes longer, pauses and all, stands still: a pause within a list is five minutes at most.
 const LONGEST_PAGE: Duration = Duration::from_mins(30);
-
-/// What the controllers of networks need.
-#[derive(Clone)]
-pub(super) struct Parts {
-    /// What the resources' activations share.
-    pub(super) context: Arc<Context>,
-    /// The client for watches.
-    pub(super) watches: Client,
-    /// Wakes a network.
-    pub(super) wake: UnboundedSender<NetworkKey>,
-    /// Where listers and watches of credentials go on.
-    pub(super) tasks: Tasks,
-    /// The listers, which are to go round.
-    pub(super) pulses: Pulses,
-    /// What the clients of the networks stop at: while it is shut, no network is looked after.
-    pub(super) fence: Fence,
-    /// Has the controllers begin nothing new.
-    pub(super) draining: CancellationToken,
-}
-
-impl Parts {
-    fn wake_resources(&self, network: &NetworkKey) {
-        let keys = self.context.index().of_network(network).cloned().collect::<Vec<_>>();
-        self.context.wake(keys, Urgency::Resync);
-    }
-
-    /// Wakes all resources.
-    fn wake_all(&self) {
-        let keys = self.context.index().keys().cloned().collect::<Vec<_>>();
-        self.context.wake(keys, Urgency::Resync);
-    }
-}
 
 /// Runs both controllers until they are to drain.
 pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>) {
@@ -251,7 +219,11 @@ impl Shared {
         let exceptions = &self.parts.context.settings.address_exceptions;
         let before = self.parts.context.index().registered(key).and_then(Result::ok);
         let before = before.as_ref().map(|network| &network.client);
-        let client = match client(&declared, auth, exceptions, self.parts.fence.clone(), before) {
+        // It goes on counting for the one whose place it takes.
+        let meter =
+            before.map_or_else(|| self.parts.metrics.of(key.label()), |before| before.meter().clone());
+        let leave = (self.parts.fence.clone(), meter);
+        let client = match client(&declared, auth, exceptions, leave, before) {
             Ok(client) => client,
             Err(error) => {
                 self.fail(key, &declared, &error);

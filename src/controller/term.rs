@@ -9,6 +9,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::lines::Queue;
+use super::looked::Looked;
+use super::metrics::Metrics;
 use super::pulses::Pulses;
 use super::tasks::{Life, TaskFailure, Tasks};
 use super::{endpoints, namespaces, networks, secrets};
@@ -23,21 +26,17 @@ const BEGINNING: Duration = Duration::from_mins(2);
 
 /// One term of leadership: all that acts. Once it has ended, nothing of it is left, and another may begin.
 pub struct Term {
-    /// What it knows and goes by.
-    context: Arc<Context>,
+    /// What it knows and goes by, and what keeps every request and every write from leaving once it is over.
+    looked: Looked,
     /// Has it begin nothing new, and finish what is under way.
     draining: CancellationToken,
     /// What goes on in the background.
     tasks: Tasks,
-    /// The loops that are to go round.
-    pulses: Pulses,
     /// The controllers, which drain.
     controllers: [JoinHandle<()>; 2],
     /// Who publishes Events, which drains when nobody tells any more.
     publisher: JoinHandle<()>,
     untold: CancellationToken,
-    /// Keeps every request and every write from leaving once the term is over.
-    fence: Fence,
 }
 
 impl Term {
@@ -46,8 +45,14 @@ impl Term {
     /// # Errors
     ///
     /// When no Kubernetes client can be made.
-    pub fn begin(config: &Config, settings: Settings, fence: Fence) -> Result<Self, kube::Error> {
-        let clients = Clients::new(config, &fence)?;
+    pub fn begin(
+        config: &Config,
+        settings: Settings,
+        fence: Fence,
+        metrics: &Metrics,
+    ) -> Result<Self, kube::Error> {
+        let clients = Clients::new(config, &fence, &metrics.kubernetes)?;
+        let queue = Queue::new(settings.concurrency);
         let (tasks, pulses) = (Tasks::default(), Pulses::default());
         let draining = CancellationToken::new();
 
@@ -61,7 +66,13 @@ impl Term {
             Life::Drains(untold.clone()),
             publisher.run(untold.clone()),
         );
-        let context = Arc::new(Context::new(clients.calls, clients.clock, told, settings, wake));
+        let context = Arc::new(Context::new(
+            clients.calls,
+            clients.clock,
+            (told, metrics.reconcile.clone()),
+            settings,
+            wake,
+        ));
         let parts = networks::Parts {
             context: Arc::clone(&context),
             watches: clients.watches.clone(),
@@ -69,6 +80,7 @@ impl Term {
             tasks: tasks.clone(),
             pulses: pulses.clone(),
             fence: fence.clone(),
+            metrics: metrics.api.clone(),
             draining: draining.clone(),
         };
         let endpoints = endpoints::watch(&clients.watches, &context, wake_network);
@@ -80,7 +92,7 @@ impl Term {
         let networks = networks::run(parts, woken_networks);
         let endpoints = {
             let (context, draining) = (Arc::clone(&context), draining.clone());
-            let (fence, pulses) = (fence.clone(), pulses.clone());
+            let (queue, fence, pulses) = (queue.clone(), fence.clone(), pulses.clone());
             async move {
                 // Resources are reconciled once it is known which Secrets there are: before, each would look
                 // lost. The sender goes with the watch, at the end of the term.
@@ -88,7 +100,8 @@ impl Term {
                 let seen = seen.is_some_and(|seen| seen.is_ok());
                 if seen {
                     let pulse = pulses.of("the dispatcher".to_owned(), BEGINNING);
-                    endpoints::run(endpoints, woken, context, (fence, pulse), draining.clone()).await;
+                    let gates = (queue, fence, pulse);
+                    endpoints::run(endpoints, woken, context, gates, draining.clone()).await;
                 }
             }
         };
@@ -97,28 +110,18 @@ impl Term {
             tasks.spawn("the controller of WebhookEndpoints", Life::Drains(draining.clone()), endpoints),
         ];
         info!("the operator is running");
-        Ok(Self { context, draining, tasks, pulses, controllers, publisher, untold, fence })
+        let looked = Looked { context, pulses, fence, queue };
+        Ok(Self { looked, draining, tasks, controllers, publisher, untold })
     }
 
-    /// What it knows.
-    #[must_use]
-    pub fn context(&self) -> &Arc<Context> {
-        &self.context
-    }
-
-    /// The loops that are to go round.
-    pub(super) fn pulses(&self) -> &Pulses {
-        &self.pulses
+    /// What health checks and metrics look at.
+    pub(super) fn looked(&self) -> Looked {
+        self.looked.clone()
     }
 
     /// Waits until a task fails that it can't do without.
     pub(super) async fn failure(&self) -> TaskFailure {
         self.tasks.failure().await
-    }
-
-    /// What keeps everything from leaving while it is shut.
-    pub(super) fn fence(&self) -> &Fence {
-        &self.fence
     }
 
     /// Ends the term: what is under way is finished, nothing is begun, and all that it started is gone when
@@ -134,8 +137,8 @@ impl Term {
             self.publisher.abort();
         }
         self.tasks.end().await;
-        self.fence.close();
-        for (key, id) in self.context.index().in_hand() {
+        self.looked.fence.close();
+        for (key, id) in self.looked.context.index().in_hand() {
             warn!(resource = %key, %id, "stopping before the secret of this endpoint could be stored; it will be replaced");
         }
     }

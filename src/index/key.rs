@@ -54,6 +54,15 @@ pub enum NetworkKey {
 }
 
 impl NetworkKey {
+    /// Its name, after its namespace and a slash if it is in one: as metrics have it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Cluster { name } => name.to_string(),
+            Self::Namespaced { namespace, name } => format!("{namespace}/{name}"),
+        }
+    }
+
     /// The `ClusterWebhookNetwork` of this name.
     #[must_use]
     pub fn cluster(name: impl Into<Arc<str>>) -> Self {

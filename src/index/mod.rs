@@ -9,10 +9,12 @@
 //! - `networks`: who may use each, whether it can be asked, and its inventory of remote endpoints;
 //! - `identity`, `identify`: which of the vendor's networks each leads to;
 //! - `lists`: what a list of a network changes;
+//! - `figures`: what is counted of it;
 //! - `observe`: all that planning wants to know of one resource.
 
 mod access;
 mod endpoints;
+mod figures;
 mod identify;
 mod identity;
 mod inventory;
@@ -33,6 +35,7 @@ mod secrets;
 mod tests;
 
 pub use access::Access;
+pub use figures::{Figures, NetworkFigures};
 pub use identity::{Claim, Origin};
 pub use inventory::{Incarnation, Inventory, ListToken};
 pub use key::{NetworkKey, ResourceKey};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Access;
+use super::figures::NetworkFigures;
 use super::identity::{Claim, Origin, Standing};
 use super::inventory::{Incarnation, Inventory, ListToken};
 use super::key::NetworkKey;
@@ -319,6 +320,13 @@ impl<N> Index<N> {
         let known = self.networks.known.remove(key)?;
         self.refresh_network(key);
         Some(known.entry.handle)
+    }
+
+    pub(super) fn network_figures(&self) -> impl Iterator<Item = (NetworkKey, NetworkFigures)> {
+        self.networks.known.iter().map(|(key, known)| {
+            let status = known.reported.as_ref().map(|(_, status)| status.clone());
+            (key.clone(), NetworkFigures { listed_at: known.inventory.listed_at(), status })
+        })
     }
 
     /// The status that was last written for the network with this uid.

@@ -200,6 +200,10 @@ impl<N> Index<N> {
         self.record(key).map(|record| Arc::clone(&record.resource))
     }
 
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.resources.records.values().map(|record| &**record)
+    }
+
     pub(super) fn record(&self, key: &ResourceKey) -> Option<&Record> {
         self.resources.records.get(key).map(|record| &**record)
     }

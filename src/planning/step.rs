@@ -17,7 +17,7 @@ pub enum Step {
 }
 
 /// One call, or one write, that moves a resource on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, strum::IntoStaticStr)]
 pub enum Action {
     /// Dry-run the write of the Secret.
     ProveSecretWritable(SecretShape),
@@ -215,6 +215,12 @@ pub enum StepKind {
 }
 
 impl Action {
+    /// What it is, in one word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.into()
+    }
+
     /// What it counts as when it is done again and again; `None` for what brings an end, and for the secret in
     /// hand, which is to be stored as soon as it can be.
     #[must_use]

@@ -14,6 +14,7 @@ use super::endpoint::{CreatedEndpoint, Endpoint, EndpointPatch, NewEndpoint, Pag
 use super::error::{Error, Failure};
 use super::exchange::{Call, Exchange};
 use super::ids::EndpointId;
+use super::meter::Meter;
 use super::operation::Operation;
 use super::wire;
 
@@ -84,6 +85,12 @@ impl Client {
         let call = Call { no_later_than: Some(no_later_than), ..change(operation) };
         let request = |http: &reqwest::Client| http.post(self.inner.collection.clone()).json(new);
         self.exchange().run(&call, request, |body| wire::created(body, new)).await
+    }
+
+    /// What counts what is asked.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        self.exchange().meter()
     }
 
     /// Waits until this process may act: what is asked before is held back.

@@ -9,6 +9,7 @@ use url::Url;
 use super::address::AddressPolicy;
 use super::auth::Auth;
 use super::fence::Fence;
+use super::meter::Meter;
 
 /// Everything about one network.
 #[derive(Clone, Debug)]
@@ -28,8 +29,10 @@ pub struct ClientConfig {
     pub allow_http: bool,
     /// Which addresses may be connected to.
     pub address_policy: AddressPolicy,
-    /// Holds everything back once it is closed.
+    /// Holds everything back while it is shut.
     pub fence: Fence,
+    /// Counts what is asked.
+    pub meter: Meter,
 }
 
 /// The request budget of a network.
@@ -222,6 +225,7 @@ mod tests {
             allow_http: false,
             address_policy: AddressPolicy::Any,
             fence: Fence::default(),
+            meter: Meter::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::detail::Detail;
 use super::ids::EndpointId;
 use super::limiter::{Outcome, Refusal};
 use super::operation::Operation;
@@ -243,6 +244,15 @@ pub(super) enum HeldBack {
     NotLeading,
 }
 
+impl HeldBack {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::TooLate => "TooLate",
+            Self::NotLeading => "NotLeading",
+        }
+    }
+}
+
 /// What to do about a request that the API refused.
 fn advice(status: StatusCode) -> &'static str {
     if status == StatusCode::CONFLICT {
@@ -286,10 +296,8 @@ impl Failure {
             Self::Redirected { .. } => "Redirected",
             Self::InvalidResponse { .. } => "InvalidResponse",
             Self::CreatedWithoutSecret { .. } => "CreatedWithoutSecret",
-            Self::HeldBack(HeldBack::TooLate) => "TooLate",
-            Self::HeldBack(HeldBack::NotLeading) => "NotLeading",
-            Self::Token(TokenFailure::Refused { .. }) => "InvalidClient",
-            Self::Token(_) => "TokenUnavailable",
+            Self::HeldBack(held_back) => held_back.reason(),
+            Self::Token(failure) => failure.reason(),
         }
     }
 
@@ -336,6 +344,15 @@ impl From<Refusal> for Failure {
 }
 
 impl TokenFailure {
+    /// See [`Error::reason`].
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "InvalidClient",
+            Self::Unavailable { .. } => "TokenUnavailable",
+            Self::HeldBack(held_back) => held_back.reason(),
+        }
+    }
+
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { .. } | Self::HeldBack(_) => None,
@@ -349,26 +366,6 @@ impl TokenFailure {
             Self::Refused { .. } | Self::HeldBack(_) => self,
             Self::Unavailable { detail, .. } => Self::Unavailable { detail, retry_after: Some(rest) },
         }
-    }
-}
-
-/// A few words of detail for a message; shown as `: words`, or not at all when there are none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Detail(String);
-
-impl Detail {
-    /// Takes text that has been through [`super::excerpt`] or is our own.
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Display for Detail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        write!(f, ": {}", self.0)
     }
 }
 

@@ -11,10 +11,12 @@ use reqwest::{RequestBuilder, Response};
 use super::body::{self, BodyError, ERROR_BYTES};
 use super::clock;
 use super::config::{ClientConfig, ConfigError, Priority};
-use super::error::{Detail, Error, Failure, invalid};
+use super::detail::Detail;
+use super::error::{Error, Failure, invalid};
 use super::excerpt::excerpt;
 use super::limiter::{Limiter, Outcome};
 use super::message;
+use super::meter::Meter;
 use super::operation::Operation;
 use super::token::{Token, TokenSource};
 use super::transport::Transport;
@@ -58,6 +60,10 @@ impl Exchange {
         };
         let tokens = TokenSource::new(transport.clone(), config.auth, before.map(|before| &before.tokens))?;
         Ok(Self { transport, tokens, limiter })
+    }
+
+    pub(super) fn meter(&self) -> &Meter {
+        &self.transport.meter
     }
 
     /// Waits until this process may act.
@@ -120,13 +126,21 @@ impl Exchange {
         if call.operation == Operation::List && self.limiter.pause() <= patience {
             patience = patience.max(LIST_PATIENCE);
         }
+        let meter = &self.transport.meter;
+        let asked = Instant::now();
         let permit = self.limiter.acquire(call.operation, call.priority, patience).await?;
+        meter.waited(asked.elapsed());
+        let begun = Instant::now();
         let result = self.attempt(call, request, read, token).await;
+        meter.asked(call.operation, result.as_ref().err().map(Failure::reason), begun.elapsed());
         let outcome = match &result {
             Ok(_) => Some(Outcome::Answered),
             Err(failure) => failure.outcome(),
         };
         if let Some(outcome) = outcome {
+            if outcome.asks_for_a_pause() {
+                meter.paused();
+            }
             permit.finish(outcome);
         }
         result

@@ -18,6 +18,18 @@ impl Operation {
         matches!(self, Self::Get | Self::List | Self::Authenticate)
     }
 
+    /// In one word, as metrics have it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Get => "get",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+            Self::List => "list",
+            Self::Authenticate => "token",
+        }
+    }
+
     pub(super) fn names_an_endpoint(self) -> bool {
         matches!(self, Self::Get | Self::Patch | Self::Delete)
     }

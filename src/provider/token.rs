@@ -19,10 +19,12 @@ use super::auth::{Auth, ClientAuthentication, ClientCredentials, RequestFormat};
 use super::body::{self, BodyError, ERROR_BYTES, SINGLE_BYTES};
 use super::clock;
 use super::config::ConfigError;
-use super::error::{Detail, Failure, TokenFailure};
+use super::detail::Detail;
+use super::error::{Failure, TokenFailure};
 use super::excerpt::excerpt;
 use super::json;
 use super::message;
+use super::operation::Operation;
 use super::token_life::{Decision, TokenLife};
 use super::transport::Transport;
 
@@ -153,7 +155,10 @@ impl Issuer {
         }
         // The lifetime counts from before the request, whenever the answer arrives.
         let asked = Instant::now();
-        match self.fetch().await {
+        let fetched = self.fetch().await;
+        let outcome = fetched.as_ref().err().map(TokenFailure::reason);
+        self.transport.meter.asked(Operation::Authenticate, outcome, asked.elapsed());
+        match fetched {
             Ok(Grant { secret, header, lifetime }) => {
                 Ok(self.life().fetched(secret, header, lifetime, asked))
             }
@@ -306,7 +311,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::provider::{AddressPolicy, ClientConfig, Fence, Limits};
+    use crate::provider::{AddressPolicy, ClientConfig, Fence, Limits, Meter};
 
     fn config(auth: Auth) -> ClientConfig {
         ClientConfig {
@@ -318,6 +323,7 @@ mod tests {
             allow_http: true,
             address_policy: AddressPolicy::Any,
             fence: Fence::default(),
+            meter: Meter::default(),
         }
     }
 

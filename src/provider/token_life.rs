@@ -190,7 +190,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::provider::error::Detail;
+    use crate::provider::detail::Detail;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -14,9 +14,11 @@ use super::address::{AddressPolicy, AddressesRefused, Resolver};
 use super::auth::Auth;
 use super::clock::Clock;
 use super::config::{ClientConfig, ConfigError};
-use super::error::{Detail, Failure, HeldBack};
+use super::detail::Detail;
+use super::error::{Failure, HeldBack};
 use super::excerpt::excerpt;
 use super::fence::Fence;
+use super::meter::Meter;
 
 /// The longest time that connecting may take, TLS included.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +32,8 @@ pub(super) struct Transport {
     http: reqwest::Client,
     /// Holds everything back while this process may not act.
     pub(super) fence: Fence,
+    /// Counts what is asked.
+    pub(super) meter: Meter,
     /// The API's clock.
     pub(super) clock: Arc<Clock>,
     /// How long one exchange may take, from connecting to the last byte of the answer.
@@ -41,6 +45,7 @@ impl Transport {
         Ok(Self {
             http: build(config)?,
             fence: config.fence.clone(),
+            meter: config.meter.clone(),
             clock: Arc::new(Clock::local()),
             timeout: config.timeout,
         })

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::events::Events;
 use super::locks::Locks;
+use super::metrics::ReconcileMetrics;
 use super::urgency::Urgency;
 use crate::index::{Api, Index, ResourceKey};
 use crate::network::Network;
@@ -37,6 +38,8 @@ pub struct Context {
     pub client: Client,
     /// The operator's own settings.
     pub settings: Settings,
+    /// What is counted of reconciliations.
+    pub(super) metrics: ReconcileMetrics,
     /// Where what happens to resources and networks is told.
     pub(crate) events: Events,
     clock: Arc<Clock>,
@@ -55,12 +58,13 @@ impl Context {
     pub(crate) fn new(
         client: Client,
         clock: Arc<Clock>,
-        events: Events,
+        (events, metrics): (Events, ReconcileMetrics),
         settings: Settings,
         queue: UnboundedSender<(ResourceKey, Urgency)>,
     ) -> Self {
         Self {
             events,
+            metrics,
             clock,
             index: Mutex::default(),
             queue,

@@ -7,6 +7,7 @@ mod events;
 mod failure;
 mod finish;
 mod locks;
+mod metrics;
 mod perform;
 mod record;
 mod refusal;
@@ -28,6 +29,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 pub use context::{Context, Settings};
 pub(crate) use events::events;
+pub use metrics::ReconcileMetrics;
 pub use remote::warn_of_loss;
 pub use urgency::Urgency;
 
@@ -120,7 +122,10 @@ struct Reached {
 
 impl Activation<'_> {
     async fn run(&mut self) -> Ended<UrlLocks> {
-        let outcome = match self.converge().await {
+        let begun = Instant::now();
+        let converged = self.converge().await;
+        self.context.metrics.reconciled(told(&converged), begun.elapsed());
+        let outcome = match converged {
             Ok(Progress::Ended(outcome)) => Ok(outcome),
             Ok(Progress::NeedsLocks(urls)) => return Ended::Needs(self.context.urls.lock(urls).boxed()),
             // The watch tells what has come in its place.
@@ -162,6 +167,7 @@ impl Activation<'_> {
                     }
                     debug!(?action, "performing");
                     let done = self.perform(&action).await;
+                    self.context.metrics.performed(&action, &done);
                     self.keep_pace(&action, &done);
                     if let Err(failure) = done {
                         self.failed = Some(action);
@@ -254,6 +260,16 @@ enum Progress {
     Ended(Outcome),
     NeedsLocks(BTreeSet<RemoteUrl>),
     Gone,
+}
+
+/// How an activation ended, in one word.
+fn told(converged: &Result<Progress, Failure>) -> &'static str {
+    match converged {
+        Ok(Progress::Ended(_) | Progress::Gone) => "ok",
+        Ok(Progress::NeedsLocks(_)) => "waiting",
+        Err(Failure::Outdated) => "outdated",
+        Err(_) => "failed",
+    }
 }
 
 /// Whether an activation has the locks that it needs.

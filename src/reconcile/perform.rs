@@ -46,6 +46,11 @@ impl Activation<'_> {
 
     /// Tells what happened.
     pub(super) fn publish(&self, kind: EventType, reason: &str, action: &'static str, note: String) {
+        let r#type = match kind {
+            EventType::Normal => "Normal",
+            EventType::Warning => "Warning",
+        };
+        self.context.metrics.told(r#type, reason);
         let regarding = ObjectReference {
             api_version: Some(WebhookEndpoint::api_version(&()).into_owned()),
             kind: Some(WebhookEndpoint::kind(&()).into_owned()),

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use webhook_operator::provider::{
     AddressPolicy, Auth, Client, ClientConfig, ClientCredentials, EndpointId, EndpointPatch, EndpointStatus,
-    Error, EventType, Fence, Limits, NewEndpoint, Priority,
+    Error, EventType, Fence, Limits, Meter, NewEndpoint, Priority,
 };
 
 use crate::json::garbled;
@@ -89,6 +89,7 @@ fn client(server: &Server, auth: Auth) -> Client {
         allow_http: true,
         address_policy: AddressPolicy::Any,
         fence: Fence::default(),
+        meter: Meter::default(),
     })
     .unwrap()
 }

@@ -7,7 +7,7 @@ use simulator::{Operation, TokenAuthentication, TokenEndpoint, TokenFormat};
 use testkit::{OidcServer, World};
 use webhook_operator::provider::{
     AddressPolicy, Auth, Client, ClientAuthentication, ClientConfig, ClientCredentials, ErrorClass, Fence,
-    Limits, RequestFormat,
+    Limits, Meter, RequestFormat,
 };
 
 fn client(credentials: ClientCredentials) -> Client {
@@ -21,6 +21,7 @@ fn client(credentials: ClientCredentials) -> Client {
         allow_http: true,
         address_policy: AddressPolicy::Any,
         fence: Fence::default(),
+        meter: Meter::default(),
     })
     .expect("a client")
 }

@@ -32,6 +32,7 @@ mod habits;
 mod health;
 mod leaving;
 mod manifests;
+mod metrics;
 mod networks;
 mod paused;
 mod replacement;

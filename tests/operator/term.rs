@@ -8,7 +8,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use testkit::{World, eventually, service_account_kubeconfig};
 use tokio::runtime::Runtime;
-use webhook_operator::controller::Term;
+use webhook_operator::controller::{Metrics, Term};
 use webhook_operator::provider::Fence;
 use webhook_operator::reconcile::Settings;
 
@@ -24,7 +24,7 @@ async fn begin(labels: Value) -> Term {
         selector: labels.as_object().unwrap().iter().map(label).next(),
         hurry: NonZeroU16::MIN,
     };
-    Term::begin(&config, settings, Fence::default()).unwrap()
+    Term::begin(&config, settings, Fence::default(), &Metrics::new()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 use webhook_operator::provider::{
     AddressPolicy, Auth, Client, ClientConfig, ClientCredentials, EndpointStatus, EventType, Fence, Limits,
-    NewEndpoint,
+    Meter, NewEndpoint,
 };
 
 /// The page's example of a created endpoint.
@@ -177,6 +177,7 @@ pub(crate) fn config(api_url: Url) -> ClientConfig {
         allow_http: true,
         address_policy: AddressPolicy::Any,
         fence: Fence::default(),
+        meter: Meter::default(),
     }
 }
 

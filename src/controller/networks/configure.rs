@@ -6,25 +6,26 @@ use url::Url;
 
 use super::credentials::Edition;
 use crate::network::Declared;
-use crate::provider::{self, AddressPolicy, ClientConfig, Fence};
+use crate::provider::{self, AddressPolicy, ClientConfig, Fence, Meter};
 
 /// A client for the declared network; `exceptions` are the addresses that confined ones may reach although
-/// they are not public. Nothing is sent once `fence` is closed. It takes the place of `before`.
+/// they are not public. Nothing is sent while `fence` is shut; `meter` counts
+/// what is. It takes the place of `before`.
 pub(super) fn client(
     declared: &Declared,
     auth: provider::Auth,
     exceptions: &[IpNet],
-    fence: Fence,
+    (fence, meter): (Fence, Meter),
     before: Option<&provider::Client>,
 ) -> Result<provider::Client, InvalidNetwork> {
-    Ok(provider::Client::succeeding(configure(declared, auth, exceptions, fence)?, before)?)
+    Ok(provider::Client::succeeding(configure(declared, auth, exceptions, (fence, meter))?, before)?)
 }
 
 fn configure(
     declared: &Declared,
     auth: provider::Auth,
     exceptions: &[IpNet],
-    fence: Fence,
+    (fence, meter): (Fence, Meter),
 ) -> Result<ClientConfig, InvalidNetwork> {
     let settings = &declared.settings;
     let api_url = Url::parse(&settings.api_url)?;
@@ -48,6 +49,7 @@ fn configure(
             AddressPolicy::Any
         },
         fence,
+        meter,
     })
 }
 

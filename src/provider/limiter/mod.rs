@@ -62,6 +62,16 @@ pub(super) enum Outcome {
     Failed { cause: &'static str, retry_after: Option<Duration> },
 }
 
+impl Outcome {
+    /// Whether the API told how long to wait.
+    pub(super) fn asks_for_a_pause(&self) -> bool {
+        match self {
+            Self::Answered => false,
+            Self::Limited { retry_after } | Self::Failed { retry_after, .. } => retry_after.is_some(),
+        }
+    }
+}
+
 /// A request's leave to go out; it counts as in flight until this is dropped.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
