@@ -267,14 +267,17 @@ pub struct Limits {
     /// Calls per second, in the long run.
     #[serde(default = "default_requests_per_second")]
     #[schemars(range(min = 1, max = 1000))]
+    #[schemars(extend("format" = "int32"))]
     pub requests_per_second: u32,
     /// Calls at once after a pause.
     #[serde(default = "default_burst")]
     #[schemars(range(min = 1, max = 1000))]
+    #[schemars(extend("format" = "int32"))]
     pub burst: u32,
     /// Calls under way at one time.
     #[serde(default = "default_in_flight")]
     #[schemars(range(min = 1, max = 100))]
+    #[schemars(extend("format" = "int32"))]
     pub in_flight: u32,
 }
 
