@@ -99,6 +99,18 @@ fn is_value(text: &str) -> bool {
         && (text.is_empty() || (text.starts_with(at_end) && text.ends_with(at_end)))
 }
 
+/// The name of a namespace.
+pub(crate) fn namespace(text: &str) -> Result<String, String> {
+    let fits =
+        |character: char| character == '-' || character.is_ascii_lowercase() || character.is_ascii_digit();
+    let is_name = !text.is_empty() && text.len() <= 63 && text.chars().all(fits);
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the name of a namespace, e.g. billing".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -75,6 +75,10 @@ struct Run {
     /// The name of that Lease; another one for each of several deployments in one namespace.
     #[arg(long, default_value = "webhook-operator", env = "LEASE_NAME")]
     lease_name: String,
+    /// Only look after this namespace, without any right in the rest of the cluster; may be given several times.
+    /// ClusterWebhookNetworks do not exist then.
+    #[arg(long = "watch-namespace", value_name = "NAMESPACE", value_delimiter = ',', value_parser = arguments::namespace, env = "WATCH_NAMESPACE")]
+    watched_namespaces: Vec<String>,
     /// Only look after WebhookEndpoints and networks with these labels, e.g. region=eu; for several
     /// deployments side by side.
     #[arg(long, value_parser = arguments::selector)]
@@ -118,8 +122,11 @@ async fn run(arguments: Run) -> Result<(), String> {
         leader_elect,
         lease_namespace,
         lease_name,
+        mut watched_namespaces,
         selector,
     } = arguments;
+    watched_namespaces.sort_unstable();
+    watched_namespaces.dedup();
     let log = logging::subscriber(log_filter, log_format, wants_colour(), std::io::stderr);
     log.try_init().map_err(|error| format!("can't log: {error}"))?;
     let config = kube::Config::infer().await.map_err(|error| no_cluster(&error))?;
@@ -128,6 +135,7 @@ async fn run(arguments: Run) -> Result<(), String> {
         recovery_grace: secret_recovery_grace,
         address_exceptions: allowed_addresses,
         concurrency,
+        namespaces: watched_namespaces,
         selector,
         hurry: NonZeroU16::MIN,
     };

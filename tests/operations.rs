@@ -166,7 +166,10 @@ fn commands(section: &str) -> Vec<String> {
         for line in block.split("```").next().unwrap().lines() {
             match (line.strip_prefix("$ "), commands.last_mut()) {
                 (Some(command), _) => commands.push(command.to_owned()),
-                (None, Some(command)) => *command += &format!("\n{line}"),
+                (None, Some(command)) => {
+                    command.push('\n');
+                    command.push_str(line);
+                }
                 (None, None) => panic!("no command: {line}"),
             }
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt as _, stream};
 use kube::Client;
 use kube::Resource as _;
-use kube::api::Api;
 use kube::runtime::watcher::Event;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::dispatch::{Work, dispatch};
 use super::lines::Queue;
 use super::pulses::Pulse;
-use super::streams::{selected, steady};
+use super::streams::{selected, watched};
 use crate::index::{NetworkKey, Resource, ResourceKey, Seen};
 use crate::provider::Fence;
 use crate::reconcile::{Context, Urgency, UrlLocks, reconcile, warn_of_loss};
@@ -30,10 +29,11 @@ pub(super) fn watch(
     context: &Arc<Context>,
     wake_network: UnboundedSender<NetworkKey>,
 ) -> impl Stream<Item = (ResourceKey, Urgency)> + Send + use<> {
-    let api = Api::<Shown>::all(client.clone());
+    let namespaces = &context.settings.namespaces;
+    let watch = watched::<Shown>("WebhookEndpoints", client, namespaces, &selected(&context.settings));
     let context = Arc::clone(context);
     let mut listing = Listing::default();
-    steady("WebhookEndpoints", api, selected(&context.settings)).flat_map(move |event| {
+    watch.flat_map(move |event| {
         let changed = match event {
             Event::InitApply(resource) => {
                 listing.all.insert(ResourceKey::of(&resource));

@@ -15,6 +15,7 @@ mod secrets;
 mod streams;
 mod tasks;
 mod term;
+mod together;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

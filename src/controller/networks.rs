@@ -29,7 +29,7 @@ use self::credentials::CredentialWatches;
 use self::kind::Kind;
 pub(super) use self::parts::Parts;
 use super::relist::with_unseen_deletes;
-use super::streams::{selected, slim, steady};
+use super::streams::{selected, slim, steady, watched};
 use super::tasks::Life;
 use crate::index::{Access, Entry, Incarnation, Kept, NetworkKey, Replaced};
 use crate::network::{
@@ -38,6 +38,9 @@ use crate::network::{
 use crate::planning::{Openness, Reason, Unavailable};
 use crate::reconcile::Urgency;
 use crate::resources::{ClusterWebhookNetwork, Lenient, WebhookNetwork};
+
+type ClusterWebhookNetworks = Lenient<ClusterWebhookNetwork>;
+type WebhookNetworks = Lenient<WebhookNetwork>;
 
 /// How long to wait before looking again at a network that failed, or that is still in use.
 const RETRY: Duration = Duration::from_secs(5);
@@ -58,11 +61,19 @@ pub(super) async fn run(parts: Parts, mut woken: UnboundedReceiver<NetworkKey>) 
     });
     let credentials = CredentialWatches::new(parts.watches.clone(), parts.wake.clone(), parts.tasks.clone());
     let shared = Arc::new(Shared { parts, credentials, written: Mutex::default() });
-    future::join(
-        control::<Lenient<ClusterWebhookNetwork>>(&shared, woken_cluster),
-        control::<Lenient<WebhookNetwork>>(&shared, woken_namespaced),
-    )
-    .await;
+    let client = &shared.parts.watches;
+    let settings = &shared.parts.context.settings;
+    let namespaced = watched(WebhookNetworks::PLURAL, client, &settings.namespaces, &selected(settings));
+    let namespaced = control::<WebhookNetworks>(&shared, namespaced, woken_namespaced);
+    if settings.namespaces.is_empty() {
+        let cluster = steady(ClusterWebhookNetworks::PLURAL, Api::all(client.clone()), selected(settings));
+        let cluster = control::<ClusterWebhookNetworks>(&shared, cluster, woken_cluster);
+        future::join(cluster, namespaced).await;
+    } else {
+        // Nothing is known of those, and nothing is to be.
+        shared.parts.context.index().all_networks_seen(ClusterWebhookNetworks::PLURAL);
+        namespaced.await;
+    }
 }
 
 /// What the reconciliations of networks share.
@@ -75,17 +86,17 @@ struct Shared {
 
 fn control<K>(
     shared: &Arc<Shared>,
+    watch: impl Stream<Item = Event<K>> + Send + 'static,
     woken: UnboundedReceiver<NetworkKey>,
-) -> impl Future<Output = ()> + Send + use<K>
+) -> impl Future<Output = ()> + Send
 where
     K: Kind,
     ObjectRef<K>: Eq + Hash,
 {
     let (store, writer) = reflector::store();
-    let api = Api::<K>::all(shared.parts.watches.clone());
     let feed = Arc::clone(shared);
-    let events = steady(K::PLURAL, api, selected(&shared.parts.context.settings)).map(slim);
-    let events = with_unseen_deletes(store.clone(), events).inspect(move |event| feed.feed(event)).map(Ok);
+    let events =
+        with_unseen_deletes(store.clone(), watch.map(slim)).inspect(move |event| feed.feed(event)).map(Ok);
     let changed = events.reflect(writer).touched_objects().predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
         PredicateConfig::default(),

@@ -2,13 +2,17 @@
 
 use std::fmt::Debug;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, future, stream};
+use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tracing::warn;
 
+use super::together::together;
+use crate::kubernetes::apis;
 use crate::reconcile::Settings;
 
 /// A watch that goes on for ever: an error is logged and costs that watch, and no other, a pause.
@@ -31,6 +35,25 @@ where
     watches.default_backoff().filter_map(move |event| {
         future::ready(event.inspect_err(|error| warn!("can't watch {what}: {error}")).ok())
     })
+}
+
+/// The same in each of these namespaces, or in the whole cluster when there are none.
+pub(super) fn watched<K>(
+    what: &'static str,
+    client: &Client,
+    namespaces: &[String],
+    config: &watcher::Config,
+) -> BoxStream<'static, Event<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let watches = apis::<K>(client, namespaces).into_iter();
+    let mut watches = watches.map(|api| steady(what, api, config.clone()).boxed()).collect::<Vec<_>>();
+    match watches.pop() {
+        Some(only) if watches.is_empty() => only,
+        last => together(watches.into_iter().chain(last).collect()).boxed(),
+    }
 }
 
 /// Whether a watch was refused because its version is too old. Told so by the response's status, and not by

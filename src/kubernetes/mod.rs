@@ -5,10 +5,11 @@ mod passage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::NamespaceResourceScope;
 use kube::api::ListParams;
 use kube::client::ClientBuilder;
 use kube::core::ObjectList;
-use kube::{Client, Config};
+use kube::{Api, Client, Config, Resource};
 
 use self::passage::Passage;
 use crate::provider::{Clock, Fence};
@@ -58,6 +59,17 @@ fn for_watches(config: Config) -> Config {
     let mut config = for_calls(config);
     config.read_timeout = Some(Duration::from_mins(5));
     config
+}
+
+/// The APIs of a kind in these namespaces; the one for the whole cluster, when there are none.
+pub(crate) fn apis<K>(client: &Client, namespaces: &[String]) -> Vec<Api<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    if namespaces.is_empty() {
+        return vec![Api::all(client.clone())];
+    }
+    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
 }
 
 /// The pages of a consistent list.

@@ -26,6 +26,8 @@ pub struct Settings {
     pub address_exceptions: Vec<ipnet::IpNet>,
     /// How many resources of a network are reconciled at once.
     pub concurrency: u16,
+    /// The namespaces that it looks after, and nothing else of the cluster: all, when there are none.
+    pub namespaces: Vec<String>,
     /// A label selector: resources and networks without these labels are another deployment's.
     pub selector: Option<String>,
     /// How many times shorter than in life the pauses between tries are; for tests of the operator.

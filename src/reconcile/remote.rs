@@ -1,9 +1,8 @@
 //! Calls to the remote API.
 
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::PartialObjectMeta;
 use kube::runtime::events::EventType;
 use tracing::warn;
@@ -11,7 +10,7 @@ use tracing::warn;
 use super::failure::Failure;
 use super::{Activation, Reached};
 use crate::index::{Resource, StoredMeta};
-use crate::kubernetes::pages;
+use crate::kubernetes::{apis, pages};
 use crate::planning::{Answer, Attempt, DeleteCause, Identity, PatchCause, Presence, Purpose};
 use crate::provider::{Endpoint, EndpointId, EndpointPatch, Error, ErrorClass, Priority};
 use crate::resources::{Lenient, SECRET_TYPE, WebhookEndpoint};
@@ -278,11 +277,14 @@ impl Activation<'_> {
         rival_posts: u32,
     ) -> Result<(), Failure> {
         let mut rivals = 0_u32;
-        let resources = Api::<Lenient<WebhookEndpoint>>::all(self.context.client.clone());
-        let mut pages = std::pin::pin!(pages(|params| {
-            let resources = resources.clone();
-            async move { resources.list(&params).await }
-        }));
+        let (client, namespaces) = (&self.context.client, &self.context.settings.namespaces);
+        let resources = apis::<Lenient<WebhookEndpoint>>(client, namespaces).into_iter().map(|resources| {
+            pages(move |params| {
+                let resources = resources.clone();
+                async move { resources.list(&params).await }
+            })
+        });
+        let mut pages = std::pin::pin!(stream::iter(resources).flatten());
         while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the resources"))? {
             let others = page.iter().map(Resource::shown);
             for other in others.filter(|other| other.uid != self.resource.uid && self.shares_api_with(other))
@@ -299,11 +301,13 @@ impl Activation<'_> {
         if rivals > rival_posts {
             return Err(Failure::Outdated);
         }
-        let secrets = Api::<Secret>::all(self.context.client.clone());
-        let mut pages = std::pin::pin!(self::pages(|params| {
-            let secrets = secrets.clone();
-            async move { secrets.list_metadata(&params.fields(&format!("type={SECRET_TYPE}"))).await }
-        }));
+        let secrets = apis::<Secret>(client, namespaces).into_iter().map(|secrets| {
+            self::pages(move |params| {
+                let secrets = secrets.clone();
+                async move { secrets.list_metadata(&params.fields(&format!("type={SECRET_TYPE}"))).await }
+            })
+        });
+        let mut pages = std::pin::pin!(stream::iter(secrets).flatten());
         while let Some(page) = pages.try_next().await.map_err(Failure::kubernetes("list the Secrets"))? {
             let stored = |secret: &PartialObjectMeta<Secret>| StoredMeta::of(&secret.metadata);
             if page.iter().any(|secret| stored(secret).endpoints().any(|stored| stored == id)) {

@@ -33,6 +33,7 @@ mod health;
 mod leaving;
 mod manifests;
 mod metrics;
+mod namespaced;
 mod networks;
 mod paused;
 mod replacement;

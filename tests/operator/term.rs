@@ -21,6 +21,7 @@ async fn begin(labels: Value) -> Term {
         recovery_grace: std::time::Duration::from_mins(1),
         address_exceptions: Vec::new(),
         concurrency: 16,
+        namespaces: Vec::new(),
         selector: labels.as_object().unwrap().iter().map(label).next(),
         hurry: NonZeroU16::MIN,
     };

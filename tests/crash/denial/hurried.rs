@@ -59,6 +59,7 @@ pub async fn run() -> ExitCode {
         recovery_grace: asked.secret_recovery_grace.into(),
         address_exceptions: vec![asked.allow_address.into()],
         concurrency: 16,
+        namespaces: Vec::new(),
         selector: Some(asked.selector),
         hurry: asked.hurry,
     };
