@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 
 /// Why a command of cargo's brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,8 @@ pub(crate) enum CargoError {
     Failed { what: String, status: ExitStatus },
     #[error("the output of {what} can't be shown: {source}")]
     Output { what: String, source: io::Error },
+    #[error("what {what} says can't be read: {source}")]
+    Unreadable { what: String, source: io::Error },
 }
 
 /// The repository's top folder.
@@ -68,6 +70,25 @@ pub(crate) fn run_shown(
         Ok(status) => succeeded(what, status),
         Err(source) => Err(CargoError::Output { what, source }),
     }
+}
+
+/// Runs a command to its end, and has `read` read what it writes on stdout. What it complains of, the person sees.
+pub(crate) fn run_read<T>(
+    command: &mut Command,
+    read: impl FnOnce(ChildStdout) -> io::Result<T>,
+) -> Result<T, CargoError> {
+    let what = called(command);
+    let mut child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(source) => return Err(CargoError::Spawn { what, source }),
+    };
+    let stdout = child.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"));
+    let read = stdout.and_then(read);
+    match child.wait() {
+        Ok(status) => succeeded(what.clone(), status)?,
+        Err(source) => return Err(CargoError::Output { what, source }),
+    }
+    read.map_err(|source| CargoError::Unreadable { what, source })
 }
 
 fn called(command: &Command) -> String {

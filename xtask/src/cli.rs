@@ -13,6 +13,7 @@ use crate::crash_matrix;
 use crate::demo::{self, Afterwards, DemoError};
 use crate::deny::{self, DenyError};
 use crate::fuzz;
+use crate::image::{self, ImageError, Wanted};
 use crate::lint::{self, LintError};
 use crate::soak;
 use crate::test::{self, TestError};
@@ -81,6 +82,18 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Make an OCI image without Docker: a static program and certificate authorities, nothing else
+    Image {
+        /// The program in it
+        #[arg(long, value_enum, default_value = "operator")]
+        program: Wanted,
+        /// Where to put the archive, and beside it what the program consists of [default: target/image]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// As what cargo builds the program
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
     /// Start a control plane and keep it until Ctrl-C
     Controlplane {
         /// A new or empty folder for its data and logs, kept afterwards [default: a temporary one]
@@ -105,6 +118,8 @@ pub(crate) enum XtaskError {
     #[error(transparent)]
     Codegen(#[from] CodegenError),
     #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
     ControlPlane(#[from] ControlPlaneError),
     #[error(transparent)]
     Deny(#[from] DenyError),
@@ -123,6 +138,7 @@ pub(crate) fn run() -> Result<(), XtaskError> {
         Chore::Fuzz { wanted, seconds } => Ok(fuzz::fuzz(&wanted, seconds)?),
         Chore::Codegen { check: true } => Ok(codegen::run(Mode::Check)?),
         Chore::Codegen { check: false } => Ok(codegen::run(Mode::Write)?),
+        Chore::Image { program, out, profile } => Ok(image::run(program, out, &profile)?),
         Chore::Controlplane { state_dir } => Ok(controlplane::run(state_dir)?),
         Chore::Advisories => Ok(deny::advisories()?),
     }

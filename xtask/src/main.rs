@@ -9,6 +9,7 @@ mod crash_matrix;
 mod demo;
 mod deny;
 mod fuzz;
+mod image;
 mod lint;
 mod soak;
 mod test;
