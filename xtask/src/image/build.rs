@@ -68,7 +68,13 @@ fn is_for(artifact: &Artifact, platform: &str) -> bool {
     artifact.filenames.iter().any(|file| file.components().any(|part| part.as_str() == platform))
 }
 
-/// A static C library, and no paths of this machine.
+/// What makes a program static.
+///
+/// getrandom looks up at run time whether the C library has the call it is named after. In a static program it would
+/// find nothing, and read `/dev/urandom`; it is told that the call is there.
+const STATIC: &str = "-Ctarget-feature=+crt-static\x1f--cfg=getrandom_backend=\"linux_getrandom\"";
+
+/// For a static program, with no paths of this machine in it.
 fn flags(toolchain: &Toolchain, target: &Path) -> OsString {
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
@@ -80,7 +86,7 @@ fn flags(toolchain: &Toolchain, target: &Path) -> OsString {
     renamed.extend(cargo_home.map(|folder| (folder, "cargo")));
     // The last one that fits is taken, and should be the innermost folder.
     renamed.sort_by_key(|(folder, _)| folder.components().count());
-    let mut flags = OsString::from("-Ctarget-feature=+crt-static");
+    let mut flags = OsString::from(STATIC);
     for (folder, name) in renamed {
         flags.push("\x1f--remap-path-prefix=");
         flags.push(folder);

@@ -21,7 +21,7 @@ pub(super) const USER: &str = "65532:65532";
 const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnonroot:x:65532:\n";
 
-/// glibc would ask DNS first without it, and `hostAliases` of a Pod, which are in `/etc/hosts`, could not overrule it.
+/// `hostAliases` of a Pod are in `/etc/hosts`. Without this, glibc before 2.35 asks DNS first.
 const NSSWITCH: &str = "hosts: files dns\n";
 
 /// The one layer of an image.

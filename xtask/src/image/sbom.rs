@@ -117,7 +117,8 @@ fn of_package(package: &Package) -> Component {
     // Crates of this repository are in no registry, and have no address there.
     let purl = package.source.as_ref().map(|_| format!("pkg:cargo/{name}@{}", version.replace('+', "%2B")));
     // The old way to write `OR`, which some packages keep.
-    let license = package.license.as_deref().unwrap_or_default().replace('/', " OR ");
+    let license = package.license.as_deref().unwrap_or_default();
+    let license = license.split('/').map(str::trim).collect::<Vec<_>>().join(" OR ");
     library(name, &version, &license, purl)
 }
 
