@@ -22,6 +22,11 @@ pub const OIDC_VERSION: &str = "3.52.0";
 /// A new release also changes `kstatus/go.mod`.
 pub const KSTATUS_VERSION: &str = "0.37.2";
 
+/// The release of Helm that tests install the chart with, without the leading `v`.
+///
+/// A new release also changes `helm/go.mod`.
+pub const HELM_VERSION: &str = "4.3.1";
+
 /// Something that is released, built and cached as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Product {
@@ -33,6 +38,8 @@ pub enum Product {
     Oidc,
     /// What Flux reads a resource's health with.
     Kstatus,
+    /// What charts are installed with.
+    Helm,
 }
 
 impl Product {
@@ -47,6 +54,7 @@ impl Product {
             Self::Etcd => "etcd",
             Self::Oidc => "oidc",
             Self::Kstatus => "kstatus",
+            Self::Helm => "helm",
         }
     }
 
@@ -58,6 +66,7 @@ impl Product {
             Self::Etcd => ETCD_VERSION,
             Self::Oidc => OIDC_VERSION,
             Self::Kstatus => KSTATUS_VERSION,
+            Self::Helm => HELM_VERSION,
         }
     }
 }
@@ -84,6 +93,8 @@ pub enum Binary {
     OidcServer,
     /// `sigs.k8s.io/cli-utils/pkg/kstatus` (Apache-2.0) as a program, which reads objects and tells their health.
     Kstatus,
+    /// `helm` (Apache-2.0)
+    Helm,
 }
 
 impl Binary {
@@ -100,6 +111,7 @@ impl Binary {
             Self::Kubectl => "kubectl",
             Self::OidcServer => "oidc-server",
             Self::Kstatus => "kstatus",
+            Self::Helm => "helm",
         }
     }
 
@@ -110,6 +122,7 @@ impl Binary {
             Self::Etcd => Product::Etcd,
             Self::OidcServer => Product::Oidc,
             Self::Kstatus => Product::Kstatus,
+            Self::Helm => Product::Helm,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => Product::Kubernetes,
         }
     }

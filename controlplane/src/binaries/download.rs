@@ -26,8 +26,8 @@ pub enum DownloadError {
     /// The release has no files for this machine.
     #[error("there is no release of it for {0} to download")]
     Platform(Platform),
-    /// There are only sources of it.
-    #[error("there is no release of it to download")]
+    /// It is had from its sources only.
+    #[error("no release of it is downloaded")]
     Unpublished,
     /// The server did not answer as hoped.
     #[error("downloading {url} failed ({source})")]
@@ -99,7 +99,7 @@ pub(super) fn fetch(
         match binary.product() {
             Product::Kubernetes => client.kubernetes(&sources.kubernetes_releases, platform, *binary, out)?,
             Product::Etcd => client.etcd(&sources.etcd_releases, platform, out)?,
-            Product::Oidc | Product::Kstatus => return Err(DownloadError::Unpublished),
+            Product::Oidc | Product::Kstatus | Product::Helm => return Err(DownloadError::Unpublished),
         }
     }
     Ok(())

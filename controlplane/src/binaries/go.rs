@@ -1,4 +1,4 @@
-//! Builds executables from the public Go modules that `kubernetes/`, `etcd/`, `oidc/` and `kstatus/` pin.
+//! Builds executables from the public Go modules that `kubernetes/`, `etcd/`, `oidc/`, `kstatus/` and `helm/` pin.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};
@@ -84,7 +84,7 @@ fn tethered(sources: &Sources) -> Command {
 fn linker_flags(product: Product) -> String {
     let strip = "-s -w";
     match product {
-        Product::Etcd | Product::Oidc | Product::Kstatus => strip.to_owned(),
+        Product::Etcd | Product::Oidc | Product::Kstatus | Product::Helm => strip.to_owned(),
         Product::Kubernetes => {
             let version = product.version();
             let mut parts = version.split('.');
@@ -104,6 +104,7 @@ fn packages(product: Product, binaries: &[Binary], out: &Path) -> Vec<OsString> 
     match product {
         Product::Etcd => one(Binary::Etcd, "."),
         Product::Kstatus => one(Binary::Kstatus, "."),
+        Product::Helm => one(Binary::Helm, "helm.sh/helm/v4/cmd/helm"),
         Product::Oidc => one(Binary::OidcServer, "github.com/zitadel/oidc/v3/example/server"),
         Product::Kubernetes => {
             // With the trailing slash, go takes it for a folder.

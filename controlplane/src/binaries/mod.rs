@@ -26,7 +26,8 @@ pub struct Sources {
     pub assets: Option<PathBuf>,
     /// The folder that keeps what was built or downloaded.
     pub cache: PathBuf,
-    /// The folder that holds the Go modules `kubernetes/`, `etcd/`, `oidc/` and `kstatus/`.
+    /// The folder that holds the Go modules `kubernetes/`, `etcd/`, `oidc/`, `kstatus/` and
+    /// `helm/`.
     pub go_modules: PathBuf,
     /// The `go` command.
     pub go: OsString,
