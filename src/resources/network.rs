@@ -260,24 +260,22 @@ pub enum ClientAuthentication {
 /// A token that is sent as it is.
 pub type BearerToken<K> = SecretSource<K>;
 
+// The API server knows no unsigned formats, and warns of them.
 /// The budget of calls to the API, shared by all endpoints of the network.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Calls per second, in the long run.
     #[serde(default = "default_requests_per_second")]
-    #[schemars(range(min = 1, max = 1000))]
-    #[schemars(extend("format" = "int32"))]
+    #[schemars(range(min = 1, max = 1000), extend("format" = "int32"))]
     pub requests_per_second: u32,
     /// Calls at once after a pause.
     #[serde(default = "default_burst")]
-    #[schemars(range(min = 1, max = 1000))]
-    #[schemars(extend("format" = "int32"))]
+    #[schemars(range(min = 1, max = 1000), extend("format" = "int32"))]
     pub burst: u32,
     /// Calls under way at one time.
     #[serde(default = "default_in_flight")]
-    #[schemars(range(min = 1, max = 100))]
-    #[schemars(extend("format" = "int32"))]
+    #[schemars(range(min = 1, max = 100), extend("format" = "int32"))]
     pub in_flight: u32,
 }
 

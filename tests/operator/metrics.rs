@@ -140,12 +140,12 @@ async fn what_is_shown_described_and_alerted_of_is_the_same() {
     assert_eq!(rows, shown.iter().map(String::as_str).collect());
     assert_eq!(names(&operations), rows, "elsewhere in the text");
 
-    let rules = read("deploy/monitoring/prometheus-rule.yaml");
+    let rules = read("deploy/chart/files/alerts.yaml");
     let asked =
         names(&rules).into_iter().map(|name| name.trim_end_matches("_bucket")).collect::<BTreeSet<_>>();
     assert!(asked.len() >= 5 && asked.is_subset(&rows), "{asked:?}");
     let rules = serde_yaml::from_str::<serde_json::Value>(&rules).expect("YAML");
-    let rules = rules["spec"]["groups"][0]["rules"].as_array().expect("rules");
+    let rules = rules["groups"][0]["rules"].as_array().expect("rules");
     let alerts = rules.iter().map(|rule| rule["alert"].as_str().expect("an alert")).collect::<BTreeSet<_>>();
     let headings = operations.lines().filter_map(|line| line.strip_prefix("### ")).collect::<BTreeSet<_>>();
     assert_eq!(headings, alerts, "each has its runbook");

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod chart;
 mod cli;
 mod codegen;
 mod controlplane;
