@@ -176,6 +176,8 @@ async fn the_api_is_suspended_while_the_admin_interface_stays() {
     assert!(client.list("").await.is_err());
     admin.call(Method::DELETE, "/faults", Value::Null).await;
     admin.call(Method::POST, "/suspend", Value::Null).await;
+    // A connection that was kept is cut off first.
+    assert!(client.list("").await.is_err());
     assert!(client.list("").await.unwrap_err().is_connect());
     admin.call(Method::POST, "/resume", Value::Null).await;
     assert_eq!(client.list("").await.unwrap().status, StatusCode::OK);
