@@ -141,9 +141,16 @@ async fn what_is_shown_described_and_alerted_of_is_the_same() {
     assert_eq!(names(&operations), rows, "elsewhere in the text");
 
     let rules = read("deploy/chart/files/alerts.yaml");
-    let asked =
-        names(&rules).into_iter().map(|name| name.trim_end_matches("_bucket")).collect::<BTreeSet<_>>();
-    assert!(asked.len() >= 5 && asked.is_subset(&rows), "{asked:?}");
+    let dashboard = read("deploy/chart/files/dashboard.json");
+    for (text, least) in [(&rules, 5), (&dashboard, 15)] {
+        let asked = names(text).into_iter().map(|name| name.trim_end_matches("_bucket"));
+        let asked = asked.collect::<BTreeSet<_>>();
+        assert!(asked.len() >= least && asked.is_subset(&rows), "{asked:?}");
+    }
+    let dashboard = serde_json::from_str::<serde_json::Value>(&dashboard).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let ids = panels.iter().map(|panel| panel["id"].as_u64().expect("an id")).collect::<BTreeSet<_>>();
+    assert_eq!(ids.len(), panels.len());
     let rules = serde_yaml::from_str::<serde_json::Value>(&rules).expect("YAML");
     let rules = rules["groups"][0]["rules"].as_array().expect("rules");
     let alerts = rules.iter().map(|rule| rule["alert"].as_str().expect("an alert")).collect::<BTreeSet<_>>();
