@@ -36,7 +36,7 @@ fn check(what: &[&str]) -> Result<(), DenyError> {
     let mut command = Command::new(installed()?);
     command
         .current_dir(cargo::root())
-        .args(["--log-level", "warn", "check", "--hide-inclusion-graph"])
+        .args(["--workspace", "--log-level", "warn", "check", "--hide-inclusion-graph"])
         .args(what);
     cargo::run(&mut command).map_err(DenyError::Complaints)
 }
